@@ -1,0 +1,67 @@
+// Builds the two bundles that ship: the extension and the host helper.
+import { chmod } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import esbuild from "esbuild";
+
+const { version } = JSON.parse(
+  readFileSync(new URL("package.json", import.meta.url), "utf8"),
+);
+const watch = process.argv.includes("--watch");
+
+const shared = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  format: "cjs",
+  minify: !watch && !process.argv.includes("--no-minify"),
+  keepNames: true,
+  sourcemap: watch ? "inline" : false,
+  legalComments: "linked",
+  logLevel: "warning",
+  define: {
+    __GUESTHOUSE_VERSION__: JSON.stringify(version),
+    "import.meta.url": "__importMetaUrl",
+  },
+  inject: [],
+  banner: {
+    js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;",
+  },
+};
+
+/** ssh2 has optional native parts and falls back to JavaScript and WebAssembly without them. */
+const withoutNativeAddons = {
+  name: "without-native-addons",
+  setup(build) {
+    build.onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({
+      path,
+      namespace: "absent",
+    }));
+    build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({
+      contents: "throw new Error('native addon not bundled')",
+      loader: "js",
+    }));
+  },
+};
+
+const bundles = [
+  {
+    ...shared,
+    entryPoints: ["src/extension/main.ts"],
+    outfile: "dist/extension.js",
+    external: ["vscode"],
+  },
+  {
+    ...shared,
+    entryPoints: ["src/helper/main.ts"],
+    outfile: "dist/helper.js",
+    plugins: [withoutNativeAddons],
+    banner: { js: `#!/usr/bin/env node\n${shared.banner.js}` },
+  },
+];
+
+if (watch) {
+  for (const options of bundles) await (await esbuild.context(options)).watch();
+} else {
+  await Promise.all(bundles.map((options) => esbuild.build(options)));
+  await chmod("dist/helper.js", 0o755);
+}

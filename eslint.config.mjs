@@ -1,0 +1,106 @@
+import js from "@eslint/js";
+import tseslint from "typescript-eslint";
+
+/** Import rules between rooms; `test/unit/architecture.test.ts` checks the finer ones. */
+const restrict = (files, patterns) => ({
+  files,
+  rules: { "no-restricted-imports": ["error", { patterns }] },
+});
+
+export default tseslint.config(
+  { ignores: ["dist/", "dist-test/", "node_modules/", ".vscode-test/"] },
+  js.configs.recommended,
+  {
+    files: ["**/*.ts"],
+    extends: [...tseslint.configs.strictTypeChecked],
+    languageOptions: {
+      parserOptions: {
+        projectService: true,
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowBoolean: true },
+      ],
+      "@typescript-eslint/no-confusing-void-expression": [
+        "error",
+        { ignoreArrowShorthand: true },
+      ],
+      "@typescript-eslint/no-invalid-void-type": "off",
+      "@typescript-eslint/consistent-type-imports": "error",
+      "no-console": "error",
+    },
+  },
+  {
+    files: ["**/*.mjs", "**/*.cjs"],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          "console",
+          "process",
+          "URL",
+          "Buffer",
+          "setTimeout",
+          "clearTimeout",
+          "setInterval",
+          "clearInterval",
+          "fetch",
+          "performance",
+          "AbortController",
+          "AbortSignal",
+          "TextDecoder",
+          "document",
+          "window",
+        ].map((name) => [name, "readonly"]),
+      ),
+    },
+  },
+  restrict(
+    ["src/base/**/*.ts"],
+    [
+      {
+        regex: "^(?!node:|\\./)",
+        message: "base imports only node: and itself",
+      },
+    ],
+  ),
+  restrict(
+    ["src/protocol/**/*.ts"],
+    [
+      {
+        regex: "^(?!zod$|\\./)",
+        message: "protocol imports only zod and itself",
+      },
+    ],
+  ),
+  restrict(
+    ["src/helper/**/*.ts"],
+    [
+      { regex: "/extension/", message: "helper never imports extension" },
+      { regex: "^vscode$", message: "vscode belongs to src/extension" },
+    ],
+  ),
+  restrict(
+    ["src/extension/**/*.ts"],
+    [
+      {
+        regex: "/helper/(?!launch|connection|upgrade)",
+        message: "extension never imports the helper",
+      },
+    ],
+  ),
+  {
+    files: ["test/**/*.ts"],
+    rules: {
+      "@typescript-eslint/no-non-null-assertion": "off",
+      "@typescript-eslint/no-unsafe-assignment": "off",
+      "@typescript-eslint/no-unsafe-member-access": "off",
+    },
+  },
+);

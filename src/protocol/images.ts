@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { failureSchema } from "./failure.ts";
+import { notice, request } from "./method.ts";
+
+export const architectures = ["amd64", "arm64"] as const;
+export type Architecture = (typeof architectures)[number];
+
+export const imageSourceSchema = z.discriminatedUnion("kind", [
+  /** An official cloud image of the catalog, downloaded. */
+  z.object({
+    kind: z.literal("catalog"),
+    entry: z.string(),
+    url: z.string(),
+    sha: z.string(),
+  }),
+  /** Built on this host from its distribution's package mirror. */
+  z.object({
+    kind: z.literal("built"),
+    entry: z.string(),
+    inputsKey: z.string(),
+  }),
+  /** A file that the user gave us. */
+  z.object({
+    kind: z.literal("imported"),
+    path: z.string(),
+    format: z.string(),
+  }),
+]);
+export type ImageSource = z.infer<typeof imageSourceSchema>;
+
+export const checkSchema = z.object({
+  /** Stable id, e.g. `kernel.virtio`. */
+  id: z.string(),
+  title: z.string(),
+  /** `warning` never keeps an image from being used. */
+  outcome: z.enum(["ok", "warning", "error", "notApplicable"]),
+  detail: z.string(),
+  remedy: z.string().optional(),
+});
+export type ImageCheck = z.infer<typeof checkSchema>;
+
+export const imageReportSchema = z.object({
+  checkedAt: z.iso.datetime(),
+  usable: z.boolean(),
+  checks: z.array(checkSchema),
+});
+export type ImageReport = z.infer<typeof imageReportSchema>;
+
+export const imageStateSchema = z.discriminatedUnion("kind", [
+  /** Known to the catalog, not on this machine. */
+  z.object({ kind: z.literal("available") }),
+  z.object({
+    kind: z.literal("working"),
+    /** `download`, `verify`, `convert`, `build`, `prepare`, `validate`. */
+    stage: z.string(),
+    detail: z.string().optional(),
+    sinceMs: z.number(),
+    bytes: z.number().optional(),
+    totalBytes: z.number().optional(),
+    bytesPerSecond: z.number().optional(),
+    fraction: z.number().min(0).max(1).optional(),
+  }),
+  z.object({ kind: z.literal("ready") }),
+  z.object({ kind: z.literal("failed"), failure: failureSchema }),
+]);
+export type ImageState = z.infer<typeof imageStateSchema>;
+
+/** One row of the *Images* tree. A name points to one digest at a time; machines hold on to the digest. */
+export const imageSchema = z.object({
+  /** Short name, unique: `debian-12`. */
+  name: z.string(),
+  title: z.string(),
+  architecture: z.enum(architectures),
+  state: imageStateSchema,
+  /** `sha256:<64 hex>` of the golden disk; absent until ready. */
+  digest: z.string().optional(),
+  source: imageSourceSchema.optional(),
+  /** Bytes really used on this host, all files of the image. */
+  sizeBytes: z.number().optional(),
+  virtualSizeBytes: z.number().optional(),
+  createdAt: z.iso.datetime().optional(),
+  /** True when the kernel is started directly, without firmware and boot loader. */
+  directBoot: z.boolean().optional(),
+  defaultUser: z.string().optional(),
+  /** Seconds this image is expected to need to SSH under hardware acceleration. */
+  expectedBootSeconds: z.number().optional(),
+  report: imageReportSchema.optional(),
+  /** Names of the machines that stand on any digest of this image. */
+  usedBy: z.array(z.string()),
+  /** Grows with every change of this record. */
+  revision: z.number().int(),
+});
+export type Image = z.infer<typeof imageSchema>;
+
+const byName = z.object({ name: z.string() });
+
+export const imageMethods = {
+  "images.list": request(
+    z.object({}),
+    z.object({ images: z.array(imageSchema) }),
+  ),
+  /** Brings a catalog image here by the best way: download, or build when the download can't be reached. */
+  "images.pull": request(
+    byName.extend({
+      force: z.boolean().optional(),
+      method: z.enum(["auto", "download", "build"]).optional(),
+    }),
+    z.object({ image: imageSchema }),
+  ),
+  "images.import": request(
+    z.object({
+      path: z.string(),
+      name: z.string().optional(),
+      /** Expected `sha256:…` or `sha512:…` of the file. */
+      checksum: z.string().optional(),
+      user: z.string().optional(),
+    }),
+    z.object({ image: imageSchema }),
+  ),
+  "images.validate": request(
+    byName,
+    z.object({ image: imageSchema, report: imageReportSchema }),
+  ),
+  "images.delete": request(byName, z.object({ freedBytes: z.number() })),
+  "images.cancel": request(byName, z.object({ cancelled: z.boolean() })),
+};
+
+export const imageNotices = {
+  "images.changed": notice(z.object({ image: imageSchema })),
+  "images.removed": notice(
+    z.object({ name: z.string(), revision: z.number().int() }),
+  ),
+};

@@ -1,0 +1,257 @@
+import { z } from "zod";
+import { failureSchema } from "./failure.ts";
+import { acceleratorSchema } from "./host.ts";
+import { notice, request } from "./method.ts";
+
+/** The way from a click to a prompt, in order. A stage is entered once a boot. */
+export const bootStages = [
+  "clone",
+  "firmware",
+  "kernel",
+  "init",
+  "cloud-init",
+  "sshd",
+  "ready",
+] as const;
+export type BootStage = (typeof bootStages)[number];
+
+export const diagnosisSchema = z.object({
+  /** One plain sentence that names the likely cause. */
+  hint: z.string(),
+  /** Stable id of the hint: `noTraffic`, `noLease`, `noSshd`, `noKernel`, `noRoot`, `cloudInitFailed`, `loginRefused`, `slow`, `exited`. */
+  cause: z.string(),
+  stage: z.enum(bootStages),
+  waitedMs: z.number(),
+  /** QEMU's own run state: `running`, `paused`, `internal-error`, … */
+  runState: z.string(),
+  /** Frames and bytes counted on the guest's side of the wire; absent where the back end can't count. */
+  network: z
+    .object({
+      sentBytes: z.number(),
+      receivedBytes: z.number(),
+      addresses: z.array(z.string()),
+    })
+    .optional(),
+  cloudInit: z
+    .object({
+      status: z.string(),
+      errors: z.array(z.string()),
+      logTail: z.array(z.string()),
+    })
+    .optional(),
+  /** Probes that did not pass; an optional one never marks the machine as failed. */
+  probes: z.array(
+    z.object({
+      id: z.string(),
+      required: z.boolean(),
+      passed: z.boolean(),
+      detail: z.string(),
+    }),
+  ),
+  consoleTail: z.array(z.string()),
+});
+export type Diagnosis = z.infer<typeof diagnosisSchema>;
+
+/** See `src/helper/machines/lifecycle.ts` for the drawing. */
+export const machineStateSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("creating"),
+    step: z.enum(["image", "disk", "seed"]),
+    sinceMs: z.number(),
+  }),
+  z.object({
+    kind: z.literal("starting"),
+    stage: z.enum(bootStages),
+    sinceMs: z.number(),
+  }),
+  z.object({ kind: z.literal("running"), sinceMs: z.number() }),
+  /** QEMU runs, but the guest was not reached in time; turns into `running` when it is reached after all. */
+  z.object({
+    kind: z.literal("unready"),
+    sinceMs: z.number(),
+    diagnosis: diagnosisSchema,
+  }),
+  z.object({ kind: z.literal("paused"), sinceMs: z.number() }),
+  z.object({
+    kind: z.literal("stopping"),
+    step: z.enum(["shutdown", "terminate", "kill"]),
+    sinceMs: z.number(),
+  }),
+  z.object({
+    kind: z.literal("stopped"),
+    reason: z.enum([
+      "created",
+      "requested",
+      "guest",
+      "crashed",
+      "hostRestarted",
+      "startFailed",
+    ]),
+    failure: failureSchema.optional(),
+  }),
+  z.object({ kind: z.literal("deleting") }),
+]);
+export type MachineState = z.infer<typeof machineStateSchema>;
+export type MachineStateKind = MachineState["kind"];
+
+export const forwardSchema = z.object({
+  /** Loopback port of the host. */
+  hostPort: z.number().int(),
+  guestPort: z.number().int(),
+  protocol: z.literal("tcp"),
+});
+export type Forward = z.infer<typeof forwardSchema>;
+
+export const machineSchema = z.object({
+  /** 12 hex digits, for ever. */
+  id: z.string(),
+  /** Unique, lower case, also the guest's hostname. */
+  name: z.string(),
+  /** `Host` of the generated ssh config; never changes, so that editors keep their trust and history. */
+  alias: z.string(),
+  image: z.object({
+    name: z.string(),
+    digest: z.string(),
+    /** The name points to another digest by now, or the image was found broken. */
+    stale: z.boolean(),
+  }),
+  /** 0 for a clone of an image; one more for each clone of a clone. */
+  generation: z.number().int(),
+  cpus: z.number().int(),
+  memoryMiB: z.number().int(),
+  diskGiB: z.number(),
+  user: z.string(),
+  state: machineStateSchema,
+  createdAt: z.iso.datetime(),
+  /** Filled while QEMU lives. */
+  runtime: z
+    .object({
+      pid: z.number().int(),
+      startedAtMs: z.number(),
+      accelerator: acceleratorSchema.shape.kind,
+      acceleratorReason: z.string(),
+      sshPort: z.number().int(),
+      forwards: z.array(forwardSchema),
+      network: z.object({
+        backend: z.enum(["user", "passt"]),
+        hostLoopbackReachable: z.boolean(),
+      }),
+    })
+    .optional(),
+  /** Stages of the newest boot, milliseconds from its start. */
+  boot: z.array(z.object({ stage: z.enum(bootStages), atMs: z.number() })),
+  /** The local folder that was copied in, if any, and where it lies in the guest. */
+  folder: z.object({ local: z.string(), guest: z.string() }).optional(),
+  logPath: z.string(),
+  agentForwarding: z.boolean(),
+  /** Grows with every change of this record; a lower one is old news. */
+  revision: z.number().int(),
+});
+export type Machine = z.infer<typeof machineSchema>;
+
+export const machineStatsSchema = z.object({
+  /** Processor seconds used by QEMU since the boot, and the share of all its virtual CPUs since the last call (0..1). */
+  cpuSeconds: z.number(),
+  cpuShare: z.number().optional(),
+  memoryMiB: z.number(),
+  /** Proportional share of memory really held by QEMU. */
+  memoryUsedMiB: z.number(),
+  diskUsedBytes: z.number(),
+  diskVirtualBytes: z.number(),
+  network: z
+    .object({ sentBytes: z.number(), receivedBytes: z.number() })
+    .optional(),
+  uptimeSeconds: z.number(),
+});
+export type MachineStats = z.infer<typeof machineStatsSchema>;
+
+const which = z.object({ /** Name, alias or id. */ machine: z.string() });
+const answer = z.object({ machine: machineSchema });
+const wait = {
+  /** Answer only when the guest is ready; default true. */
+  wait: z.boolean().optional(),
+  /** Overrides the scaled boot timeout. */
+  timeoutMs: z.number().int().positive().optional(),
+};
+
+export const machineMethods = {
+  "machines.list": request(
+    z.object({}),
+    z.object({ machines: z.array(machineSchema) }),
+  ),
+  "machines.show": request(which, answer),
+  "machines.create": request(
+    z.object({
+      /** Default: the image's name and a number. */
+      name: z.string().optional(),
+      /** Default `debian-12`; brought here first when it is missing. */
+      image: z.string().optional(),
+      cpus: z.number().int().min(1).max(256).optional(),
+      memoryMiB: z.number().int().min(128).optional(),
+      diskGiB: z.number().min(1).optional(),
+      user: z.string().optional(),
+      agentForwarding: z.boolean().optional(),
+      /** Forwarded ports beside SSH; hostPort 0 asks the system for one. */
+      forwards: z.array(forwardSchema).optional(),
+      start: z.boolean().optional(),
+      ...wait,
+    }),
+    answer,
+  ),
+  "machines.start": request(which.extend(wait), answer),
+  /** Sync, agent or ACPI shutdown, grace period, then TERM, then KILL; `how` says which one ended it. */
+  "machines.stop": request(
+    which.extend({
+      force: z.boolean().optional(),
+      graceMs: z.number().int().nonnegative().optional(),
+    }),
+    answer.extend({
+      how: z.enum(["alreadyStopped", "shutdown", "terminated", "killed"]),
+    }),
+  ),
+  "machines.restart": request(which.extend(wait), answer),
+  "machines.pause": request(which, answer),
+  "machines.resume": request(which, answer),
+  "machines.rename": request(which.extend({ name: z.string() }), answer),
+  "machines.set": request(
+    which.extend({
+      cpus: z.number().int().min(1).max(256).optional(),
+      memoryMiB: z.number().int().min(128).optional(),
+      diskGiB: z.number().min(1).optional(),
+      agentForwarding: z.boolean().optional(),
+    }),
+    answer,
+  ),
+  /** Stops it first when it runs. The console log stays. */
+  "machines.delete": request(
+    which.extend({ force: z.boolean().optional() }),
+    z.object({ id: z.string() }),
+  ),
+  "machines.stats": request(which, z.object({ stats: machineStatsSchema })),
+  /** Reads the boot log from a byte offset; `machines.logged` notices go on from `nextOffset`. Works for deleted machines by id. */
+  "machines.log": request(
+    which.extend({
+      offset: z.number().int().nonnegative().optional(),
+      maxBytes: z.number().int().optional(),
+    }),
+    z.object({
+      id: z.string(),
+      text: z.string(),
+      nextOffset: z.number().int(),
+      complete: z.boolean(),
+    }),
+  ),
+  /** Fresh diagnosis, also of a healthy machine. */
+  "machines.diagnose": request(which, z.object({ diagnosis: diagnosisSchema })),
+};
+
+export const machineNotices = {
+  "machines.changed": notice(z.object({ machine: machineSchema })),
+  "machines.removed": notice(
+    z.object({ id: z.string(), name: z.string(), revision: z.number().int() }),
+  ),
+  /** New text in a machine's boot log: the console and our own stage marks. */
+  "machines.logged": notice(
+    z.object({ id: z.string(), offset: z.number().int(), text: z.string() }),
+  ),
+};
