@@ -12,6 +12,8 @@ export const helperStatusSchema = z.object({
   socket: z.string(),
   startedAt: z.iso.datetime(),
   clients: z.number().int(),
+  /** Work that should not be cut off, such as making an image, is under way. */
+  busy: z.boolean(),
   machinesRunning: z.number().int(),
   memoryBytes: z.number(),
 });

@@ -1,15 +1,5 @@
-import { createHash } from "node:crypto";
-import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { refused } from "../../protocol/failure.ts";
-
-/**
- * Longest path of a unix socket: `sun_path` holds 108 bytes with its final zero on Linux (unix(7)), 104 on macOS.
- */
-const maxSocketPathBytes = process.platform === "darwin" ? 103 : 107;
-
-/** The longest socket name that is ever made below the run folder: `<12 hex>.console`. */
-const longestSocketName = "0123456789ab.console";
+import { helperSocketOf, runFolderOf } from "../../rpc/address.ts";
 
 /** Every file and folder on disk, named once. */
 export interface Layout {
@@ -70,36 +60,12 @@ export interface SshFiles {
   readonly launcher: string;
 }
 
-/** The platform's folder for application data. */
-export function defaultHome(env: NodeJS.ProcessEnv = process.env): string {
-  const explicit = env["GUESTHOUSE_HOME"];
-  if (explicit !== undefined && explicit !== "") return explicit;
-  switch (process.platform) {
-    case "win32":
-      return join(
-        env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"),
-        "Guesthouse",
-      );
-    case "darwin":
-      return join(homedir(), "Library", "Application Support", "Guesthouse");
-    default:
-      return join(
-        env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"),
-        "guesthouse",
-      );
-  }
-}
-
-/**
- * Names every path below `home`. Sockets live in `<home>/run`; where that is too long for `sun_path`, in a folder of
- * the user's runtime directory that is named by a digest of `home` (B22).
- * Refuses with `helper.pathTooLong` when even that is too long.
- */
+/** Names every path below `home`; refuses with `helper.pathTooLong` when no folder for sockets is short enough. */
 export function layoutOf(
   home: string,
   env: NodeJS.ProcessEnv = process.env,
 ): Layout {
-  const run = runFolder(home, env);
+  const run = runFolderOf(home, env);
   const images = join(home, "images");
   const machines = join(home, "machines");
   const logs = join(home, "logs");
@@ -113,10 +79,7 @@ export function layoutOf(
     helperLock: join(home, "helper.lock"),
     helperState: join(home, "helper.json"),
     helperLog: join(logs, "helper.log"),
-    helperSocket:
-      process.platform === "win32"
-        ? `\\\\.\\pipe\\guesthouse-${shortHash(home)}`
-        : join(run, "helper"),
+    helperSocket: helperSocketOf(home, env),
     image: (digest) => {
       const folder = join(images, digest.replace(":", "-"));
       return {
@@ -162,25 +125,3 @@ export function layoutOf(
     },
   };
 }
-
-function runFolder(home: string, env: NodeJS.ProcessEnv): string {
-  if (process.platform === "win32") return join(home, "run");
-  const name = `guesthouse-${String(process.getuid?.() ?? 0)}-${shortHash(home)}`;
-  const candidates = [
-    join(home, "run"),
-    join(env["XDG_RUNTIME_DIR"] ?? tmpdir(), name),
-  ];
-  const fitting = candidates.find(
-    (folder) =>
-      Buffer.byteLength(join(folder, longestSocketName)) <= maxSocketPathBytes,
-  );
-  if (fitting !== undefined) return fitting;
-  throw refused(
-    "helper.pathTooLong",
-    `No folder for sockets is short enough: ${candidates.join(" and ")} leave no room within ${String(maxSocketPathBytes)} bytes.`,
-    { remedy: "Set GUESTHOUSE_HOME or XDG_RUNTIME_DIR to a shorter path." },
-  );
-}
-
-const shortHash = (text: string): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, 10);
