@@ -1,0 +1,288 @@
+import type { AcceleratorKind } from "../../protocol/host.ts";
+
+/** Architectures as QEMU names them in its binaries. */
+export type QemuArchitecture = "x86_64" | "aarch64";
+
+export interface QemuVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+export interface PortForward {
+  /** Loopback port of the host. */
+  readonly hostPort: number;
+  readonly guestPort: number;
+}
+
+export type VmNetwork =
+  | { readonly backend: "user"; readonly forwards: readonly PortForward[] }
+  /** passt does the forwarding itself and waits on this unix socket. */
+  | { readonly backend: "passt"; readonly socketPath: string };
+
+export interface DirectBoot {
+  readonly kernel: string;
+  readonly initrd?: string;
+  /** The kernel's command line. */
+  readonly arguments: string;
+}
+
+/** Everything that one QEMU process is told. All paths are absolute. */
+export interface VmSpec {
+  readonly arch: QemuArchitecture;
+  readonly qemuVersion: QemuVersion;
+  /** Shown by `ps` and by QEMU itself. */
+  readonly name: string;
+  readonly uuid: string;
+  readonly accelerator: AcceleratorKind;
+  readonly cpus: number;
+  readonly memoryMiB: number;
+  /** qcow2, written to. */
+  readonly diskPath: string;
+  /** Raw NoCloud volume, read only. */
+  readonly seedPath?: string;
+  /** Start this kernel instead of going through firmware and boot loader. */
+  readonly directBoot?: DirectBoot;
+  /** UEFI code; `aarch64` without direct boot needs it, `x86_64` has SeaBIOS built in. */
+  readonly firmwarePath?: string;
+  readonly macAddress: string;
+  readonly network: VmNetwork;
+  readonly qmpSocket: string;
+  readonly agentSocket: string;
+  readonly consoleSocket: string;
+  /** Everything that the guest writes to its console is appended here. */
+  readonly consoleLog: string;
+  readonly pidFile: string;
+  /** Seccomp filter; only where QEMU was built with it (see `inspectQemu`). */
+  readonly sandbox: boolean;
+  /** UUID; a changed one tells the guest's kernel that it was copied. */
+  readonly vmGenerationId: string;
+  /** Wait for QMP `cont` before the first instruction. */
+  readonly stopped?: boolean;
+}
+
+/** Names inside QEMU that other rooms use over QMP. */
+export const qemuIds = {
+  disk: "disk",
+  seed: "seed",
+  netdev: "net0",
+  nic: "nic0",
+} as const;
+
+/** Free PCI Express slots for later hot-plug (disks, network cards). */
+const spareSlots = 3;
+
+/**
+ * The arguments of QEMU 7.2 or newer for one VM. Pure.
+ * Options: https://www.qemu.org/docs/master/system/invocation.html.
+ */
+export function qemuArguments(spec: VmSpec): string[] {
+  return [
+    ...identity(spec),
+    ...machine(spec),
+    ...boot(spec),
+    ...disks(spec),
+    ...networkCard(spec),
+    ...channels(spec),
+    ...extras(spec),
+    ...process(spec),
+  ];
+}
+
+function identity(spec: VmSpec): string[] {
+  return [
+    ...["-name", `guest=${escaped(spec.name)},debug-threads=on`],
+    ...["-uuid", spec.uuid],
+    "-nodefaults",
+    "-no-user-config",
+    ...["-display", "none"],
+  ];
+}
+
+function machine(spec: VmSpec): string[] {
+  const cpus = String(spec.cpus);
+  return [
+    ...["-machine", machineType(spec)],
+    ...["-accel", acceleratorOptions(spec.accelerator)],
+    ...["-cpu", cpuModel(spec)],
+    ...["-smp", `cpus=${cpus},sockets=1,cores=${cpus},threads=1`],
+    ...["-m", `size=${String(spec.memoryMiB)}M`],
+  ];
+}
+
+/** Interrupt controller version 2 of `virt` serves eight processors only. */
+const gicV2Processors = 8;
+
+function machineType(spec: VmSpec): string {
+  if (spec.arch === "x86_64") return "q35,usb=off,vmport=off";
+  if (spec.accelerator !== "hvf") return "virt,gic-version=max";
+  // Version 3 came to HVF with QEMU 8.0; the default is all that 7.2 can do there.
+  return spec.cpus > gicV2Processors ? "virt,gic-version=3" : "virt";
+}
+
+function acceleratorOptions(kind: AcceleratorKind): string {
+  switch (kind) {
+    case "kvm":
+    case "hvf":
+      return kind;
+    case "whpx":
+      // The in-kernel interrupt controller of Windows loses interrupts of MSI devices.
+      return "whpx,kernel-irqchip=off";
+    case "tcg":
+      return "tcg,tb-size=256";
+  }
+}
+
+function cpuModel(spec: VmSpec): string {
+  switch (spec.accelerator) {
+    case "kvm":
+    case "hvf":
+      return "host";
+    case "whpx":
+      return "max";
+    case "tcg":
+      return spec.arch === "x86_64" ? emulatedX86 : "max";
+  }
+}
+
+/**
+ * qemu64 with what x86-64-v2 asks for: emulates faster than `max`, whose AVX and page-table features cost time at
+ * every context switch, and still runs distributions that are built for v2.
+ */
+const emulatedX86 =
+  "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+aes,+pclmulqdq,+rdrand";
+
+function boot(spec: VmSpec): string[] {
+  if (spec.directBoot !== undefined) {
+    const { kernel, initrd, arguments: append } = spec.directBoot;
+    return [
+      ...["-kernel", kernel],
+      ...(initrd === undefined ? [] : ["-initrd", initrd]),
+      ...["-append", append],
+    ];
+  }
+  return spec.firmwarePath === undefined ? [] : ["-bios", spec.firmwarePath];
+}
+
+function disks(spec: VmSpec): string[] {
+  const { disk, seed } = qemuIds;
+  return [
+    ...blockdev(disk, "qcow2", spec.diskPath, [
+      "discard=unmap",
+      "detect-zeroes=unmap",
+      "file.discard=unmap",
+    ]),
+    ...[
+      "-device",
+      `virtio-blk-pci,id=${disk}0,drive=${disk},serial=guesthouse-disk,bootindex=0`,
+    ],
+    ...(spec.seedPath === undefined
+      ? []
+      : [
+          ...blockdev(seed, "raw", spec.seedPath, ["read-only=on"]),
+          ...[
+            "-device",
+            `virtio-blk-pci,id=${seed}0,drive=${seed},serial=guesthouse-seed`,
+          ],
+        ]),
+  ];
+}
+
+function blockdev(
+  node: string,
+  driver: string,
+  path: string,
+  options: readonly string[],
+): string[] {
+  return [
+    "-blockdev",
+    [
+      `driver=${driver}`,
+      `node-name=${node}`,
+      ...options,
+      "file.driver=file",
+      `file.filename=${escaped(path)}`,
+    ].join(","),
+  ];
+}
+
+function networkCard(spec: VmSpec): string[] {
+  const { netdev, nic } = qemuIds;
+  return [
+    ...["-netdev", netdevOptions(spec.network)],
+    // No romfile: nobody boots from the network, and iPXE costs half a second of firmware time.
+    ...[
+      "-device",
+      `virtio-net-pci,id=${nic},netdev=${netdev},mac=${spec.macAddress},romfile=`,
+    ],
+  ];
+}
+
+function netdevOptions(network: VmNetwork): string {
+  const { netdev } = qemuIds;
+  switch (network.backend) {
+    case "user":
+      return [
+        `user,id=${netdev},ipv6=off`,
+        ...network.forwards.map(
+          ({ hostPort, guestPort }) =>
+            `hostfwd=tcp:127.0.0.1:${String(hostPort)}-:${String(guestPort)}`,
+        ),
+      ].join(",");
+    case "passt":
+      return `stream,id=${netdev},server=off,addr.type=unix,addr.path=${escaped(network.socketPath)}`;
+  }
+}
+
+/** Monitor, console and guest agent: each a unix socket that clients come to and leave as they like. */
+function channels(spec: VmSpec): string[] {
+  return [
+    ...["-chardev", listening("qmp", spec.qmpSocket)],
+    ...["-mon", "chardev=qmp,mode=control"],
+    ...[
+      "-chardev",
+      `${listening("console", spec.consoleSocket)},logfile=${escaped(spec.consoleLog)},logappend=on`,
+    ],
+    ...["-serial", "chardev:console"],
+    ...["-chardev", listening("agent", spec.agentSocket)],
+    ...["-device", "virtio-serial-pci,id=channels,max_ports=4"],
+    ...[
+      "-device",
+      "virtserialport,bus=channels.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0",
+    ],
+  ];
+}
+
+const listening = (id: string, path: string): string =>
+  `socket,id=${id},path=${escaped(path)},server=on,wait=off`;
+
+function extras(spec: VmSpec): string[] {
+  return [
+    ...["-object", "rng-builtin,id=random"],
+    ...["-device", "virtio-rng-pci,rng=random"],
+    // On ARM the device came with QEMU 10.
+    ...(spec.arch === "x86_64"
+      ? ["-device", `vmgenid,guid=${spec.vmGenerationId}`]
+      : []),
+    ...Array.from({ length: spareSlots }, (_, index) => {
+      const number = String(index + 1);
+      return [
+        "-device",
+        `pcie-root-port,id=spare${number},chassis=${number},slot=${number}`,
+      ];
+    }).flat(),
+  ];
+}
+
+function process(spec: VmSpec): string[] {
+  return [
+    ...(spec.sandbox ? ["-sandbox", sandboxOptions] : []),
+    ...["-pidfile", spec.pidFile],
+    ...(spec.stopped === true ? ["-S"] : []),
+  ];
+}
+
+export const sandboxOptions =
+  "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+/** A comma inside a value of QEMU's `key=value` lists is doubled. */
+const escaped = (value: string): string => value.replaceAll(",", ",,");
