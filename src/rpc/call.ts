@@ -72,11 +72,14 @@ export function createClient(socket: Socket): RpcClient {
       if (set === undefined) {
         const created = new Set<(params: never) => void>();
         listeners.set(name, created);
-        connection.onNotification(name, (params: never) => x);
+        connection.onNotification(name, (params: unknown) => {
+          for (const each of created) each(params as never);
+        });
         set = created;
       }
       set.add(listener);
-      return () => set?.delete(listener);
+      const heard = set;
+      return () => heard.delete(listener);
     },
     close() {
       socket.end();
