@@ -24,14 +24,17 @@ export const diagnosisSchema = z.object({
   waitedMs: z.number(),
   /** QEMU's own run state: `running`, `paused`, `internal-error`, … */
   runState: z.string(),
-  /** Frames and bytes counted on the guest's side of the wire; absent where the back end can't count. */
+  /** Counted at the guest's virtual network card, modulo 65,536; absent where QEMU can't tell. */
   network: z
     .object({
-      sentBytes: z.number(),
-      receivedBytes: z.number(),
-      addresses: z.array(z.string()),
+      /** False: nothing in the guest drives the card. */
+      driver: z.boolean(),
+      sentFrames: z.number(),
+      receivedFrames: z.number(),
     })
     .optional(),
+  /** As the guest agent tells them. */
+  addresses: z.array(z.string()),
   cloudInit: z
     .object({
       status: z.string(),

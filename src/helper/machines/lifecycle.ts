@@ -1,0 +1,83 @@
+import { refused, type GuesthouseError } from "../../protocol/failure.ts";
+import type {
+  MachineState,
+  MachineStateKind,
+} from "../../protocol/machines.ts";
+
+/*
+ *              create                 start                      guest reached
+ *   (nothing) ───────► creating ──► stopped ──────────► starting ─────────────► running ◄──────┐
+ *                         │            ▲  ▲                │   │                 │  ▲  │ pause  │ resume
+ *            fails: gone ─┘            │  └── QEMU ends ───┘   └─ time is up      │  │  ▼        │
+ *                                      │                            ▼            │  │ paused ───┘
+ *                                      │                         unready ────────┼──┘
+ *                                      │                            │    reached │  after all
+ *                                      └───────── stopping ◄────────┴────────────┘ stop
+ *                                                    (QEMU's end leads to stopped from every state where it lives)
+ *   stopped ── delete ──► deleting ──► (nothing)
+ *
+ * `starting`, `running`, `unready`, `paused` and `stopping` have a living QEMU; the others have none.
+ */
+
+export type Verb =
+  | "start"
+  | "stop"
+  | "pause"
+  | "resume"
+  | "rename"
+  | "set"
+  | "delete"
+  | "stats"
+  | "diagnose"
+  | "reach";
+
+const living: readonly MachineStateKind[] = [
+  "starting",
+  "running",
+  "unready",
+  "paused",
+  "stopping",
+];
+
+export const isLiving = (state: MachineState): boolean =>
+  living.includes(state.kind);
+
+const allowed: Readonly<Record<Verb, readonly MachineStateKind[]>> = {
+  start: ["stopped"],
+  stop: ["starting", "running", "unready", "paused"],
+  pause: ["running", "unready"],
+  resume: ["paused"],
+  rename: ["stopped", "running", "unready", "paused", "starting"],
+  set: ["stopped"],
+  delete: ["stopped", "starting", "running", "unready", "paused"],
+  stats: ["starting", "running", "unready", "paused"],
+  diagnose: ["starting", "running", "unready", "paused"],
+  reach: ["starting", "running", "unready"],
+};
+
+const needs: Readonly<Record<Verb, string>> = {
+  start: "Only a stopped machine can be started.",
+  stop: "There is nothing to stop.",
+  pause: "Only a running machine can be paused.",
+  resume: "Only a paused machine can be resumed.",
+  rename: "Wait until it has come to rest.",
+  set: "Stop it first: processors, memory and disk change while a machine is stopped.",
+  delete: "Wait until it has come to rest.",
+  stats: "Start it first.",
+  diagnose: "Start it first.",
+  reach: "Start or resume it first.",
+};
+
+/** Undefined when the verb is allowed in this state, else the refusal to throw. */
+export function refusal(
+  verb: Verb,
+  name: string,
+  state: MachineState,
+): GuesthouseError | undefined {
+  if (allowed[verb].includes(state.kind)) return undefined;
+  return refused(
+    "machines.wrongState",
+    `Can't ${verb} “${name}” while it is ${state.kind}.`,
+    { remedy: needs[verb] },
+  );
+}

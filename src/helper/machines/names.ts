@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import { refused } from "../../protocol/failure.ts";
+
+/** RFC 1123 label: also the guest's hostname and part of an ssh alias, which editors fold to lower case. */
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Refuses with `machines.nameInvalid`, offering the nearest good name. */
+export function checkName(name: string): void {
+  if (label.test(name)) return;
+  const offer = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, "");
+  throw refused(
+    "machines.nameInvalid",
+    `“${name}” can't be a machine's name: use lower-case letters, digits and hyphens, 63 at most, beginning and ending with a letter or digit.`,
+    offer === "" ? {} : { remedy: `Try “${offer}”.` },
+  );
+}
+
+/** `base`, or `base-2`, `base-3`, … whichever nobody has. */
+export function freeName(base: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(base)) return base;
+  for (let n = 2; ; n++) {
+    const name = `${base}-${String(n)}`;
+    if (!taken.has(name)) return name;
+  }
+}
+
+/** `Host` of the ssh config. The prefix keeps it apart from the user's own hosts. */
+export const aliasFor = (name: string, taken: ReadonlySet<string>): string =>
+  freeName(`gh-${name}`, taken);
+
+/** 48 random bits: short enough for socket paths and unique enough for one user's machines (B22). */
+export const newMachineId = (): string => randomBytes(6).toString("hex");
+
+/** A locally administered unicast address with QEMU's usual prefix. */
+export function newMacAddress(): string {
+  const tail = [...randomBytes(3)].map((byte) =>
+    byte.toString(16).padStart(2, "0"),
+  );
+  return ["52", "54", "00", ...tail].join(":");
+}

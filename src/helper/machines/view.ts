@@ -1,0 +1,46 @@
+import type { Machine } from "../../protocol/machines.ts";
+import type { MachineFiles } from "../store/layout.ts";
+import type { Entry } from "./registry.ts";
+
+/** The whole record as clients see it. Pure. */
+export function viewOf(
+  entry: Entry,
+  files: MachineFiles,
+  staleImage: boolean,
+): Machine {
+  const { record, live } = entry;
+  const machine: Machine = {
+    id: record.id,
+    name: record.name,
+    alias: record.alias,
+    image: { ...record.image, stale: staleImage },
+    generation: record.generation,
+    cpus: record.cpus,
+    memoryMiB: record.memoryMiB,
+    diskGiB: record.diskGiB,
+    user: record.user,
+    state: entry.state,
+    createdAt: record.createdAt,
+    boot: entry.boot,
+    logPath: files.log,
+    agentForwarding: record.agentForwarding,
+    revision: entry.revision,
+  };
+  if (record.folder !== undefined) machine.folder = record.folder;
+  if (live !== undefined) {
+    const { handles } = live;
+    machine.runtime = {
+      pid: handles.pid,
+      startedAtMs: handles.startedAtMs,
+      accelerator: handles.accelerator,
+      acceleratorReason: handles.acceleratorReason,
+      sshPort: handles.sshPort,
+      forwards: handles.forwards,
+      network: {
+        backend: handles.network.backend,
+        hostLoopbackReachable: handles.network.hostLoopbackReachable,
+      },
+    };
+  }
+  return machine;
+}

@@ -1,0 +1,115 @@
+import { readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { z } from "zod";
+import { makePrivateFolder } from "../../base/files.ts";
+import { type JsonRead, readJson, writeJson } from "../../base/jsonFile.ts";
+import { failureSchema } from "../../protocol/failure.ts";
+import { acceleratorKinds } from "../../protocol/host.ts";
+import { bootStages, forwardSchema } from "../../protocol/machines.ts";
+import type { Layout, MachineFiles } from "./layout.ts";
+
+/** Durable intent: what a machine is. Never holds a pid, a socket or a port of the moment (B15). */
+export const machineRecordSchema = z.object({
+  format: z.literal(1),
+  id: z.string().regex(/^[0-9a-f]{12}$/),
+  name: z.string(),
+  alias: z.string(),
+  image: z.object({ name: z.string(), digest: z.string() }),
+  generation: z.number().int(),
+  cpus: z.number().int(),
+  memoryMiB: z.number().int(),
+  diskGiB: z.number(),
+  user: z.string(),
+  createdAt: z.iso.datetime(),
+  macAddress: z.string(),
+  uuid: z.uuid(),
+  vmGenerationId: z.uuid(),
+  instanceId: z.string(),
+  hostPublicKey: z.string(),
+  agentForwarding: z.boolean(),
+  /** Wanted beside SSH; hostPort 0 takes a free one at each start. */
+  forwards: z.array(forwardSchema),
+  folder: z.object({ local: z.string(), guest: z.string() }).optional(),
+  lastStop: z.object({
+    reason: z.enum([
+      "created",
+      "requested",
+      "guest",
+      "crashed",
+      "hostRestarted",
+      "startFailed",
+    ]),
+    failure: failureSchema.optional(),
+  }),
+});
+export type MachineRecord = z.infer<typeof machineRecordSchema>;
+
+/** Transient handles of a running QEMU. Lost or corrupt, they are rebuilt from the system. */
+export const machineHandlesSchema = z.object({
+  pid: z.number().int(),
+  startTime: z.string(),
+  startedAtMs: z.number(),
+  accelerator: z.enum(acceleratorKinds),
+  acceleratorReason: z.string(),
+  sshPort: z.number().int(),
+  forwards: z.array(forwardSchema),
+  network: z.object({
+    backend: z.enum(["user", "passt"]),
+    hostLoopbackReachable: z.boolean(),
+    /** The back end's own process, where it has one. */
+    process: z
+      .object({ pid: z.number().int(), startTime: z.string() })
+      .optional(),
+  }),
+  /** Where this boot begins in the boot log. */
+  logOffset: z.number().int(),
+  boot: z.array(z.object({ stage: z.enum(bootStages), atMs: z.number() })),
+  /** When the guest was first reached in this boot. */
+  readySinceMs: z.number().optional(),
+});
+export type MachineHandles = z.infer<typeof machineHandlesSchema>;
+
+export const readRecord = (
+  files: MachineFiles,
+): Promise<JsonRead<MachineRecord>> =>
+  readJson(files.record, (value) => machineRecordSchema.parse(value));
+
+export const writeRecord = (
+  files: MachineFiles,
+  record: MachineRecord,
+): Promise<void> => writeJson(files.record, record);
+
+export const readHandles = (
+  files: MachineFiles,
+): Promise<JsonRead<MachineHandles>> =>
+  readJson(files.handles, (value) => machineHandlesSchema.parse(value));
+
+export const writeHandles = (
+  files: MachineFiles,
+  handles: MachineHandles,
+): Promise<void> => writeJson(files.handles, handles);
+
+const doomedMark = ".deleting-";
+
+/** Ids of every machine folder, complete or not. */
+export async function machineIds(layout: Layout): Promise<string[]> {
+  await makePrivateFolder(layout.machines);
+  const names = await readdir(layout.machines);
+  return names.filter((name) => /^[0-9a-f]{12}$/.test(name)).sort();
+}
+
+/** Deletes a folder so that a crash leaves either all of it or something that `sweepDoomed` removes. */
+export async function removeFolder(folder: string): Promise<void> {
+  const doomed = join(dirname(folder), `${doomedMark}${basename(folder)}`);
+  await rm(doomed, { recursive: true, force: true });
+  await rename(folder, doomed);
+  await rm(doomed, { recursive: true, force: true });
+}
+
+/** Removes what an interrupted `removeFolder` left behind. */
+export async function sweepDoomed(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (name.startsWith(doomedMark))
+      await rm(join(parent, name), { recursive: true, force: true });
+  }
+}
