@@ -51,7 +51,7 @@ export async function cached(name, proof, make) {
   for (const entry of await readdir(dirname(path))) {
     if (
       entry.startsWith(prefix) &&
-      !isRunning(Number(entry.slice(prefix.length)))
+      !isRunning(Number.parseInt(entry.slice(prefix.length), 10))
     ) {
       await rm(join(dirname(path), entry), { recursive: true, force: true });
     }

@@ -1,0 +1,87 @@
+// One vitest project at a time, and what became of its tests.
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { checkout } from "./project.mjs";
+import { capture } from "./run.mjs";
+
+/** @import { Counts } from "./countingReporter.mjs" */
+
+const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
+
+/**
+ * Runs a project in a process of its own, so that one that crashes takes no other's results with it.
+ * @param {string} project
+ * @param {string[]} more arguments for vitest
+ * @param {Record<string, string>} env
+ * @returns {Promise<Counts>}
+ */
+export async function runProject(project, more, env) {
+  const folder = await mkdtemp(join(tmpdir(), "gh-test-"));
+  const report = join(folder, "counts.json");
+  try {
+    const { code } = await capture(
+      process.execPath,
+      [
+        vitest,
+        "run",
+        ...["--project", project, "--passWithNoTests"],
+        ...["--reporter=default"],
+        ...["--reporter", join(checkout, "scripts/lib/countingReporter.mjs")],
+        ...more,
+      ],
+      {
+        cwd: checkout,
+        env: { ...process.env, ...env, GUESTHOUSE_TEST_COUNTS: report },
+        show: true,
+      },
+    );
+    const text = await readFile(report, "utf8").catch(() => undefined);
+    const crashed = `${project}: vitest ended with exit code ${code}`;
+    if (text === undefined) {
+      return {
+        passed: 0,
+        failed: [`${crashed} before it reported`],
+        skipped: [],
+      };
+    }
+    /** @type {Counts} */
+    const counts = JSON.parse(text);
+    if (code !== 0 && counts.failed.length === 0) counts.failed.push(crashed);
+    return counts;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Counts a project's tests as skipped, without running them.
+ * @param {string} project
+ * @param {string} reason
+ * @param {string[]} more arguments for vitest
+ * @returns {Promise<Counts>}
+ */
+export async function skipProject(project, reason, more) {
+  const { code, stdout } = await capture(
+    process.execPath,
+    [vitest, "list", "--project", project, "--json", ...more],
+    { cwd: checkout, env: { ...process.env, GUESTHOUSE_TEST_LIST: "1" } },
+  );
+  if (code !== 0) {
+    return {
+      passed: 0,
+      failed: [`${project}: its tests could not be listed`],
+      skipped: [],
+    };
+  }
+  /** @type {{name: string, file: string}[]} */
+  const tests = JSON.parse(stdout.slice(stdout.indexOf("[")));
+  return {
+    passed: 0,
+    failed: [],
+    skipped: tests.map(({ name }) => ({
+      name: `${project} > ${name}`,
+      reason,
+    })),
+  };
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+// `npm run package`: builds, checks what would ship against a list, and packs the .vsix.
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { checkout, ensureDependencies } from "./lib/project.mjs";
+import { Failure, runMain, say } from "./lib/progress.mjs";
+import { run } from "./lib/run.mjs";
+
+/** Everything that belongs in the package; a file that matches none of these is a mistake. */
+const shipped = [
+  /^package\.json$/,
+  /^package\.nls(\.[\w-]+)?\.json$/,
+  /^l10n\/bundle\.l10n(\.[\w-]+)?\.json$/,
+  /^(readme|changelog)\.md$/i,
+  /^license(\.txt|\.md)?$/i,
+  /^dist\/(extension|helper)\.js(\.LEGAL\.txt)?$/,
+  /^media\/[\w./-]+\.(png|svg|md|css|js)$/,
+  /^resources\/[\w./-]+$/,
+];
+const expected = ["package.json", "dist/extension.js", "dist/helper.js"];
+
+/** Far above what it is, far below what a folder packed by mistake would make of it. */
+const largestMiB = 8;
+
+async function main() {
+  await ensureDependencies();
+  await run(process.execPath, ["esbuild.mjs"], {
+    cwd: checkout,
+    show: true,
+    what: "The build failed.",
+  });
+  const vsce = join(checkout, "node_modules", "@vscode", "vsce", "vsce");
+  const listing = await run(
+    process.execPath,
+    [vsce, "ls", "--no-dependencies"],
+    { cwd: checkout },
+  );
+  const files = listing.trim().split(/\r?\n/);
+
+  const strays = files.filter(
+    (file) => !shipped.some((pattern) => pattern.test(file)),
+  );
+  const lacking = expected.filter((file) => !files.includes(file));
+  if (strays.length > 0 || lacking.length > 0) {
+    throw new Failure(
+      "The package would not hold what it should.",
+      [
+        ...strays.map((file) => `${file} does not belong in it`),
+        ...lacking.map((file) => `${file} is missing`),
+      ].join("; "),
+      "Correct .vscodeignore, or the list in scripts/package.mjs when the file is meant to ship.",
+    );
+  }
+
+  const { name, version } = JSON.parse(
+    await readFile(join(checkout, "package.json"), "utf8"),
+  );
+  const target = `${name}-${version}.vsix`;
+  await run(
+    process.execPath,
+    [vsce, "package", "--no-dependencies", "--out", target],
+    { cwd: checkout },
+  );
+  const { size } = await stat(join(checkout, target));
+  const sizeMiB = size / 2 ** 20;
+  if (sizeMiB > largestMiB) {
+    throw new Failure(
+      `${target} is ${sizeMiB.toFixed(1)} MiB.`,
+      `more than ${largestMiB} MiB was never meant to ship`,
+      "Look at its file list: npx vsce ls --no-dependencies --tree",
+    );
+  }
+  say(`${target}: ${files.length} files, ${sizeMiB.toFixed(2)} MiB`);
+}
+
+await runMain(main);
