@@ -1,6 +1,6 @@
 import type { Machine } from "../../protocol/machines.ts";
 import type { MachineFiles } from "../store/layout.ts";
-import type { Entry } from "./registry.ts";
+import type { Entry } from "./entry.ts";
 
 /** The whole record as clients see it. Pure. */
 export function viewOf(

@@ -1,0 +1,154 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { Image, ImageReport } from "../../protocol/images.ts";
+import { bytes, table } from "./format.ts";
+import { showImage } from "./progress.ts";
+import { type Session, withHelper } from "./session.ts";
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+/** `guesthouse image …`. */
+export function addImageCommands(program: Command): void {
+  const image = program.command("image").description("golden images");
+
+  image
+    .command("list")
+    .alias("ls")
+    .description("list images that are here or in the catalog")
+    .option("--json", "print JSON")
+    .action(async (flags: JsonFlag) =>
+      withHelper(
+        flags,
+        async ({ client }) => (await client.call("images.list", {})).images,
+        listText,
+      ),
+    );
+
+  for (const [verb, method, description] of [
+    [
+      "pull",
+      "auto",
+      "bring a catalog image here: download it, or build it where the download can't be reached",
+    ],
+    ["build", "build", "build an image from its distribution's package mirror"],
+  ] as const)
+    image
+      .command(verb)
+      .argument("<name>")
+      .description(description)
+      .option("-f, --force", "make it anew although it is here")
+      .option("--json", "print JSON")
+      .action(async (name: string, flags: JsonFlag & { force?: boolean }) =>
+        withHelper(
+          flags,
+          async (session) => {
+            watch(session);
+            const params = { name, method, force: flags.force ?? false };
+            return (
+              await session.client.call("images.pull", params, session.signal)
+            ).image;
+          },
+          readyText,
+        ),
+      );
+
+  image
+    .command("import")
+    .argument("<file>", "qcow2, raw, vmdk, vhdx or vdi")
+    .description("make an image of a disk file")
+    .option("-n, --name <name>", "name of the image")
+    .option("--checksum <digest>", "sha256:… or sha512:… of the file")
+    .option("-u, --user <name>", "user that machines log in as")
+    .option("--json", "print JSON")
+    .action(
+      async (
+        file: string,
+        flags: JsonFlag & { name?: string; checksum?: string; user?: string },
+      ) =>
+        withHelper(
+          flags,
+          async (session) => {
+            watch(session);
+            const { name, checksum, user } = flags;
+            const params = {
+              path: resolve(file),
+              ...(name === undefined ? {} : { name }),
+              ...(checksum === undefined ? {} : { checksum }),
+              ...(user === undefined ? {} : { user }),
+            };
+            return (
+              await session.client.call("images.import", params, session.signal)
+            ).image;
+          },
+          readyText,
+        ),
+    );
+
+  image
+    .command("validate")
+    .argument("<name>")
+    .description("check an image and print the report")
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: JsonFlag) =>
+      withHelper(
+        flags,
+        async ({ client, signal }) =>
+          (await client.call("images.validate", { name }, signal)).report,
+        reportText,
+      ),
+    );
+
+  image
+    .command("delete")
+    .alias("rm")
+    .argument("<name>")
+    .description("delete an image that no machine stands on")
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: JsonFlag) =>
+      withHelper(
+        flags,
+        ({ client, signal }) => client.call("images.delete", { name }, signal),
+        ({ freedBytes }) => `Deleted ${name}; ${bytes(freedBytes)} freed.`,
+      ),
+    );
+}
+
+const watch = ({ client, progress }: Session): void =>
+  void client.onNotice("images.changed", ({ image }) =>
+    showImage(progress, image),
+  );
+
+const readyText = (image: Image): string =>
+  `Image ${image.name} is ready (${bytes(image.sizeBytes ?? 0)}, ${image.digest?.slice(0, 19) ?? ""}).`;
+
+const listText = (images: readonly Image[]): string =>
+  table([
+    ["NAME", "STATE", "SIZE", "USED BY", "TITLE"],
+    ...images.map((image) => [
+      image.name,
+      image.state.kind,
+      image.sizeBytes === undefined ? "–" : bytes(image.sizeBytes),
+      image.usedBy.length === 0 ? "–" : image.usedBy.join(", "),
+      image.title,
+    ]),
+  ]);
+
+const marks = {
+  ok: "✓",
+  warning: "!",
+  error: "✗",
+  notApplicable: "–",
+} as const;
+
+function reportText({ usable, checks }: ImageReport): string {
+  const lines = checks.map(
+    ({ outcome, title, detail, remedy }) =>
+      `${marks[outcome]} ${title}: ${detail}${remedy === undefined ? "" : ` → ${remedy}`}`,
+  );
+  return [
+    ...lines,
+    usable ? "The image is usable." : "The image is NOT usable.",
+  ].join("\n");
+}

@@ -1,0 +1,391 @@
+import type { Command } from "commander";
+import type { Machine } from "../../protocol/machines.ts";
+import { bytes, seconds, table } from "./format.ts";
+import {
+  forwardOption,
+  gibOption,
+  integerOption,
+  mebibytesOption,
+} from "./options.ts";
+import { showImage, showMachine } from "./progress.ts";
+import { type Session, withHelper } from "./session.ts";
+
+interface WaitFlags {
+  readonly json?: boolean;
+  readonly wait: boolean;
+  readonly timeout?: number;
+}
+
+/** Commands on machines themselves: create, list, show, start, stop, … */
+export function addMachineCommands(program: Command): void {
+  program
+    .command("create")
+    .argument("[name]", "lower-case letters, digits, hyphens")
+    .description("clone an image into a new machine and start it")
+    .option("-i, --image <image>", "image to clone", "debian-12")
+    .option("-c, --cpus <count>", "virtual processors", integerOption)
+    .option("-m, --memory <size>", "memory, e.g. 2G or 1536M", mebibytesOption)
+    .option("-d, --disk <size>", "disk, e.g. 20G", gibOption)
+    .option("-u, --user <name>", "user in the guest")
+    .option(
+      "-p, --forward <host:guest>",
+      "forward a loopback port (repeatable)",
+      forwardOption,
+      [],
+    )
+    .option(
+      "-A, --agent-forwarding",
+      "offer this host's ssh agent to the guest",
+    )
+    .option("--no-start", "leave it stopped")
+    .option("--no-wait", "answer as soon as it has been started")
+    .option(
+      "--timeout <seconds>",
+      "how long to wait for the guest",
+      integerOption,
+    )
+    .option("--json", "print JSON")
+    .action(async (name: string | undefined, flags: CreateFlags) =>
+      withHelper(
+        flags,
+        async (session) => {
+          watch(session, name);
+          const { machine } = await session.client.call(
+            "machines.create",
+            {
+              image: flags.image,
+              start: flags.start,
+              ...waiting(flags),
+              ...given({
+                name,
+                cpus: flags.cpus,
+                memoryMiB: flags.memory,
+                diskGiB: flags.disk,
+                user: flags.user,
+                agentForwarding: flags.agentForwarding,
+              }),
+              forwards: flags.forward,
+            },
+            session.signal,
+          );
+          return machine;
+        },
+        (machine) =>
+          machine.state.kind === "running"
+            ? `${machine.name} is running. ssh ${machine.alias}`
+            : `${machine.name} is ${machine.state.kind}.`,
+      ),
+    );
+
+  program
+    .command("list")
+    .alias("ls")
+    .description("list the machines")
+    .option("--json", "print JSON")
+    .action(async (flags: { json?: boolean }) =>
+      withHelper(
+        flags,
+        async ({ client }) => (await client.call("machines.list", {})).machines,
+        listText,
+      ),
+    );
+
+  program
+    .command("show")
+    .argument("<name>")
+    .description("show one machine")
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: { json?: boolean }) =>
+      withHelper(
+        flags,
+        async ({ client }) =>
+          (await client.call("machines.show", { machine: name })).machine,
+        showText,
+      ),
+    );
+
+  for (const verb of ["start", "restart"] as const)
+    program
+      .command(verb)
+      .argument("<name>")
+      .description(`${verb} a machine`)
+      .option("--no-wait", "answer as soon as it has been started")
+      .option(
+        "--timeout <seconds>",
+        "how long to wait for the guest",
+        integerOption,
+      )
+      .option("--json", "print JSON")
+      .action(async (name: string, flags: WaitFlags) =>
+        withHelper(
+          flags,
+          async (session) => {
+            watch(session, name);
+            const params = { machine: name, ...waiting(flags) };
+            return (
+              await session.client.call(
+                `machines.${verb}`,
+                params,
+                session.signal,
+              )
+            ).machine;
+          },
+          (machine) => `${machine.name} is ${machine.state.kind}.`,
+        ),
+      );
+
+  program
+    .command("stop")
+    .argument("<name>")
+    .description("shut a machine down")
+    .option("-f, --force", "don't ask the guest")
+    .option("--grace <seconds>", "how long the guest may take", integerOption)
+    .option("--json", "print JSON")
+    .action(
+      async (
+        name: string,
+        flags: { json?: boolean; force?: boolean; grace?: number },
+      ) =>
+        withHelper(
+          flags,
+          async (session) => {
+            watch(session, name);
+            return session.client.call(
+              "machines.stop",
+              {
+                machine: name,
+                ...given({
+                  force: flags.force,
+                  graceMs:
+                    flags.grace === undefined ? undefined : flags.grace * 1000,
+                }),
+              },
+              session.signal,
+            );
+          },
+          ({ machine, how }) =>
+            how === "alreadyStopped"
+              ? `${machine.name} was stopped already.`
+              : `${machine.name} is stopped (${how}).`,
+        ),
+    );
+
+  for (const verb of ["pause", "resume"] as const)
+    program
+      .command(verb)
+      .argument("<name>")
+      .description(`${verb} a machine`)
+      .option("--json", "print JSON")
+      .action(async (name: string, flags: { json?: boolean }) =>
+        withHelper(
+          flags,
+          async ({ client, signal }) =>
+            (await client.call(`machines.${verb}`, { machine: name }, signal))
+              .machine,
+          (machine) => `${machine.name} is ${machine.state.kind}.`,
+        ),
+      );
+
+  program
+    .command("set")
+    .argument("<name>")
+    .description("change a stopped machine")
+    .option("-c, --cpus <count>", "virtual processors", integerOption)
+    .option("-m, --memory <size>", "memory", mebibytesOption)
+    .option("-d, --disk <size>", "disk; grows only", gibOption)
+    .option("--name <name>", "new name")
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: SetFlags) =>
+      withHelper(
+        flags,
+        async ({ client, signal }) => {
+          let answer = await client.call(
+            "machines.set",
+            {
+              machine: name,
+              ...given({
+                cpus: flags.cpus,
+                memoryMiB: flags.memory,
+                diskGiB: flags.disk,
+              }),
+            },
+            signal,
+          );
+          if (flags.name !== undefined)
+            answer = await client.call("machines.rename", {
+              machine: name,
+              name: flags.name,
+            });
+          return answer.machine;
+        },
+        showText,
+      ),
+    );
+
+  program
+    .command("delete")
+    .alias("rm")
+    .argument("<names...>")
+    .description("delete machines and their disks; boot logs stay")
+    .option("--json", "print JSON")
+    .action(async (names: string[], flags: { json?: boolean }) =>
+      withHelper(
+        flags,
+        async ({ client, signal }) => {
+          const ids: string[] = [];
+          for (const machine of names)
+            ids.push(
+              (await client.call("machines.delete", { machine }, signal)).id,
+            );
+          return { deleted: names, ids };
+        },
+        ({ deleted }) => `Deleted ${deleted.join(", ")}.`,
+      ),
+    );
+
+  program
+    .command("stats")
+    .argument("<name>")
+    .description("what a machine uses now")
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: { json?: boolean }) =>
+      withHelper(
+        flags,
+        async ({ client, signal }) =>
+          (await client.call("machines.stats", { machine: name }, signal))
+            .stats,
+        (stats) =>
+          table([
+            ["processor", `${stats.cpuSeconds.toFixed(1)} s used`],
+            [
+              "memory",
+              `${stats.memoryUsedMiB.toFixed(0)} of ${String(stats.memoryMiB)} MiB`,
+            ],
+            [
+              "disk",
+              `${bytes(stats.diskUsedBytes)} of ${bytes(stats.diskVirtualBytes)}`,
+            ],
+            ...(stats.network === undefined
+              ? []
+              : [
+                  [
+                    "network",
+                    `${bytes(stats.network.sentBytes)} sent, ${bytes(stats.network.receivedBytes)} received`,
+                  ],
+                ]),
+            ["up", seconds(stats.uptimeSeconds * 1000)],
+          ]),
+      ),
+    );
+
+  program
+    .command("diagnose")
+    .argument("<name>")
+    .description("say what is wrong with a machine")
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: { json?: boolean }) =>
+      withHelper(
+        flags,
+        async ({ client, signal }) =>
+          (await client.call("machines.diagnose", { machine: name }, signal))
+            .diagnosis,
+        (diagnosis) =>
+          [
+            diagnosis.hint,
+            ...diagnosis.probes.map(
+              ({ id, passed, required, detail }) =>
+                `  ${passed ? "✓" : required ? "✗" : "–"} ${id}: ${detail}`,
+            ),
+          ].join("\n"),
+      ),
+    );
+}
+
+interface CreateFlags extends WaitFlags {
+  readonly image: string;
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly user?: string;
+  readonly agentForwarding?: boolean;
+  readonly forward: { hostPort: number; guestPort: number; protocol: "tcp" }[];
+  readonly start: boolean;
+}
+
+interface SetFlags {
+  readonly json?: boolean;
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly disk?: number;
+  readonly name?: string;
+}
+
+const waiting = (flags: WaitFlags): { wait: boolean; timeoutMs?: number } => ({
+  wait: flags.wait,
+  ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
+});
+
+/** Without the keys that the user did not give. */
+function given<T extends Record<string, unknown>>(
+  values: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}
+
+function watch({ client, progress }: Session, name: string | undefined): void {
+  let followed = name;
+  client.onNotice("images.changed", ({ image }) => showImage(progress, image));
+  client.onNotice("machines.changed", ({ machine }) => {
+    if (machine.state.kind === "creating") followed ??= machine.name;
+    if (machine.name === followed || machine.alias === followed)
+      showMachine(progress, machine);
+  });
+}
+
+function listText(machines: readonly Machine[]): string {
+  if (machines.length === 0)
+    return "No machines yet. Make one with: guesthouse create";
+  return table([
+    ["NAME", "STATE", "CPUS", "MEMORY", "DISK", "IMAGE", "SSH"],
+    ...machines.map((machine) => [
+      machine.name,
+      machine.state.kind,
+      String(machine.cpus),
+      `${String(machine.memoryMiB)} MiB`,
+      `${String(machine.diskGiB)} GiB`,
+      `${machine.image.name}${machine.image.stale ? " (outdated)" : ""}`,
+      `ssh ${machine.alias}`,
+    ]),
+  ]);
+}
+
+function showText(machine: Machine): string {
+  const { runtime } = machine;
+  return table([
+    ["name", machine.name],
+    ["state", machine.state.kind],
+    ["image", `${machine.image.name} ${machine.image.digest.slice(0, 19)}`],
+    ["processors", String(machine.cpus)],
+    ["memory", `${String(machine.memoryMiB)} MiB`],
+    ["disk", `${String(machine.diskGiB)} GiB`],
+    ["user", machine.user],
+    ["ssh", `ssh ${machine.alias}`],
+    ...(runtime === undefined
+      ? []
+      : [
+          [
+            "accelerator",
+            `${runtime.accelerator} (${runtime.acceleratorReason})`,
+          ],
+          ["process", String(runtime.pid)],
+          ...runtime.forwards.map(({ hostPort, guestPort }) => [
+            "forward",
+            `127.0.0.1:${String(hostPort)} → ${String(guestPort)}`,
+          ]),
+        ]),
+    ...machine.boot.map(({ stage, atMs }) => [`  ${stage}`, seconds(atMs)]),
+    ["log", machine.logPath],
+  ]);
+}

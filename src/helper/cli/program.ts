@@ -1,0 +1,37 @@
+import { Command } from "commander";
+import { version } from "../../base/version.ts";
+import { addCompletion } from "./completion.ts";
+import { addConnectCommands } from "./connect.ts";
+import { addDaemonCommands } from "./daemon.ts";
+import { addDoctorCommand } from "./doctor.ts";
+import { exitCodes, exitCodesHelp } from "./exitCodes.ts";
+import { addImageCommands } from "./images.ts";
+import { addMachineCommands } from "./machines.ts";
+import { addProxyCommand } from "./proxy.ts";
+
+/** The whole command line. */
+export function createProgram(): Command {
+  const program = new Command("guesthouse")
+    .description("Virtual machines for your editor: clone, boot, open.")
+    .version(version)
+    .showHelpAfterError("(guesthouse help shows what there is)")
+    .enablePositionalOptions()
+    .addHelpText("after", exitCodesHelp);
+  addMachineCommands(program);
+  addConnectCommands(program);
+  addImageCommands(program);
+  addDoctorCommand(program);
+  addDaemonCommands(program);
+  addProxyCommand(program);
+  addCompletion(program);
+  for (const command of everyCommand(program)) {
+    command.exitOverride((error) => {
+      process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.usage);
+    });
+  }
+  return program;
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}

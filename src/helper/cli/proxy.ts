@@ -1,0 +1,47 @@
+import { connect } from "node:net";
+import type { Command } from "commander";
+import { withHelper } from "./session.ts";
+
+/**
+ * `guesthouse proxy NAME`, ssh's ProxyCommand: brings the machine up when it is stopped, then carries bytes between
+ * standard input and output and the guest's sshd. Any number may run at once.
+ */
+export function addProxyCommand(program: Command): void {
+  program
+    .command("proxy")
+    .argument("<name>")
+    .description("carry an ssh connection (used by ssh itself)")
+    .action(async (name: string) => {
+      let endpoint: { host: string; port: number } | undefined;
+      await withHelper(
+        { json: false },
+        async ({ client, signal }) => {
+          endpoint = await client.call(
+            "ssh.prepare",
+            { machine: name },
+            signal,
+          );
+        },
+        () => undefined,
+      );
+      if (endpoint !== undefined) await carry(endpoint.host, endpoint.port);
+    });
+}
+
+async function carry(host: string, port: number): Promise<void> {
+  const socket = connect({ host, port, noDelay: true });
+  process.stdin.pipe(socket);
+  socket.pipe(process.stdout);
+  await new Promise<void>((resolve) => {
+    socket.once("error", (error) => {
+      process.stderr.write(`guesthouse: ${error.message}\n`);
+      process.exitCode = 1;
+    });
+    socket.once("close", () => {
+      process.stdin.destroy();
+      resolve();
+    });
+    // ssh has gone: nobody reads any more.
+    process.stdout.once("error", () => socket.destroy());
+  });
+}

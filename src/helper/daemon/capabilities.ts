@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import type { Log } from "../../base/log.ts";
+import type {
+  Handlers,
+  HandlersOf,
+  MethodName,
+  NoticeName,
+  NoticeParams,
+} from "../../protocol/contract.ts";
+import type { helperMethods } from "../../protocol/helper.ts";
+import { chooseAccelerator } from "../host/accelerator.ts";
+import { hostHandlers } from "../host/handlers.ts";
+import { findTools, requireTool } from "../host/tools.ts";
+import { imageHandlers } from "../images/handlers.ts";
+import { createImages } from "../images/images.ts";
+import { hostArchitecture, qemuArchitecture } from "../machines/environment.ts";
+import { machineHandlers } from "../machines/handlers.ts";
+import { isLiving } from "../machines/lifecycle.ts";
+import { createMachines } from "../machines/machines.ts";
+import { MachineRegistry } from "../machines/registry.ts";
+import { writeSshConfig } from "../ssh/config.ts";
+import { sshHandlers } from "../ssh/handlers.ts";
+import { ensureUserKey } from "../ssh/keys.ts";
+import { ensureLauncher } from "../ssh/launcher.ts";
+import type { Layout } from "../store/layout.ts";
+import { workspaceHandlers } from "../workspaces/handlers.ts";
+import { createReach } from "./reachGuest.ts";
+
+export interface CapabilityOptions {
+  readonly layout: Layout;
+  readonly log: Log;
+  readonly tellAll: <N extends NoticeName>(
+    name: N,
+    params: NoticeParams<N>,
+  ) => void;
+}
+
+export interface Capabilities {
+  readonly handlers: HandlersOf<
+    Exclude<MethodName, keyof typeof helperMethods>
+  >;
+  /** Work that must not be cut off is under way. */
+  busy(): boolean;
+  machinesRunning(): number;
+  livingLogs(): { id: string; path: string }[];
+  close(): Promise<void>;
+}
+
+/** Data that ships beside the bundle: `dist/../resources`. */
+const resourcesFolder = join(__dirname, "..", "resources");
+
+/** Wires the rooms to each other, once, and takes over what an earlier helper left. */
+export async function createCapabilities({
+  layout,
+  log,
+  tellAll,
+}: CapabilityOptions): Promise<Capabilities> {
+  const registry = new MachineRegistry(layout, {
+    changed: (machine) => tellAll("machines.changed", { machine }),
+    removed: (id, name, revision) =>
+      tellAll("machines.removed", { id, name, revision }),
+  });
+  const architecture = hostArchitecture();
+  let imagesWorking = new Set<string>();
+  const images = await createImages({
+    layout,
+    resources: resourcesFolder,
+    architecture,
+    log,
+    usedBy: (digest) => registry.usersOf(digest),
+    accelerator: async (signal) => {
+      const arch = qemuArchitecture(architecture);
+      const { path } = requireTool(await findTools(arch, signal), "qemuSystem");
+      return chooseAccelerator(
+        { binary: path, arch, cachePath: layout.accelerator, log },
+        signal,
+      );
+    },
+    onChanged: (image) => {
+      imagesWorking = new Set(imagesWorking);
+      if (image.state.kind === "working") imagesWorking.add(image.name);
+      else imagesWorking.delete(image.name);
+      registry.imageChanged(image.name, image.digest);
+      tellAll("images.changed", { image });
+    },
+    onRemoved: (name, revision) => {
+      imagesWorking.delete(name);
+      registry.imageChanged(name, undefined);
+      tellAll("images.removed", { name, revision });
+    },
+  });
+  for (const { name, digest } of await images.list())
+    registry.imageChanged(name, digest);
+
+  await ensureUserKey(layout.ssh);
+  await ensureLauncher(layout.ssh);
+  const writeConfig = async (): Promise<void> => {
+    await writeSshConfig(
+      layout.ssh,
+      registry
+        .entries()
+        .filter(({ state }) => state.kind !== "creating")
+        .map(({ record }) => record),
+    );
+  };
+  const machines = createMachines({ layout, registry, images, log });
+  await machines.adopt();
+  await writeConfig();
+  const reach = createReach({ layout, registry, machines });
+
+  const handlers = {
+    ...hostHandlers({
+      home: layout.home,
+      acceleratorCache: layout.accelerator,
+      log,
+    }),
+    ...imageHandlers(images),
+    ...machineHandlers({
+      layout,
+      registry,
+      images,
+      log,
+      machines,
+      onRosterChanged: writeConfig,
+    }),
+    ...sshHandlers({ files: layout.ssh, ...reach }),
+    ...workspaceHandlers({
+      ...reach,
+      onCopied: (progress) => tellAll("workspaces.copied", progress),
+    }),
+  } satisfies Partial<Handlers>;
+
+  return {
+    handlers,
+    busy: () =>
+      imagesWorking.size > 0 ||
+      registry
+        .entries()
+        .some(({ state }) =>
+          ["creating", "stopping", "deleting"].includes(state.kind),
+        ),
+    machinesRunning: () =>
+      registry.entries().filter(({ state }) => isLiving(state)).length,
+    livingLogs: () =>
+      registry
+        .entries()
+        .filter(({ live }) => live !== undefined)
+        .map(({ record }) => ({
+          id: record.id,
+          path: layout.machine(record.id).log,
+        })),
+    async close() {
+      machines.leave();
+      await images.close();
+    },
+  };
+}

@@ -1,0 +1,99 @@
+import { closeSync, writeSync } from "node:fs";
+import { lstat, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { makePrivateFolder } from "../../base/files.ts";
+import { fileLog, type Log } from "../../base/log.ts";
+import { refused, toFailure } from "../../protocol/failure.ts";
+import { processIdentity, isSameProcess } from "../qemu/process.ts";
+import { type Layout, layoutOf } from "../store/layout.ts";
+import { takeLock } from "../store/lock.ts";
+import { startServer } from "./server.ts";
+
+/**
+ * The helper as a daemon: takes the lock, serves until idle or told to stop, leaves the guests running. Says
+ * `{"ready":true}` or `{"failure":…}` on standard output, once, and closes it (see `rpc/launch.ts`).
+ */
+export async function runDaemon(home: string, version: string): Promise<void> {
+  let log: Log | undefined;
+  try {
+    const layout = layoutOf(home);
+    await makeHome(layout);
+    log = fileLog(layout.helperLog).with({ helper: process.pid });
+    const lock = await takeLock(
+      layout.helperLock,
+      (await processIdentity(process.pid)) ?? {
+        pid: process.pid,
+        startTime: "",
+      },
+      isSameProcess,
+    );
+    if (lock === undefined) {
+      say({ ready: true, already: true });
+      return;
+    }
+    guardProcess(log);
+    const server = await startServer({ layout, version, log });
+    say({ ready: true });
+    log.info("helper serves", { version, home });
+    await server.ended;
+    await lock.release();
+    log.info("helper ends; guests run on");
+  } catch (error) {
+    log?.error("the helper could not start", { error });
+    say({ failure: toFailure(error) });
+    process.exitCode = 1;
+  }
+  // Detached children and idle sockets must not keep an ended helper alive.
+  process.exit();
+}
+
+async function makeHome(layout: Layout): Promise<void> {
+  for (const folder of [
+    layout.home,
+    layout.run,
+    layout.logs,
+    layout.machines,
+    layout.images,
+    layout.work,
+  ])
+    await makePrivateFolder(folder);
+  await checkOwnership(layout.run);
+  // An interrupted atomic replace leaves its temporary file.
+  for (const name of await readdir(layout.home))
+    if (name.endsWith(".tmp")) await rm(join(layout.home, name));
+}
+
+/** A folder for sockets below a shared one (`/tmp`) may have been made by somebody else first. */
+async function checkOwnership(folder: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const { uid, mode } = await lstat(folder);
+  const others = mode & 0o077;
+  if (uid === process.getuid?.() && others === 0) return;
+  throw refused(
+    "helper.unreachable",
+    `The folder for sockets, ${folder}, belongs to another user or is open to others.`,
+    {
+      remedy: "Remove that folder, or set XDG_RUNTIME_DIR to one of your own.",
+    },
+  );
+}
+
+function guardProcess(log: Log): void {
+  process.on("uncaughtException", (error) => {
+    log.error("uncaught exception", { error });
+  });
+  process.on("unhandledRejection", (error) => {
+    log.error("unhandled rejection", { error });
+  });
+  // The terminal that first started a helper may close; the helper belongs to all windows.
+  process.on("SIGHUP", () => undefined);
+}
+
+function say(message: unknown): void {
+  try {
+    writeSync(1, `${JSON.stringify(message)}\n`);
+    closeSync(1);
+  } catch {
+    // Whoever launched us is gone already; others still find the socket.
+  }
+}

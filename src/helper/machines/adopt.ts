@@ -1,0 +1,204 @@
+import { uptime } from "node:os";
+import { readIfPresent } from "../../base/files.ts";
+import type { Log } from "../../base/log.ts";
+import type { Forward, MachineState } from "../../protocol/machines.ts";
+import { processTable } from "../qemu/processTable.ts";
+import {
+  endProcess,
+  findQemu,
+  isOurQemu,
+  processIdentity,
+  type ProcessIdentity,
+  waitForExit,
+} from "../qemu/process.ts";
+import { connectQmp, type Qmp } from "../qemu/qmp.ts";
+import type { Layout, MachineFiles } from "../store/layout.ts";
+import {
+  machineIds,
+  type MachineHandles,
+  readHandles,
+  readRecord,
+  removeFolder,
+  sweepDoomed,
+  writeHandles,
+  writeRecord,
+} from "../store/records.ts";
+import { sizeOf } from "./bootLog.ts";
+import { removeLeftovers } from "./launch.ts";
+import type { Entry, Live } from "./entry.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface AdoptDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  readonly log: Log;
+  /** Takes a living machine into care: supervision, and its boot if it is not over. */
+  readonly onLiving: (entry: Entry, live: Live, booting: boolean) => void;
+}
+
+/**
+ * Takes over what an earlier helper left (B14, B15, B20): living QEMUs are adopted, dead ones demoted and cleaned up,
+ * half-made machines removed. A process counts as ours only by pid, start time and the socket path in its command
+ * line, so that a recycled pid is never touched.
+ */
+export async function adoptMachines(deps: AdoptDeps): Promise<void> {
+  const { layout } = deps;
+  const ids = await machineIds(layout);
+  await sweepDoomed(layout.machines);
+  const batch = 64;
+  for (let i = 0; i < ids.length; i += batch)
+    await Promise.all(ids.slice(i, i + batch).map((id) => adopt(id, deps)));
+}
+
+async function adopt(id: string, deps: AdoptDeps): Promise<void> {
+  const { layout, registry } = deps;
+  const log = deps.log.with({ machine: id });
+  const files = layout.machine(id);
+  const read = await readRecord(files);
+  if (read.kind === "corrupt") {
+    // Its disk may be precious: leave everything for a human.
+    log.error("the machine's record can't be read; it is left alone", {
+      reason: read.reason,
+      path: files.record,
+    });
+    return;
+  }
+  if (read.kind === "missing") {
+    log.info("removing a machine that was never finished");
+    for (const stray of await findQemu(files.qmpSocket)) {
+      await endProcess(stray, "SIGKILL");
+      await waitForExit(stray, 5_000);
+    }
+    await removeFolder(files.folder);
+    return;
+  }
+  let record = read.value;
+  const known = await readHandles(files);
+  const identity = await findLiving(files, known);
+  if (identity === undefined) {
+    if (known.kind !== "missing") {
+      const startedAtMs =
+        known.kind === "read" ? known.value.startedAtMs : Date.now();
+      const bootedAtMs = Date.now() - uptime() * 1000;
+      const reason = startedAtMs < bootedAtMs ? "hostRestarted" : "crashed";
+      record = { ...record, lastStop: { reason } };
+      await writeRecord(files, record);
+      log.info("machine ended while nobody watched", { reason });
+    }
+    await removeLeftovers(files);
+    registry.add(record, { kind: "stopped", ...record.lastStop });
+    return;
+  }
+  const handles =
+    known.kind === "read" && known.value.pid === identity.pid
+      ? known.value
+      : await rebuildHandles(files, identity);
+  await writeHandles(files, handles);
+  const qmp = await connectQmp(files.qmpSocket, { timeoutMs: 5_000 }).catch(
+    (error: unknown) => {
+      log.warn("an adopted QEMU's monitor does not answer", { error });
+      return undefined;
+    },
+  );
+  const live: Live = {
+    handles,
+    qmp,
+    stopReason: undefined,
+    watch: new AbortController(),
+    shutdownCause: undefined,
+  };
+  const state = await stateOf(handles, qmp);
+  const entry = registry.add(record, state);
+  entry.live = live;
+  entry.boot = handles.boot;
+  registry.tell(entry);
+  log.info("adopted", { pid: handles.pid, state: state.kind });
+  deps.onLiving(entry, live, state.kind === "starting");
+}
+
+/** The machine's QEMU by its handles, else by its pid file, else by looking at every process of ours. */
+async function findLiving(
+  files: MachineFiles,
+  known: Awaited<ReturnType<typeof readHandles>>,
+): Promise<ProcessIdentity | undefined> {
+  if (known.kind === "read") {
+    const { pid, startTime } = known.value;
+    if (await isOurQemu({ pid, startTime }, files.qmpSocket))
+      return { pid, startTime };
+  }
+  const pidText = await readIfPresent(files.pidFile);
+  if (pidText === undefined && known.kind === "missing") return undefined;
+  const pid = Number(pidText?.trim());
+  if (Number.isInteger(pid) && pid > 0) {
+    const identity = await processIdentity(pid);
+    if (identity !== undefined && (await isOurQemu(identity, files.qmpSocket)))
+      return identity;
+  }
+  return (await findQemu(files.qmpSocket))[0];
+}
+
+async function stateOf(
+  handles: MachineHandles,
+  qmp: Qmp | undefined,
+): Promise<MachineState> {
+  const status = (await qmp?.execute("query-status").catch(() => undefined)) as
+    { status?: string } | undefined;
+  if (status?.status === "paused")
+    return { kind: "paused", sinceMs: Date.now() };
+  if (handles.readySinceMs !== undefined)
+    return { kind: "running", sinceMs: handles.readySinceMs };
+  return {
+    kind: "starting",
+    stage: handles.boot.at(-1)?.stage ?? "firmware",
+    sinceMs: handles.startedAtMs,
+  };
+}
+
+/** What a lost handles file said, read back from QEMU's own command line. */
+async function rebuildHandles(
+  files: MachineFiles,
+  identity: ProcessIdentity,
+): Promise<MachineHandles> {
+  const args = (await processTable().commandLine(identity.pid)) ?? [];
+  const { sshPort, forwards } = forwardsOf(args);
+  return {
+    ...identity,
+    startedAtMs: Date.now(),
+    accelerator: acceleratorOf(args),
+    acceleratorReason: "taken over from a running machine",
+    sshPort,
+    forwards,
+    network: { backend: "user", hostLoopbackReachable: true },
+    logOffset: await sizeOf(files.log),
+    boot: [],
+  };
+}
+
+/** Forwarded ports as `hostfwd=tcp:127.0.0.1:2222-:22` names them. Pure. */
+export function forwardsOf(args: readonly string[]): {
+  sshPort: number;
+  forwards: Forward[];
+} {
+  const all: Forward[] = [];
+  for (const match of args
+    .join(" ")
+    .matchAll(/hostfwd=tcp:127\.0\.0\.1:(\d+)-[^:,]*:(\d+)/g))
+    all.push({
+      hostPort: Number(match[1]),
+      guestPort: Number(match[2]),
+      protocol: "tcp",
+    });
+  const ssh = all.find(({ guestPort }) => guestPort === 22);
+  return {
+    sshPort: ssh?.hostPort ?? 0,
+    forwards: all.filter((forward) => forward !== ssh),
+  };
+}
+
+function acceleratorOf(args: readonly string[]): MachineHandles["accelerator"] {
+  const value = args[args.indexOf("-accel") + 1] ?? "";
+  const found = (["kvm", "hvf", "whpx"] as const).find((kind) =>
+    value.startsWith(kind),
+  );
+  return found ?? "tcg";
+}

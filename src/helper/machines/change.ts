@@ -1,0 +1,74 @@
+import { readFile } from "node:fs/promises";
+import type { ParsedParams } from "../../protocol/contract.ts";
+import { refused } from "../../protocol/failure.ts";
+import { resizeDisk } from "../qemu/block.ts";
+import type { Layout } from "../store/layout.ts";
+import type { MachineRecord } from "../store/records.ts";
+import { writeMachineSeed } from "./create.ts";
+import { checkName } from "./names.ts";
+import type { Entry } from "./entry.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface ChangeDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+}
+
+/**
+ * Gives a machine another name. The alias stays, so that editors keep what they know of it; the guest takes the new
+ * hostname at its next boot, from the seed.
+ */
+export async function renameMachine(
+  entry: Entry,
+  name: string,
+  { registry, layout }: ChangeDeps,
+): Promise<void> {
+  if (name === entry.record.name) return;
+  checkName(name);
+  if (registry.takenNames().has(name))
+    throw refused(
+      "machines.nameTaken",
+      `There is already a machine “${name}”.`,
+      {
+        remedy: "Choose another name.",
+      },
+    );
+  const record = { ...entry.record, name };
+  const privateKey = await readFile(layout.machine(record.id).hostKey, "utf8");
+  await writeMachineSeed(
+    record,
+    { privateKey, publicKey: record.hostPublicKey },
+    layout,
+  );
+  await registry.rewrite(entry, { name });
+}
+
+/** Changes processors, memory, disk or agent forwarding. A disk only grows; the guest grows its file system at boot. */
+export async function setMachine(
+  entry: Entry,
+  wanted: Omit<ParsedParams<"machines.set">, "machine">,
+  { registry, layout }: ChangeDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { record } = entry;
+  const change: Partial<MachineRecord> = {};
+  if (wanted.cpus !== undefined) change.cpus = wanted.cpus;
+  if (wanted.memoryMiB !== undefined) change.memoryMiB = wanted.memoryMiB;
+  if (wanted.agentForwarding !== undefined)
+    change.agentForwarding = wanted.agentForwarding;
+  if (wanted.diskGiB !== undefined && wanted.diskGiB !== record.diskGiB) {
+    if (wanted.diskGiB < record.diskGiB)
+      throw refused(
+        "machines.badRequest",
+        `The disk of “${record.name}” has ${String(record.diskGiB)} GiB and can't be made smaller.`,
+        { remedy: "Create a new machine with a smaller disk." },
+      );
+    await resizeDisk(
+      layout.machine(record.id).disk,
+      Math.ceil(wanted.diskGiB * 1024 ** 3),
+      signal,
+    );
+    change.diskGiB = wanted.diskGiB;
+  }
+  await registry.rewrite(entry, change);
+}

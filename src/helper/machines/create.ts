@@ -1,0 +1,210 @@
+import { randomUUID } from "node:crypto";
+import { cpus as hostCpus, totalmem } from "node:os";
+import { makePrivateFolder, replaceFile } from "../../base/files.ts";
+import type { Log } from "../../base/log.ts";
+import type { ParsedParams } from "../../protocol/contract.ts";
+import { refused } from "../../protocol/failure.ts";
+import { hostSettings } from "../guests/hostSettings.ts";
+import { writeSeed } from "../guests/seed.ts";
+import type { GoldenImage, Images } from "../images/images.ts";
+import { createOverlay } from "../qemu/block.ts";
+import { ensureUserKey, generateHostKey, type KeyPair } from "../ssh/keys.ts";
+import { pinHostKey, unpinHost } from "../ssh/knownHosts.ts";
+import type { Layout } from "../store/layout.ts";
+import {
+  type MachineRecord,
+  removeFolder,
+  writeRecord,
+} from "../store/records.ts";
+import { mark } from "./bootLog.ts";
+import {
+  aliasFor,
+  checkName,
+  freeName,
+  newMachineId,
+  newMacAddress,
+} from "./names.ts";
+import type { Entry } from "./entry.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface CreateDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  readonly images: Images;
+  readonly log: Log;
+}
+
+export const defaultImage = "debian-12";
+const defaultDiskGiB = 20;
+const gib = 1024 ** 3;
+
+/**
+ * Makes a linked clone of an image: an overlay of under a megabyte, a seed and host key of its own (B1–B3), a record.
+ * The record is written last: a machine is there whole or not at all, also after a crash. The image is brought here
+ * first when it is missing.
+ */
+export async function createMachine(
+  params: ParsedParams<"machines.create">,
+  deps: CreateDeps,
+  signal: AbortSignal,
+): Promise<Entry> {
+  const { registry, layout, images } = deps;
+  const imageName = params.image ?? defaultImage;
+  const record = draft(params, imageName, registry);
+  const entry = registry.add(record, {
+    kind: "creating",
+    step: "image",
+    sinceMs: Date.now(),
+  });
+  const files = layout.machine(record.id);
+  try {
+    const image = await images.obtain(imageName, {}, undefined, signal);
+    entry.record = { ...record, ...imageFacts(params, image) };
+    registry.enter(entry, step("disk"));
+    await makePrivateFolder(files.folder);
+    await makePrivateFolder(layout.logs);
+    await mark(files.log, `${record.name} (${record.id})`);
+    await createOverlay(
+      {
+        path: files.disk,
+        backingPath: image.files.disk,
+        sizeBytes: Math.ceil(entry.record.diskGiB * gib),
+      },
+      signal,
+    );
+    registry.enter(entry, step("seed"));
+    const hostKey = generateHostKey(record.alias);
+    entry.record = { ...entry.record, hostPublicKey: hostKey.publicKey };
+    await replaceFile(files.hostKey, hostKey.privateKey);
+    await writeMachineSeed(entry.record, hostKey, layout);
+    await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);
+    signal.throwIfAborted();
+    await writeRecord(files, entry.record);
+  } catch (error) {
+    registry.remove(entry);
+    await unpinHost(layout.ssh.knownHosts, record.alias).catch(() => undefined);
+    await removeFolder(files.folder).catch(() => undefined);
+    throw error;
+  }
+  registry.enter(entry, { kind: "stopped", reason: "created" });
+  await images.usersChanged(entry.record.image.digest);
+  deps.log.info("machine created", {
+    machine: record.id,
+    name: record.name,
+    image: entry.record.image,
+  });
+  return entry;
+}
+
+/** Writes the seed of a machine from its record: at creation, and again when what the seed says has changed. */
+export async function writeMachineSeed(
+  record: MachineRecord,
+  hostKey: KeyPair,
+  layout: Layout,
+): Promise<void> {
+  const userKey = await ensureUserKey(layout.ssh);
+  const settings = await hostSettings();
+  await writeSeed(layout.machine(record.id).seed, {
+    instanceId: record.instanceId,
+    hostname: record.name,
+    user: record.user,
+    authorizedKeys: [userKey.publicKey],
+    hostKey,
+    macAddress: record.macAddress,
+    network: { kind: "dhcp" },
+    caCertificates: settings.caCertificates,
+    ...(settings.proxy === undefined ? {} : { proxy: settings.proxy }),
+    ...(settings.timezone === undefined ? {} : { timezone: settings.timezone }),
+  });
+}
+
+const step = (name: "disk" | "seed"): Entry["state"] => ({
+  kind: "creating",
+  step: name,
+  sinceMs: Date.now(),
+});
+
+function draft(
+  params: ParsedParams<"machines.create">,
+  imageName: string,
+  registry: MachineRegistry,
+): MachineRecord {
+  const taken = registry.takenNames();
+  const name = params.name ?? freeName(nameFrom(imageName), taken);
+  checkName(name);
+  if (taken.has(name))
+    throw refused(
+      "machines.nameTaken",
+      `There is already a machine “${name}”.`,
+      {
+        remedy: `Choose another name, for example “${freeName(name, taken)}”.`,
+      },
+    );
+  const id = newMachineId();
+  return {
+    format: 1,
+    id,
+    name,
+    alias: aliasFor(name, registry.takenAliases()),
+    image: { name: imageName, digest: "" },
+    generation: 0,
+    cpus: params.cpus ?? Math.min(2, hostCpus().length),
+    memoryMiB: params.memoryMiB ?? defaultMemoryMiB(),
+    diskGiB: params.diskGiB ?? defaultDiskGiB,
+    user: checkUser(params.user ?? ""),
+    createdAt: new Date().toISOString(),
+    macAddress: newMacAddress(),
+    uuid: randomUUID(),
+    vmGenerationId: randomUUID(),
+    instanceId: `guesthouse-${id}`,
+    hostPublicKey: "",
+    agentForwarding: params.agentForwarding ?? false,
+    forwards: params.forwards ?? [],
+    lastStop: { reason: "created" },
+  };
+}
+
+function imageFacts(
+  params: ParsedParams<"machines.create">,
+  image: GoldenImage,
+): Pick<MachineRecord, "image" | "user" | "diskGiB"> {
+  const smallestGiB = image.virtualSizeBytes / gib;
+  if (params.diskGiB !== undefined && params.diskGiB < smallestGiB)
+    throw refused(
+      "machines.badRequest",
+      `A disk of ${String(params.diskGiB)} GiB is too small for “${image.name}”, which needs ${smallestGiB.toFixed(1)} GiB.`,
+      {
+        remedy:
+          "Ask for a larger disk; it takes only the room that the guest fills.",
+      },
+    );
+  return {
+    image: { name: image.name, digest: image.digest },
+    user: params.user ?? image.defaultUser,
+    diskGiB: Math.max(params.diskGiB ?? defaultDiskGiB, Math.ceil(smallestGiB)),
+  };
+}
+
+/** A POSIX login name (useradd(8)); empty means the image's own. */
+function checkUser(user: string): string {
+  if (user === "" || /^[a-z_][a-z0-9_-]{0,31}$/.test(user)) return user;
+  throw refused(
+    "machines.badRequest",
+    `“${user}” can't be a user's name in the guest.`,
+    {
+      remedy:
+        "Use lower-case letters, digits, hyphens and underscores, 32 at most.",
+    },
+  );
+}
+
+const nameFrom = (imageName: string): string =>
+  imageName
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 56) || "machine";
+
+/** 2 GiB, or less on a host that has less than four times that. */
+const defaultMemoryMiB = (): number =>
+  Math.max(512, Math.min(2048, Math.floor(totalmem() / 4 / 1024 ** 2)));

@@ -1,0 +1,26 @@
+import type { Machine, MachineState } from "../../protocol/machines.ts";
+import type { Qmp } from "../qemu/qmp.ts";
+import type { MachineHandles, MachineRecord } from "../store/records.ts";
+
+/** What exists only while QEMU lives. */
+export interface Live {
+  handles: MachineHandles;
+  /** Absent when QEMU lives but its monitor does not answer. */
+  qmp: Qmp | undefined;
+  /** Set by whoever asks the machine to end, before asking. */
+  stopReason: MachineRecord["lastStop"]["reason"] | undefined;
+  /** Ends the readiness watch of this boot. */
+  watch: AbortController;
+  /** QEMU's word on why the guest ended (event SHUTDOWN). */
+  shutdownCause: string | undefined;
+}
+
+/** One machine in memory: a cache of its record and of its process. */
+export interface Entry {
+  record: MachineRecord;
+  state: MachineState;
+  live: Live | undefined;
+  /** Stages of the newest boot; stays after the end. */
+  boot: Machine["boot"];
+  revision: number;
+}

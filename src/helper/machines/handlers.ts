@@ -1,0 +1,157 @@
+import type { HandlersOf } from "../../protocol/contract.ts";
+import type { Machine, machineMethods } from "../../protocol/machines.ts";
+import { hasErrorCode } from "../../base/files.ts";
+import { access } from "node:fs/promises";
+import { readLog } from "./bootLog.ts";
+import { renameMachine, setMachine } from "./change.ts";
+import { createMachine, type CreateDeps } from "./create.ts";
+import { type Machines, throwIfRefused } from "./machines.ts";
+import { diagnoseMachine } from "./reach.ts";
+import type { Entry } from "./entry.ts";
+import { deleteMachine } from "./remove.ts";
+import { machineStats } from "./stats.ts";
+
+export interface MachineHandlerDeps extends CreateDeps {
+  readonly machines: Machines;
+  /** Machines came, went or changed what the ssh config says of them. */
+  readonly onRosterChanged: () => Promise<void>;
+}
+
+const defaultLogBytes = 1024 * 1024;
+
+/** The contract's `machines.*`. */
+export function machineHandlers(
+  deps: MachineHandlerDeps,
+): HandlersOf<keyof typeof machineMethods> {
+  const { registry, machines, layout } = deps;
+  const answer = (entry: Entry): { machine: Machine } => ({
+    machine: registry.view(entry),
+  });
+  const alone = <T>(entry: Entry, work: () => Promise<T>): Promise<T> =>
+    registry.locks.run(entry.record.id, work);
+
+  return {
+    "machines.list": () =>
+      Promise.resolve({
+        machines: registry
+          .entries()
+          .map((entry) => registry.view(entry))
+          .sort((a, b) => a.name.localeCompare(b.name)),
+      }),
+    "machines.show": ({ machine }) =>
+      Promise.resolve().then(() => answer(registry.find(machine))),
+
+    "machines.create": async (params, { signal }) => {
+      const entry = await createMachine(params, deps, signal);
+      await deps.onRosterChanged();
+      if (params.start !== false) await machines.start(entry, params, signal);
+      return answer(entry);
+    },
+    "machines.start": async ({ machine, ...options }, { signal }) => {
+      const entry = registry.find(machine);
+      await machines.start(entry, options, signal);
+      return answer(entry);
+    },
+    "machines.stop": async ({ machine, force, graceMs }, { signal }) => {
+      const entry = registry.find(machine);
+      const how = await machines.stop(
+        entry,
+        { force: force ?? false, graceMs },
+        signal,
+      );
+      return { ...answer(entry), how };
+    },
+    "machines.restart": async ({ machine, ...options }, { signal }) => {
+      const entry = registry.find(machine);
+      await machines.stop(entry, { force: false }, signal);
+      await machines.start(entry, options, signal);
+      return answer(entry);
+    },
+    "machines.pause": async ({ machine }, { signal }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        await machines.living(entry, "pause").qmp?.execute("stop");
+        await registry.until(entry, ({ kind }) => kind !== "running", signal);
+      });
+      return answer(entry);
+    },
+    "machines.resume": async ({ machine }, { signal }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        await machines.living(entry, "resume").qmp?.execute("cont");
+        await registry.until(entry, ({ kind }) => kind !== "paused", signal);
+      });
+      return answer(entry);
+    },
+    "machines.rename": async ({ machine, name }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        throwIfRefused("rename", entry);
+        await renameMachine(entry, name, { registry, layout });
+      });
+      await deps.images.usersChanged(entry.record.image.digest);
+      return answer(entry);
+    },
+    "machines.set": async ({ machine, ...wanted }, { signal }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        throwIfRefused("set", entry);
+        await setMachine(entry, wanted, { registry, layout }, signal);
+      });
+      await deps.onRosterChanged();
+      return answer(entry);
+    },
+    "machines.delete": async ({ machine }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        throwIfRefused("delete", entry);
+        await deleteMachine(entry, deps);
+      });
+      await deps.onRosterChanged();
+      return { id: entry.record.id };
+    },
+    "machines.stats": async ({ machine }, { signal }) => {
+      const entry = registry.find(machine);
+      const live = machines.living(entry, "stats");
+      const files = layout.machine(entry.record.id);
+      return { stats: await machineStats(entry, live, files, signal) };
+    },
+    "machines.log": async ({ machine, offset, maxBytes }) => {
+      const id = await logOwner(machine);
+      const read = await readLog(
+        layout.machine(id).log,
+        offset ?? 0,
+        maxBytes ?? defaultLogBytes,
+      );
+      return { id, ...read };
+    },
+    "machines.diagnose": async ({ machine }, { signal }) => {
+      const entry = registry.find(machine);
+      const live = machines.living(entry, "diagnose");
+      return {
+        diagnosis: await diagnoseMachine(
+          entry,
+          live,
+          machines.reachDeps,
+          signal,
+        ),
+      };
+    },
+  };
+
+  /** A machine that is here, or the id of a deleted one whose log is kept (B13). */
+  async function logOwner(which: string): Promise<string> {
+    try {
+      return registry.find(which).record.id;
+    } catch (error) {
+      if (!/^[0-9a-f]{12}$/.test(which)) throw error;
+      try {
+        await access(layout.machine(which).log);
+        return which;
+      } catch (missing) {
+        if (hasErrorCode(missing, "ENOENT")) throw error;
+        throw missing;
+      }
+    }
+  }
+}

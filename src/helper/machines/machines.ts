@@ -1,0 +1,224 @@
+import type { Log } from "../../base/log.ts";
+import { failed, GuesthouseError } from "../../protocol/failure.ts";
+import type { MachineState } from "../../protocol/machines.ts";
+import type { Images } from "../images/images.ts";
+import type { Layout } from "../store/layout.ts";
+import { adoptMachines } from "./adopt.ts";
+import { surveyHost } from "./environment.ts";
+import { launchMachine } from "./launch.ts";
+import { isLiving, refusal, type Verb } from "./lifecycle.ts";
+import { followBoot, type ReachDeps } from "./reach.ts";
+import type { Entry, Live } from "./entry.ts";
+import type { MachineRegistry } from "./registry.ts";
+import { stopMachine, type Ending } from "./stop.ts";
+import { supervise, type SuperviseDeps } from "./supervise.ts";
+
+export interface MachinesDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  readonly images: Images;
+  readonly log: Log;
+}
+
+export interface WaitOptions {
+  readonly wait?: boolean | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The verbs that start, watch and end a machine's QEMU. */
+export interface Machines {
+  /** Takes over what an earlier helper left. Once, before anything else. */
+  adopt(): Promise<void>;
+  /** Starts a stopped machine; a living one is left as it is. With `wait`, answers once the guest is reached. */
+  start(entry: Entry, options: WaitOptions, signal: AbortSignal): Promise<void>;
+  stop(
+    entry: Entry,
+    options: { force: boolean; graceMs?: number | undefined },
+    signal: AbortSignal,
+  ): Promise<Ending | "alreadyStopped">;
+  /** Answers once the guest was reached in this boot; throws `machines.notReady` when its time is up. */
+  untilReady(entry: Entry, signal: AbortSignal): Promise<void>;
+  /** The living part, or the refusal of this verb in this state. */
+  living(entry: Entry, verb: Verb): Live;
+  readonly reachDeps: ReachDeps;
+  /** Lets go of every machine without touching its guest. */
+  leave(): void;
+}
+
+export function createMachines(deps: MachinesDeps): Machines {
+  const { layout, registry, images, log } = deps;
+  let left = false;
+  const reachDeps: ReachDeps = {
+    layout,
+    registry,
+    log,
+    expectedBootSeconds: async (digest) =>
+      (await images.resolve(digest).catch(() => undefined))
+        ?.expectedBootSeconds,
+  };
+  const superviseDeps: SuperviseDeps = {
+    layout,
+    registry,
+    log,
+    leaving: () => left,
+    onReset: (entry, live) => rewatch(entry, live),
+  };
+
+  function rewatch(entry: Entry, live: Live): void {
+    live.watch.abort();
+    live.watch = new AbortController();
+    const { readySinceMs: _, ...handles } = live.handles;
+    live.handles = {
+      ...handles,
+      startedAtMs: Date.now(),
+      boot: [{ stage: "firmware", atMs: 0 }],
+    };
+    entry.boot = live.handles.boot;
+    registry.enter(entry, {
+      kind: "starting",
+      stage: "firmware",
+      sinceMs: Date.now(),
+    });
+    void followBoot(entry, live, reachDeps);
+  }
+
+  async function launch(entry: Entry, signal: AbortSignal): Promise<Live> {
+    const { record } = entry;
+    const sinceMs = Date.now();
+    registry.enter(entry, { kind: "starting", stage: "clone", sinceMs });
+    try {
+      const image = await images.resolve(record.image.digest);
+      const environment = await surveyHost(
+        layout,
+        image.architecture,
+        log,
+        signal,
+      );
+      return await launchMachine(
+        record,
+        image,
+        environment,
+        { layout, log },
+        signal,
+      );
+    } catch (error) {
+      const cancelled =
+        signal.aborted ||
+        (error instanceof GuesthouseError &&
+          error.failure.kind === "cancelled");
+      const lastStop = cancelled
+        ? ({ reason: "requested" } as const)
+        : {
+            reason: "startFailed" as const,
+            ...(error instanceof GuesthouseError
+              ? { failure: error.failure }
+              : {}),
+          };
+      entry.state = { kind: "stopped", ...lastStop };
+      await registry.rewrite(entry, { lastStop });
+      throw error;
+    }
+  }
+
+  const machines: Machines = {
+    reachDeps,
+    adopt: () =>
+      adoptMachines({
+        layout,
+        registry,
+        log,
+        onLiving: (entry, live, booting) => {
+          supervise(entry, live, superviseDeps);
+          if (booting) void followBoot(entry, live, reachDeps);
+        },
+      }),
+
+    async start(entry, { wait, timeoutMs }, signal) {
+      await registry.locks.run(entry.record.id, async () => {
+        if (isLiving(entry.state) && entry.state.kind !== "paused") return;
+        throwIfRefused("start", entry);
+        const live = await launch(entry, signal);
+        entry.live = live;
+        entry.boot = live.handles.boot;
+        registry.enter(entry, {
+          kind: "starting",
+          stage: "firmware",
+          sinceMs: live.handles.startedAtMs,
+        });
+        supervise(entry, live, superviseDeps);
+        void followBoot(entry, live, reachDeps, timeoutMs);
+      });
+      if (wait !== false) await machines.untilReady(entry, signal);
+    },
+
+    stop: (entry, options, signal) =>
+      registry.locks.run(entry.record.id, async () => {
+        if (entry.state.kind === "stopped") return "alreadyStopped";
+        const live = machines.living(entry, "stop");
+        return stopMachine(
+          entry,
+          live,
+          options,
+          { layout, registry, log },
+          signal,
+        );
+      }),
+
+    async untilReady(entry, signal) {
+      const state = await registry.until(entry, isSettled, signal);
+      if (state.kind !== "running") throw notReady(entry, state);
+    },
+
+    living(entry, verb) {
+      throwIfRefused(verb, entry);
+      if (entry.live === undefined)
+        throw refusal(verb, entry.record.name, {
+          kind: "stopped",
+          reason: "crashed",
+        }) as Error;
+      return entry.live;
+    },
+
+    leave() {
+      left = true;
+      for (const { live } of registry.entries()) {
+        live?.watch.abort();
+        live?.qmp?.close();
+      }
+    },
+  };
+  return machines;
+}
+
+/** Throws the lifecycle's refusal, if any. */
+export function throwIfRefused(verb: Verb, entry: Entry): void {
+  const error = refusal(verb, entry.record.name, entry.state);
+  if (error !== undefined) throw error;
+}
+
+const isSettled = (state: MachineState): boolean =>
+  state.kind !== "starting" && state.kind !== "creating";
+
+function notReady(entry: Entry, state: MachineState): GuesthouseError {
+  const { name } = entry.record;
+  if (state.kind === "unready")
+    return failed(
+      "machines.notReady",
+      `“${name}” runs but was not reached within ${String(Math.round(state.diagnosis.waitedMs / 1000))} s: ${state.diagnosis.hint}`,
+      {
+        remedy:
+          "Look at its console and diagnosis; the machine and its log are kept.",
+        actions: ["openConsole", "showDiagnosis", "retry", "delete"],
+      },
+    );
+  if (state.kind === "stopped" && state.failure !== undefined)
+    return new GuesthouseError(state.failure);
+  return failed(
+    "machines.startFailed",
+    `“${name}” is ${state.kind} and can't be reached.`,
+    {
+      remedy: "Look at its boot log, then start it again.",
+      actions: ["showLog", "retry"],
+    },
+  );
+}

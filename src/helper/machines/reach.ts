@@ -1,0 +1,172 @@
+import { readFile } from "node:fs/promises";
+import type { Log } from "../../base/log.ts";
+import { toFailure } from "../../protocol/failure.ts";
+import type { BootStage, Diagnosis } from "../../protocol/machines.ts";
+import { diagnose } from "../guests/diagnosis.ts";
+import { watchBoot } from "../guests/readiness.ts";
+import { bootTimeoutMs } from "../guests/timeouts.ts";
+import { networkCounters } from "../qemu/counters.ts";
+import type { Layout } from "../store/layout.ts";
+import { mark } from "./bootLog.ts";
+import type { Entry, Live } from "./entry.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface ReachDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  readonly log: Log;
+  /** Seconds to SSH under acceleration, as the image says. */
+  readonly expectedBootSeconds: (digest: string) => Promise<number | undefined>;
+}
+
+/** After the time is up we go on looking, less and less hopefully. */
+const lateLooks = 3;
+const lateLookMs = 600_000;
+
+/**
+ * Follows one boot from QEMU's start until the guest answers an authenticated command, entering `running`; or until
+ * its time is up, entering `unready` with a diagnosis (B8), and `running` still when it is reached after all.
+ * Runs on its own; ends with `live.watch`.
+ */
+export async function followBoot(
+  entry: Entry,
+  live: Live,
+  deps: ReachDeps,
+  timeoutMs?: number,
+): Promise<void> {
+  const { registry, log } = deps;
+  const { signal } = live.watch;
+  try {
+    const limit =
+      timeoutMs ??
+      bootTimeoutMs({
+        accelerator: live.handles.accelerator,
+        expectedBootSeconds: await deps.expectedBootSeconds(
+          entry.record.image.digest,
+        ),
+      });
+    if (await look(entry, live, deps, limit)) return;
+    const diagnosis = await diagnoseMachine(entry, live, deps, signal);
+    if (signal.aborted || entry.live !== live) return;
+    registry.enter(entry, {
+      kind: "unready",
+      sinceMs: Date.now(),
+      diagnosis,
+    });
+    await mark(
+      deps.layout.machine(entry.record.id).log,
+      `not reached after ${seconds(limit)}: ${diagnosis.hint}`,
+    );
+    for (let i = 0; i < lateLooks; i++)
+      if (await look(entry, live, deps, lateLookMs)) return;
+  } catch (error) {
+    if (signal.aborted) return;
+    log.error("following a boot failed", {
+      machine: entry.record.id,
+      failure: toFailure(error),
+      error,
+    });
+  }
+}
+
+/** True when the guest was reached or there is nothing left to look at. */
+async function look(
+  entry: Entry,
+  live: Live,
+  deps: ReachDeps,
+  timeoutMs: number,
+): Promise<boolean> {
+  const { registry, layout } = deps;
+  const { signal } = live.watch;
+  const files = layout.machine(entry.record.id);
+  const { handles } = live;
+  const outcome = await watchBoot(
+    {
+      logPath: files.log,
+      logOffset: handles.logOffset,
+      agentSocket: files.agentSocket,
+      host: "127.0.0.1",
+      port: handles.sshPort,
+      user: entry.record.user,
+      privateKey: await readFile(layout.ssh.identity, "utf8"),
+      hostKey: entry.record.hostPublicKey,
+      startedAtMs: handles.startedAtMs,
+      timeoutMs,
+    },
+    (stage) => void enterStage(entry, live, deps, stage),
+    signal,
+  );
+  if (signal.aborted || entry.live !== live) return true;
+  if (outcome.kind !== "ready") return false;
+  const readySinceMs = Date.now();
+  live.handles = { ...live.handles, readySinceMs };
+  await enterStage(entry, live, deps, "ready");
+  if (entry.live !== live) return true;
+  registry.enter(entry, { kind: "running", sinceMs: readySinceMs });
+  return true;
+}
+
+async function enterStage(
+  entry: Entry,
+  live: Live,
+  { registry, layout, log }: ReachDeps,
+  stage: BootStage,
+): Promise<void> {
+  if (entry.live !== live) return;
+  const { handles } = live;
+  if (handles.boot.some((known) => known.stage === stage)) return;
+  const atMs = Date.now() - handles.startedAtMs;
+  if (entry.state.kind === "starting") {
+    entry.state = { ...entry.state, stage };
+  }
+  try {
+    await Promise.all([
+      registry.note(entry, live, {
+        boot: [...handles.boot, { stage, atMs }],
+      }),
+      mark(layout.machine(entry.record.id).log, `${stage} · ${seconds(atMs)}`),
+    ]);
+  } catch (error) {
+    // A full disk must not make a healthy guest look dead.
+    log.warn("a boot stage could not be written", {
+      machine: entry.record.id,
+      error,
+    });
+  }
+}
+
+/** What is wrong with a machine, or that nothing is. */
+export async function diagnoseMachine(
+  entry: Entry,
+  live: Live,
+  deps: ReachDeps,
+  signal: AbortSignal,
+): Promise<Diagnosis> {
+  const files = deps.layout.machine(entry.record.id);
+  const status = (await live.qmp
+    ?.execute("query-status", {}, {}, signal)
+    .catch(() => undefined)) as { status?: string } | undefined;
+  const counters =
+    live.qmp === undefined
+      ? undefined
+      : await networkCounters(live.qmp, signal).catch(() => undefined);
+  return diagnose(
+    {
+      stage: live.handles.boot.at(-1)?.stage ?? "firmware",
+      waitedMs: Date.now() - live.handles.startedAtMs,
+      runState: status?.status ?? "not answering",
+      counters,
+      logPath: files.log,
+      logOffset: live.handles.logOffset,
+      agentSocket: files.agentSocket,
+      host: "127.0.0.1",
+      port: live.handles.sshPort,
+      user: entry.record.user,
+      privateKey: await readFile(deps.layout.ssh.identity, "utf8"),
+      hostKey: entry.record.hostPublicKey,
+    },
+    signal,
+  );
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
