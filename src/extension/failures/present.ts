@@ -1,0 +1,49 @@
+import { commands, window } from "vscode";
+import type { Failure } from "../../protocol/failure.ts";
+import { noticeOf, type Remedy, type Subject } from "./remedies.ts";
+
+/** Loaded with the first failure: it brings the schemas along. */
+export async function failureOf(error: unknown): Promise<Failure> {
+  const { toFailure } = await import("../../protocol/failure.ts");
+  return toFailure(error);
+}
+
+/** Texts that are on the screen now; the same failure is not told twice at once. */
+const shown = new Set<string>();
+
+/**
+ * Tells a failure once, with its remedies as buttons; a cancelled one not at all. `again` is what *Try Again* does.
+ */
+export async function presentFailure(
+  failure: Failure,
+  subject: Subject | undefined,
+  again: () => Promise<void>,
+): Promise<void> {
+  const notice = noticeOf(failure, subject);
+  if (notice === undefined || shown.has(notice.text)) return;
+  shown.add(notice.text);
+  try {
+    const titles = notice.remedies.map(({ title }) => title);
+    const pressed =
+      notice.severity === "error"
+        ? await window.showErrorMessage(notice.text, ...titles)
+        : await window.showWarningMessage(notice.text, ...titles);
+    const remedy = notice.remedies.find(({ title }) => title === pressed);
+    if (remedy !== undefined) await apply(remedy, subject, again);
+  } finally {
+    shown.delete(notice.text);
+  }
+}
+
+async function apply(
+  remedy: Remedy,
+  subject: Subject | undefined,
+  again: () => Promise<void>,
+): Promise<void> {
+  switch (remedy.kind) {
+    case "again":
+      return again();
+    case "command":
+      await commands.executeCommand(remedy.command, subject?.id);
+  }
+}

@@ -1,0 +1,38 @@
+import type { Image } from "../../protocol/images.ts";
+import type { CommandsOf } from "../commandIds.ts";
+import type { Call } from "../helper/connection.ts";
+import { withViewProgress } from "../progress.ts";
+import type { Records } from "../records.ts";
+import type { Settings } from "../settings.ts";
+import { askMachine, makeAndStart } from "./create.ts";
+import { formOf, type MachineForm } from "./createForm.ts";
+import { machinesViewId } from "./tree.ts";
+
+export function createCommands(deps: {
+  readonly call: Call;
+  readonly settings: () => Settings;
+  readonly images: Records<Image>;
+  readonly loaded: () => Promise<void>;
+}): CommandsOf<
+  | "guesthouse.createMachine"
+  | "guesthouse.createMachineWithOptions"
+  | "guesthouse.createMachineFromImage"
+> {
+  const { call, settings, images, loaded } = deps;
+  const create = (form: MachineForm): Promise<void> =>
+    withViewProgress(machinesViewId, () => makeAndStart(call, form));
+  const createWithOptions = async (start: MachineForm): Promise<void> => {
+    await loaded();
+    const form = await askMachine(start, images);
+    if (form !== undefined) await create(form);
+  };
+  return {
+    "guesthouse.createMachine": () => create(formOf(settings())),
+    "guesthouse.createMachineWithOptions": () =>
+      createWithOptions(formOf(settings())),
+    "guesthouse.createMachineFromImage": (name) =>
+      typeof name === "string"
+        ? create({ ...formOf(settings()), image: name })
+        : createWithOptions(formOf(settings())),
+  };
+}

@@ -1,0 +1,165 @@
+import { l10n } from "vscode";
+import type {
+  BootStage,
+  Machine,
+  MachineState,
+} from "../../protocol/machines.ts";
+import { bytesText, durationText, memoryText } from "../quantities.ts";
+import type { Row } from "../rows.ts";
+
+interface Look {
+  readonly icon: string;
+  readonly color?: string;
+}
+
+const spinning: Look = { icon: "loading~spin" };
+
+/** `nowMs` is the time of the rendering; states carry the time at which they began. */
+export function rowOf(machine: Machine, nowMs: number): Row {
+  const parts = [stateText(machine.state)];
+  if (showsResources(machine.state)) parts.push(resourcesText(machine));
+  const since = sinceMsOf(machine.state);
+  if (since !== undefined) parts.push(durationText(nowMs - since));
+  if (machine.image.stale) parts.push(l10n.t("image outdated"));
+  const description = parts.join(" · ");
+  return {
+    label: machine.name,
+    description,
+    ...lookOf(machine.state),
+    context: contextOf(machine.state),
+    spoken: `${machine.name}, ${parts.join(", ")}`,
+  };
+}
+
+export const resourcesText = ({ cpus, memoryMiB }: Machine): string =>
+  l10n.t("{0} CPU · {1}", cpus, memoryText(memoryMiB));
+
+/** When the state began, for those whose age is of interest. */
+export function sinceMsOf(state: MachineState): number | undefined {
+  return "sinceMs" in state ? state.sinceMs : undefined;
+}
+
+/** True while the state passes by itself and its seconds are worth watching. */
+export function isPassing(state: MachineState): boolean {
+  switch (state.kind) {
+    case "creating":
+    case "starting":
+    case "stopping":
+    case "deleting":
+      return true;
+    case "running":
+    case "unready":
+    case "paused":
+    case "stopped":
+      return false;
+  }
+}
+
+const showsResources = (state: MachineState): boolean => !isPassing(state);
+
+const contextOf = (state: MachineState): string => `machine.${state.kind}`;
+
+function lookOf(state: MachineState): Look {
+  switch (state.kind) {
+    case "running":
+      return { icon: "vm-running", color: "charts.green" };
+    case "paused":
+      return { icon: "debug-pause", color: "charts.yellow" };
+    case "unready":
+      return { icon: "warning", color: "list.warningForeground" };
+    case "stopped":
+      return endedBadly(state)
+        ? { icon: "error", color: "list.errorForeground" }
+        : { icon: "vm-outline" };
+    case "creating":
+    case "starting":
+    case "stopping":
+    case "deleting":
+      return spinning;
+  }
+}
+
+const endedBadly = (state: MachineState & { kind: "stopped" }): boolean =>
+  state.reason === "crashed" || state.reason === "startFailed";
+
+export function stateText(state: MachineState): string {
+  switch (state.kind) {
+    case "creating":
+      return l10n.t("creating: {0}", creatingStepText(state.step));
+    case "starting":
+      return l10n.t("starting: {0}", stageText(state.stage));
+    case "running":
+      return l10n.t("running");
+    case "unready":
+      return l10n.t("not reachable: {0}", stageText(state.diagnosis.stage));
+    case "paused":
+      return l10n.t("paused");
+    case "stopping":
+      return stoppingText(state.step);
+    case "stopped":
+      return stoppedText(state.reason);
+    case "deleting":
+      return l10n.t("being deleted");
+  }
+}
+
+function creatingStepText(step: "image" | "disk" | "seed"): string {
+  switch (step) {
+    case "image":
+      return l10n.t("image");
+    case "disk":
+      return l10n.t("disk");
+    case "seed":
+      return l10n.t("first-boot settings");
+  }
+}
+
+export function stageText(stage: BootStage): string {
+  switch (stage) {
+    case "clone":
+      return l10n.t("clone");
+    case "firmware":
+      return l10n.t("firmware");
+    case "kernel":
+      return l10n.t("kernel");
+    case "init":
+      return l10n.t("services");
+    case "cloud-init":
+      return l10n.t("first-boot settings");
+    case "sshd":
+      return l10n.t("SSH");
+    case "ready":
+      return l10n.t("ready");
+  }
+}
+
+function stoppingText(step: "shutdown" | "terminate" | "kill"): string {
+  switch (step) {
+    case "shutdown":
+      return l10n.t("shutting down");
+    case "terminate":
+      return l10n.t("ending it");
+    case "kill":
+      return l10n.t("forcing it off");
+  }
+}
+
+function stoppedText(
+  reason: (MachineState & { kind: "stopped" })["reason"],
+): string {
+  switch (reason) {
+    case "created":
+    case "requested":
+    case "guest":
+      return l10n.t("stopped");
+    case "crashed":
+      return l10n.t("ended unexpectedly");
+    case "hostRestarted":
+      return l10n.t("stopped by a restart of this computer");
+    case "startFailed":
+      return l10n.t("did not start");
+  }
+}
+
+export const diskText = (machine: Machine): string =>
+  bytesText(machine.diskGiB * 1024 ** 3);

@@ -1,0 +1,55 @@
+import type { Machine } from "../../protocol/machines.ts";
+import { about } from "../failures/about.ts";
+import type { Call } from "../helper/connection.ts";
+import type { Report } from "../progress.ts";
+import { durationText } from "../quantities.ts";
+import type { Records } from "../records.ts";
+import { isPassing, sinceMsOf, stateText } from "./describe.ts";
+
+/** Starts or resumes a machine when needed and answers once its guest was reached. */
+export type MakeReady = (
+  id: string,
+  report: Report,
+  signal: AbortSignal,
+) => Promise<Machine>;
+
+export const readyMaker =
+  (call: Call, machines: Records<Machine>): MakeReady =>
+  (id, report, signal) =>
+    reporting(machines, id, report, () =>
+      about({ kind: "machine", id }, async () => {
+        if (machines.get(id)?.state.kind === "paused")
+          await call("machines.resume", { machine: id }, signal);
+        const { machine } = await call(
+          "machines.start",
+          { machine: id },
+          signal,
+        );
+        return machine;
+      }),
+    );
+
+/** Reports a machine's stage with its age while `work` goes on. */
+async function reporting<T>(
+  machines: Records<Machine>,
+  id: string,
+  report: Report,
+  work: () => Promise<T>,
+): Promise<T> {
+  const tell = (): void => {
+    const state = machines.get(id)?.state;
+    if (state === undefined || !isPassing(state)) return;
+    const since = sinceMsOf(state);
+    const age = since === undefined ? [] : [durationText(Date.now() - since)];
+    report([stateText(state), ...age].join(" · "));
+  };
+  const stopListening = machines.onDidChange(tell);
+  const timer = setInterval(tell, 1_000);
+  try {
+    tell();
+    return await work();
+  } finally {
+    clearInterval(timer);
+    stopListening();
+  }
+}

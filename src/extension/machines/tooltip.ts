@@ -1,0 +1,97 @@
+import { l10n } from "vscode";
+import type { Machine } from "../../protocol/machines.ts";
+import { textOf } from "../failures/remedies.ts";
+import { code, escaped, type Fact, factTable } from "../markdown.ts";
+import { durationText } from "../quantities.ts";
+import { diskText, resourcesText, stageText, stateText } from "./describe.ts";
+
+/** The long form of a row, as Markdown. */
+export function machineTooltip(machine: Machine, nowMs: number): string {
+  const lines: string[] = [
+    `**${escaped(machine.name)}** — ${stateText(machine.state)}`,
+  ];
+  const problem = problemOf(machine);
+  if (problem !== undefined) lines.push(`$(warning) ${escaped(problem)}`);
+  lines.push(factTable(factsOf(machine, nowMs)));
+  return lines.join("\n\n");
+}
+
+function factsOf(machine: Machine, nowMs: number): Fact[] {
+  const { image, runtime, boot, folder } = machine;
+  const facts: Fact[] = [
+    [
+      l10n.t("Resources"),
+      `${resourcesText(machine)} · ${l10n.t("{0} disk", diskText(machine))}`,
+    ],
+    [
+      l10n.t("Image"),
+      image.stale
+        ? l10n.t("{0} (outdated: new VMs get a newer one)", code(image.name))
+        : code(image.name),
+    ],
+    [l10n.t("Generation"), String(machine.generation)],
+    ["SSH", code(`ssh ${machine.alias}`)],
+    [l10n.t("User"), code(machine.user)],
+  ];
+  if (folder !== undefined) facts.push([l10n.t("Folder"), code(folder.guest)]);
+  if (runtime !== undefined) {
+    facts.push(
+      [l10n.t("Address"), code(`127.0.0.1:${String(runtime.sshPort)}`)],
+      [l10n.t("Up for"), durationText(nowMs - runtime.startedAtMs)],
+      [
+        l10n.t("Acceleration"),
+        `${runtime.accelerator.toUpperCase()} — ${escaped(runtime.acceleratorReason)}`,
+      ],
+      [l10n.t("Network"), networkText(runtime.network)],
+    );
+    const ports = runtime.forwards
+      .map(
+        ({ hostPort, guestPort }) =>
+          `${String(hostPort)} → ${String(guestPort)}`,
+      )
+      .join(", ");
+    if (ports !== "") facts.push([l10n.t("Ports"), ports]);
+  }
+  const booted = boot.at(-1);
+  if (booted !== undefined)
+    facts.push([
+      l10n.t("Newest boot"),
+      boot
+        .map(({ stage, atMs }) => `${stageText(stage)} ${seconds(atMs)}`)
+        .join(" · "),
+    ]);
+  return facts;
+}
+
+function networkText(
+  network: NonNullable<Machine["runtime"]>["network"],
+): string {
+  return network.hostLoopbackReachable
+    ? l10n.t(
+        "{0}; the guest can reach services on this computer's loopback address",
+        network.backend,
+      )
+    : l10n.t(
+        "{0}; cut off from this computer's loopback address",
+        network.backend,
+      );
+}
+
+function problemOf({ state }: Machine): string | undefined {
+  switch (state.kind) {
+    case "unready":
+      return state.diagnosis.hint;
+    case "stopped":
+      return state.failure === undefined ? undefined : textOf(state.failure);
+    case "creating":
+    case "starting":
+    case "running":
+    case "paused":
+    case "stopping":
+    case "deleting":
+      return undefined;
+  }
+}
+
+const seconds = (milliseconds: number): string =>
+  l10n.t("{0} s", (milliseconds / 1000).toFixed(1));

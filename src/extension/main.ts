@@ -1,0 +1,155 @@
+import { env, type ExtensionContext, workspace } from "vscode";
+import { sleep } from "../base/deadline.ts";
+import type { Commands } from "./commandIds.ts";
+import { createDocuments } from "./documents.ts";
+import { failureOf, presentFailure } from "./failures/present.ts";
+import { Connection } from "./helper/connection.ts";
+import { helperCommands } from "./helper/connectionCommands.ts";
+import {
+  consoleSocket,
+  dataFolder,
+  helperCommand,
+  type LaunchPlan,
+  openHelper,
+} from "./helper/launch.ts";
+import { hostCommands } from "./host/commands.ts";
+import { imageCommands } from "./images/commands.ts";
+import { imageRecords } from "./images/sync.ts";
+import { createImagesView } from "./images/tree.ts";
+import { BootLogs } from "./machines/bootLogs.ts";
+import { changeCommands } from "./machines/changeCommands.ts";
+import { machineChooser } from "./machines/choose.ts";
+import { createCommands } from "./machines/createCommands.ts";
+import { lifecycleCommands } from "./machines/lifecycleCommands.ts";
+import { logCommands } from "./machines/logCommands.ts";
+import { readyMaker } from "./machines/ready.ts";
+import { machineRecords } from "./machines/sync.ts";
+import { createMachinesView } from "./machines/tree.ts";
+import { registerCommands, runTold } from "./registerCommands.ts";
+import { readSettings } from "./settings.ts";
+import { aliasOf } from "./ssh/address.ts";
+import { sshCommands } from "./ssh/commands.ts";
+import { machineOpener } from "./ssh/open.ts";
+import { openedAliases } from "./ssh/openedAliases.ts";
+import { forgetPlatforms } from "./ssh/remoteSettings.ts";
+import { keepWelcome } from "./welcome.ts";
+import { workCommands } from "./work/commands.ts";
+import { type Job, jobsOf } from "./work/jobs.ts";
+import { createStatusBar } from "./work/statusBar.ts";
+import { workspaceCommands } from "./workspaces/openFolder.ts";
+
+/** Wires the window's parts to each other. Nothing is read, spawned or connected here: the first request does. */
+export function activate(context: ExtensionContext): void {
+  const { subscriptions, workspaceState, globalState, extension } = context;
+  const { version } = extension.packageJSON as { version: string };
+  const plan = (): LaunchPlan => ({
+    extensionPath: context.extensionPath,
+    version,
+    execPath: process.execPath,
+    ...readSettings(),
+  });
+
+  const connection = new Connection({
+    open: openHelper(plan),
+    toFailure: failureOf,
+    sleep,
+  });
+  const { call, onNotice } = connection;
+  const machines = machineRecords(connection);
+  const images = imageRecords(connection);
+  const opened = openedAliases(globalState, machines, forgetPlatforms);
+  const bootLogs = new BootLogs({
+    call,
+    onNotice,
+    machines,
+    memento: workspaceState,
+  });
+  // In this order on every connection: the lists come first, the rest builds on them.
+  connection.onConnected(opened.prune);
+  connection.onConnected(() => bootLogs.catchUp());
+  const stopWelcome = keepWelcome(connection, machines);
+  const stopFailures = connection.onDidChangeState((state) => {
+    if (state.kind === "failed")
+      void presentFailure(state.failure, undefined, () => connection.refresh());
+  });
+  machines.onDidChange(({ removed }) => {
+    if (removed.length > 0) void opened.prune();
+  });
+
+  const loaded = (): Promise<void> => connection.settled();
+  const jobs = (): Job[] => jobsOf(machines.all(), images.all());
+  const documents = createDocuments();
+  const { showMarkdown } = documents;
+  const choose = machineChooser(machines, loaded);
+  const makeReady = readyMaker(call, machines);
+  const settings = readSettings;
+  const useLauncher = async (): Promise<void> => {
+    await call("ssh.useLauncher", helperCommand(plan()));
+  };
+  const open = machineOpener({
+    call,
+    settings,
+    makeReady,
+    opened,
+    useLauncher,
+  });
+
+  const table: Commands = {
+    ...createCommands({ call, settings, images, loaded }),
+    ...lifecycleCommands(call, choose),
+    ...changeCommands(call, choose),
+    ...logCommands({
+      call,
+      choose,
+      machines,
+      loaded,
+      bootLogs,
+      showMarkdown,
+      consoleSocket: ({ id }) => consoleSocket(plan(), id),
+    }),
+    ...imageCommands({ call, images, loaded, showMarkdown }),
+    ...hostCommands(call, showMarkdown),
+    ...sshCommands({ call, choose, settings, makeReady, open }),
+    ...workspaceCommands({ call, onNotice, settings, makeReady, open }),
+    ...workCommands(call, jobs),
+    ...helperCommands({
+      connection,
+      home: () => dataFolder(plan()),
+      ownVersion: version,
+    }),
+  };
+
+  subscriptions.push(
+    ...registerCommands(table),
+    createMachinesView(machines, loaded),
+    createImagesView(images, loaded),
+    createStatusBar(jobs, [machines.onDidChange, images.onDidChange]),
+    documents,
+    bootLogs,
+    workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration("guesthouse.home"))
+        void runTold(() => connection.reconnect());
+      else if (event.affectsConfiguration("guesthouse.qemuPath"))
+        void runTold(() => connection.restart());
+    }),
+    {
+      dispose() {
+        stopWelcome();
+        stopFailures();
+        connection.dispose();
+      },
+    },
+  );
+  if (isOurRemoteWindow(opened.all())) void connection.connect().catch(noted);
+}
+
+/** True in a window on one of our guests: its ssh must find this version's launcher when it connects again. */
+function isOurRemoteWindow(aliases: readonly string[]): boolean {
+  if (env.remoteName !== "ssh-remote") return false;
+  return (workspace.workspaceFolders ?? []).some(({ uri }) =>
+    aliases.includes(aliasOf(uri.authority) ?? ""),
+  );
+}
+
+/** The connection's state tells its failures. */
+const noted = (): void => undefined;

@@ -1,0 +1,37 @@
+import { workspace } from "vscode";
+
+export type OpenIn = "newWindow" | "currentWindow";
+
+/** Our settings as they are now; every name is in package.json. */
+export interface Settings {
+  readonly home: string;
+  readonly qemuPath: string;
+  readonly image: string;
+  /** Undefined, here and below: the helper decides by the image and the host. */
+  readonly cpus: number | undefined;
+  readonly memoryMiB: number | undefined;
+  readonly diskGiB: number | undefined;
+  readonly openIn: OpenIn;
+  readonly manageSshConfig: boolean;
+  readonly agentForwarding: boolean;
+}
+
+export function readSettings(): Settings {
+  const ours = workspace.getConfiguration("guesthouse");
+  /** 0 stands for a decision that is left to the helper. */
+  const size = (name: string): number | undefined => {
+    const value = ours.get<number>(name, 0);
+    return value > 0 ? value : undefined;
+  };
+  return {
+    home: ours.get("home", "").trim(),
+    qemuPath: ours.get("qemuPath", "").trim(),
+    image: ours.get("defaultImage", "debian-12"),
+    cpus: size("cpus"),
+    memoryMiB: size("memoryMiB"),
+    diskGiB: size("diskGiB"),
+    openIn: ours.get<OpenIn>("openIn", "newWindow"),
+    manageSshConfig: ours.get("manageSshConfig", true),
+    agentForwarding: ours.get("agentForwarding", false),
+  };
+}

@@ -1,0 +1,52 @@
+import { l10n } from "vscode";
+import type { Image } from "../../protocol/images.ts";
+import type { Machine } from "../../protocol/machines.ts";
+import { progressOf, stateText as imageStateText } from "../images/describe.ts";
+import {
+  isPassing,
+  stateText as machineStateText,
+} from "../machines/describe.ts";
+
+/** Something that goes on in the background, whoever started it. */
+export interface Job {
+  readonly kind: "machine" | "image";
+  readonly id: string;
+  readonly name: string;
+  readonly text: string;
+  readonly canCancel: boolean;
+}
+
+export function jobsOf(
+  machines: readonly Machine[],
+  images: readonly Image[],
+): Job[] {
+  const jobs: Job[] = [];
+  for (const { name, state } of images)
+    if (state.kind === "working")
+      jobs.push({
+        kind: "image",
+        id: name,
+        name,
+        text: [imageStateText(state), ...progressOf(state)].join(" · "),
+        canCancel: true,
+      });
+  for (const { id, name, state } of machines)
+    if (isPassing(state))
+      jobs.push({
+        kind: "machine",
+        id,
+        name,
+        text: machineStateText(state),
+        canCancel: state.kind === "starting",
+      });
+  return jobs;
+}
+
+/** One job in full, several by their number; undefined when nothing goes on. */
+export function statusText(jobs: readonly Job[]): string | undefined {
+  const [first, second] = jobs;
+  if (first === undefined) return undefined;
+  return second === undefined
+    ? `$(sync~spin) ${first.name}: ${first.text}`
+    : l10n.t("$(sync~spin) Guesthouse: {0} jobs", jobs.length);
+}

@@ -1,0 +1,99 @@
+import { basename } from "node:path";
+import { l10n, Uri, window, workspace } from "vscode";
+import type { CommandsOf } from "../commandIds.ts";
+import { about } from "../failures/about.ts";
+import { refuse } from "../failures/raise.ts";
+import type { Call, OnNotice } from "../helper/connection.ts";
+import { makeMachine } from "../machines/create.ts";
+import { formOf } from "../machines/createForm.ts";
+import type { MakeReady } from "../machines/ready.ts";
+import { type Report, withCancellableProgress } from "../progress.ts";
+import { bytesText } from "../quantities.ts";
+import type { Settings } from "../settings.ts";
+import type { OpenMachine } from "../ssh/open.ts";
+
+/** *Open Folder in a New VM*: a clone, a boot, the folder copied in, a window. */
+export function workspaceCommands(deps: {
+  readonly call: Call;
+  readonly onNotice: OnNotice;
+  readonly settings: () => Settings;
+  readonly makeReady: MakeReady;
+  readonly open: OpenMachine;
+}): CommandsOf<"guesthouse.openFolderInNewMachine"> {
+  const { call, onNotice, settings, makeReady, open } = deps;
+
+  const copyIn = async (
+    machine: string,
+    folder: string,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    report(l10n.t("copying the folder"));
+    const stopListening = onNotice("workspaces.copied", (copied) => {
+      if (copied.machine === machine)
+        report(
+          l10n.t(
+            "copying the folder · {0} files · {1}",
+            copied.files,
+            bytesText(copied.bytes),
+          ),
+        );
+    });
+    try {
+      await call("workspaces.copyIn", { machine, folder }, signal);
+    } finally {
+      stopListening();
+    }
+  };
+
+  return {
+    async "guesthouse.openFolderInNewMachine"(clicked) {
+      const folder = await localFolder(clicked);
+      if (folder === undefined) return;
+      const title = l10n.t("Opening {0} in a new VM", basename(folder));
+      const machine = await withCancellableProgress(
+        title,
+        async (report, signal) => {
+          report(l10n.t("cloning the image"));
+          const form = formOf(settings());
+          const { id } = await makeMachine(call, form, signal);
+          await makeReady(id, report, signal);
+          return about({ kind: "machine", id }, async () => {
+            await copyIn(id, folder, report, signal);
+            return (await call("machines.show", { machine: id }, signal))
+              .machine;
+          });
+        },
+      );
+      await open(machine, { folder: "machine", openIn: settings().openIn });
+    },
+  };
+}
+
+/** The folder that was clicked, the one that is open, or one to pick; undefined when the user picks none. */
+async function localFolder(clicked: unknown): Promise<string | undefined> {
+  const uri = clicked instanceof Uri ? clicked : await pickFolder();
+  if (uri === undefined) return undefined;
+  if (uri.scheme === "file") return uri.fsPath;
+  return refuse(
+    "machines.badRequest",
+    l10n.t("Only a folder of this computer can be copied into a VM."),
+  );
+}
+
+async function pickFolder(): Promise<Uri | undefined> {
+  const open = (workspace.workspaceFolders ?? []).filter(
+    ({ uri }) => uri.scheme === "file",
+  );
+  const [only] = open;
+  if (open.length === 1 && only !== undefined) return only.uri;
+  if (open.length > 1) return (await window.showWorkspaceFolderPick())?.uri;
+  const [picked] =
+    (await window.showOpenDialog({
+      title: l10n.t("Folder to open in a new VM"),
+      openLabel: l10n.t("Open in a New VM"),
+      canSelectFiles: false,
+      canSelectFolders: true,
+    })) ?? [];
+  return picked;
+}
