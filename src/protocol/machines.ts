@@ -134,6 +134,8 @@ export const machineSchema = z.object({
       accelerator: acceleratorSchema.shape.kind,
       acceleratorReason: z.string(),
       sshPort: z.number().int(),
+      /** Path of the serial console's socket; one client at a time. */
+      consoleSocket: z.string(),
       forwards: z.array(forwardSchema),
       network: z.object({
         backend: z.enum(["user", "passt"]),

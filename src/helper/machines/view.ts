@@ -35,6 +35,7 @@ export function viewOf(
       accelerator: handles.accelerator,
       acceleratorReason: handles.acceleratorReason,
       sshPort: handles.sshPort,
+      consoleSocket: files.consoleSocket,
       forwards: handles.forwards,
       network: {
         backend: handles.network.backend,

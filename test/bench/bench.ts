@@ -1,0 +1,30 @@
+import { benchBundles } from "./bundles.ts";
+import { benchColdClone } from "./coldClone.ts";
+import { benchHelper } from "./helper.ts";
+import type { Row } from "./report.ts";
+import { printRows } from "./report.ts";
+
+const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
+  bundles: benchBundles,
+  helper: benchHelper,
+  "cold-clone": benchColdClone,
+};
+
+/** Runs the named benches one after the other, or all; prints one table. */
+export async function runBenches(
+  root: string,
+  names: readonly string[],
+): Promise<void> {
+  const chosen = names.length === 0 ? Object.keys(benches) : names;
+  const rows: Row[] = [];
+  for (const name of chosen) {
+    const bench = benches[name];
+    if (bench === undefined)
+      throw new Error(
+        `no bench “${name}”; there are ${Object.keys(benches).join(", ")}`,
+      );
+    process.stderr.write(`${name} …\n`);
+    rows.push(...(await bench(root)));
+  }
+  printRows(rows);
+}

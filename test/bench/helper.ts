@@ -1,0 +1,108 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { version } from "../../src/base/version.ts";
+import { ensureHelper, type Helper } from "../../src/rpc/launch.ts";
+import { household } from "../vm/household.ts";
+import { milliseconds, type Row, spread } from "./report.ts";
+
+const machineCount = 1_000;
+
+/** Helper start, RPC round trip, a list of 1,000 machines, memory. */
+export async function benchHelper(root: string): Promise<Row[]> {
+  const house = await household();
+  const options = {
+    home: house.home,
+    command: [process.execPath, join(root, "dist", "helper.js")],
+    version,
+    client: "window" as const,
+  };
+  const starts: number[] = [];
+  let helper: Helper;
+  try {
+    for (let i = 0; i < 5; i++) {
+      const startedAt = performance.now();
+      helper = await ensureHelper(options);
+      starts.push(performance.now() - startedAt);
+      helper.client.close();
+      await house.guesthouse(["daemon", "stop"]);
+    }
+    await Promise.all(
+      Array.from({ length: machineCount }, (_, i) =>
+        writeMachine(house.home, i),
+      ),
+    );
+    const startedAt = performance.now();
+    helper = await ensureHelper(options);
+    const startWithMany = performance.now() - startedAt;
+    const { client } = helper;
+    const trips = await timed(1_000, () => client.call("helper.status", {}));
+    const lists = await timed(20, () => client.call("machines.list", {}));
+    const { status } = await client.call("helper.status", {});
+    client.close();
+    return [
+      { what: "helper start to handshake", value: spread(starts), against: "" },
+      {
+        what: `helper start with ${String(machineCount)} machines`,
+        value: milliseconds(startWithMany),
+        against: "",
+      },
+      { what: "RPC round trip", value: spread(trips), against: "" },
+      {
+        what: `list of ${String(machineCount)} machines`,
+        value: spread(lists),
+        against: "target < 50 ms",
+      },
+      {
+        what: "helper memory, 1,000 machines",
+        value: `${(status.memoryBytes / 1024 ** 2).toFixed(0)} MiB`,
+        against: "target < 120 MiB",
+      },
+    ];
+  } finally {
+    await house.guesthouse(["daemon", "stop"]);
+  }
+}
+
+async function timed(
+  count: number,
+  work: () => Promise<unknown>,
+): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const startedAt = performance.now();
+    await work();
+    times.push(performance.now() - startedAt);
+  }
+  return times;
+}
+
+async function writeMachine(home: string, i: number): Promise<void> {
+  const id = i.toString(16).padStart(12, "0");
+  const folder = join(home, "machines", id);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const record = {
+    format: 1,
+    id,
+    name: `bench-${String(i)}`,
+    alias: `gh-bench-${String(i)}`,
+    image: { name: "debian-12", digest: `sha256:${"0".repeat(64)}` },
+    generation: 0,
+    cpus: 2,
+    memoryMiB: 2048,
+    diskGiB: 20,
+    user: "guest",
+    createdAt: new Date().toISOString(),
+    macAddress: "52:54:00:00:00:00",
+    uuid: randomUUID(),
+    vmGenerationId: randomUUID(),
+    instanceId: `guesthouse-${id}`,
+    hostPublicKey: "ssh-ed25519 AAAA",
+    agentForwarding: false,
+    forwards: [],
+    lastStop: { reason: "created" },
+  };
+  await writeFile(join(folder, "machine.json"), JSON.stringify(record), {
+    mode: 0o600,
+  });
+}
