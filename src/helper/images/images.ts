@@ -1,16 +1,39 @@
+import { basename } from "node:path";
 import type { Disposer } from "../../base/disposables.ts";
 import type { Log } from "../../base/log.ts";
 import type { Accelerator } from "../../protocol/host.ts";
+import { refused } from "../../protocol/failure.ts";
 import type {
   Architecture,
   Image,
   ImageReport,
-  ImageState,
 } from "../../protocol/images.ts";
-import { bug } from "../../protocol/failure.ts";
 import type { ImageFiles, Layout } from "../store/layout.ts";
-
-export type WorkingState = Extract<ImageState, { kind: "working" }>;
+import { auditImage } from "./audit.ts";
+import { openBuildCache } from "./buildCache.ts";
+import {
+  type Catalog,
+  type RecipeName,
+  catalogEntries,
+  imageNameSchema,
+  loadCatalog,
+} from "./catalog.ts";
+import { clearWorkFolders } from "./finish.ts";
+import { createHttp } from "./http.ts";
+import { createJobs } from "./jobs.ts";
+import { type Ledger, createLedger } from "./ledger.ts";
+import type { Prepare, Recipe } from "./made.ts";
+import {
+  type DiskIntent,
+  type Maker,
+  discardPartials,
+  makeCatalogImage,
+  prepareDisk,
+} from "./make.ts";
+import { preparationMachine } from "./prepare.ts";
+import type { WorkingState } from "./progress.ts";
+import { hostRecipes } from "./recipes.ts";
+import { type StoredImage, openStore } from "./store.ts";
 
 /** What a machine needs to know of a ready image to stand on it. */
 export interface GoldenImage {
@@ -43,6 +66,12 @@ export interface ImagesOptions {
   readonly onChanged: (image: Image) => void;
   readonly onRemoved: (name: string, revision: number) => void;
   readonly env?: NodeJS.ProcessEnv;
+  /** Default: the shipped one. */
+  readonly catalog?: Catalog;
+  /** Default: this host's builders. */
+  readonly recipes?: Readonly<Record<RecipeName, Recipe>>;
+  /** Default: boots the disk once in a preparation machine. */
+  readonly prepare?: Prepare;
 }
 
 export interface ObtainOptions {
@@ -99,8 +128,230 @@ export interface Images {
 }
 
 /** Removes what an earlier helper left half done, then serves. */
-export function createImages(options: ImagesOptions): Promise<Images> {
-  return Promise.reject(
-    bug(`The images room below ${options.layout.images} is not built yet.`),
+export async function createImages(options: ImagesOptions): Promise<Images> {
+  const { layout, log, architecture } = options;
+  const env = options.env ?? process.env;
+  const catalog = options.catalog ?? (await loadCatalog(options.resources));
+  const entries = new Map(
+    catalogEntries(catalog, architecture).map((entry) => [entry.name, entry]),
   );
+  await clearWorkFolders(layout, log);
+  const store = await openStore(layout, log);
+  const cacheFolder = env["GUESTHOUSE_IMAGE_CACHE"];
+  const http = createHttp(env, { connectTimeoutMs: 5000 });
+  const maker: Maker = {
+    layout,
+    store,
+    http,
+    log,
+    cache: openBuildCache(cacheFolder, log),
+    recipes: options.recipes ?? hostRecipes({ ...options, cacheFolder }),
+    prepare: options.prepare ?? preparationMachine(options),
+  };
+  const jobs = createJobs(
+    {
+      onState: (name) => ledger.tell(name),
+      onFailure: (name, { failure }) => {
+        // A cancelled job, a failed import and a failed renewal leave things as they were.
+        if (
+          failure.kind !== "cancelled" &&
+          entries.has(name) &&
+          ledger.storedAs(name) === undefined
+        )
+          ledger.setFailure(name, failure);
+        ledger.tell(name);
+      },
+    },
+    log,
+  );
+  const ledger = createLedger({
+    ...options,
+    entries,
+    store,
+    workingOn: jobs.state,
+    namesWorkedOn: jobs.names,
+  });
+  const golden = (stored: StoredImage): GoldenImage =>
+    goldenImage(stored, layout);
+  /** Tells the record after the job is over, when it says ready and no longer working. */
+  const settled = async <T>(name: string, work: Promise<T>): Promise<T> => {
+    const result = await work;
+    ledger.tell(name);
+    return result;
+  };
+
+  return {
+    list: () => Promise.resolve(ledger.names().map(ledger.recordOf)),
+    show: (name) =>
+      ledger.known(name)
+        ? Promise.resolve(ledger.recordOf(name))
+        : Promise.reject(ledger.missing(name)),
+    resolve: (nameOrDigest) => {
+      const stored =
+        store.images().get(nameOrDigest) ?? ledger.storedAs(nameOrDigest);
+      return stored === undefined || ledger.isLeaving(stored.record.digest)
+        ? Promise.reject(ledger.missing(nameOrDigest))
+        : Promise.resolve(golden(stored));
+    },
+    obtain: async (name, wish, onProgress, signal) => {
+      const { method = "auto", force = false } = wish;
+      const stored = ledger.storedAs(name);
+      if (stored?.report.usable === true && !force) return golden(stored);
+      const entry = entries.get(name);
+      if (entry === undefined) throw ledger.missing(name);
+      const job = jobs.run(
+        name,
+        "obtain",
+        async (progress, within) => {
+          ledger.setFailure(name, undefined);
+          const made = await makeCatalogImage(
+            maker,
+            entry,
+            method,
+            progress,
+            within,
+          );
+          await ledger.dropSuperseded(name);
+          return made;
+        },
+        onProgress,
+        signal,
+      );
+      return golden(await settled(name, job));
+    },
+    importFile: async ({ path, name: wanted, checksum, user }, signal) => {
+      const name = importName(wanted, path);
+      if (ledger.known(name))
+        throw refused("images.exists", `There is an image “${name}” already.`, {
+          remedy: "Give the import another name, or delete that image first.",
+        });
+      const intent: DiskIntent = {
+        name,
+        title: name,
+        architecture,
+        firmware: architecture === "amd64" ? "bios" : "uefi",
+        defaultUser: user ?? "guest",
+        expectedBootSeconds: importedBootSeconds,
+        source: (format) => ({ kind: "imported", path, format }),
+      };
+      const job = jobs.run(
+        name,
+        "import",
+        (progress, within) =>
+          prepareDisk(
+            maker,
+            intent,
+            { source: path, checksum },
+            progress,
+            within,
+          ),
+        undefined,
+        signal,
+      );
+      await settled(name, job);
+      return ledger.recordOf(name);
+    },
+    validate: async (name, signal) => {
+      const stored = ledger.storedAs(name);
+      if (stored === undefined) throw ledger.missing(name);
+      const { digest } = stored.record;
+      const job = jobs.run(
+        name,
+        "validate",
+        async (progress, within) => {
+          const files = layout.image(digest);
+          const result = await auditImage(stored, files, progress, within);
+          await store.setReport(digest, result);
+          return result;
+        },
+        undefined,
+        signal,
+      );
+      const report = await settled(name, job);
+      return { image: ledger.recordOf(name), report };
+    },
+    remove: async (name) => {
+      requireUnused(name, ledger);
+      const digests = ledger.digestsOf(name);
+      return ledger.whileLeaving(digests, async () => {
+        const hadFailed = ledger.setFailure(name, undefined);
+        const hadPartial = await discardPartials(layout, name);
+        if (digests.length === 0 && !hadFailed && !hadPartial)
+          throw ledger.missing(name);
+        await store.forgetName(name);
+        let freedBytes = 0;
+        for (const digest of digests) freedBytes += await store.drop(digest);
+        ledger.tell(name);
+        return freedBytes;
+      });
+    },
+    cancel: (name) => jobs.cancel(name),
+    hold: ledger.hold,
+    usersChanged: async (digest) => {
+      const name = store.images().get(digest)?.record.name;
+      if (name === undefined) return;
+      await ledger.dropSuperseded(name);
+      ledger.tell(name);
+    },
+    close: async () => {
+      await jobs.close();
+      await http.close();
+    },
+  };
+}
+
+const goldenImage = ({ record }: StoredImage, layout: Layout): GoldenImage => ({
+  name: record.name,
+  digest: record.digest,
+  architecture: record.architecture,
+  files: layout.image(record.digest),
+  virtualSizeBytes: record.virtualSizeBytes,
+  defaultUser: record.defaultUser,
+  expectedBootSeconds: record.expectedBootSeconds,
+  directBoot: record.directBoot !== undefined,
+  ...(record.directBoot === undefined
+    ? {}
+    : { kernelArguments: record.directBoot.kernelArguments }),
+});
+
+function requireUnused(name: string, ledger: Ledger): void {
+  if (ledger.recordOf(name).state.kind === "working")
+    throw refused("images.busy", `Image ${name} is being worked on.`, {
+      remedy: "Wait for the end or cancel it, then delete it.",
+    });
+  const users = ledger.usersOf(name);
+  if (users.length > 0) {
+    const one = users.length === 1;
+    throw refused(
+      "images.inUse",
+      `Image ${name} can't be deleted: ${one ? "machine" : "machines"} ${users.join(", ")} ${one ? "stands" : "stand"} on it.`,
+      { remedy: `Delete ${one ? "that machine" : "those machines"} first.` },
+    );
+  }
+  if (ledger.digestsOf(name).some(ledger.isHeld))
+    throw refused(
+      "images.busy",
+      `A machine is just being made from image ${name}.`,
+      { remedy: "Wait until it is made; then delete that machine first." },
+    );
+}
+
+/** Of a disk that nobody here knows. */
+const importedBootSeconds = 40;
+
+/** The wanted name, or one made of the file's; `request.invalid` for one that can't be used. */
+export function importName(wanted: string | undefined, path: string): string {
+  const name =
+    wanted ??
+    basename(path)
+      .replace(/\.[A-Za-z0-9]+$/, "")
+      .toLowerCase()
+      .replace(/[^a-z0-9.-]+/g, "-")
+      .replace(/^[^a-z0-9]+/, "")
+      .slice(0, 63);
+  if (imageNameSchema.safeParse(name).success) return name;
+  throw refused("request.invalid", `“${name}” can't be an image's name.`, {
+    remedy:
+      "Use up to 63 lower-case letters, digits, dots and dashes, beginning with a letter or digit.",
+  });
 }

@@ -1,0 +1,99 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { failed, refused } from "../../protocol/failure.ts";
+import { checkImage, convertImage, imageInfo } from "../qemu/block.ts";
+import { parseChecksum, verifyFile } from "./checksums.ts";
+import { type DiskFormat, probeDiskFormat } from "./diskFormat.ts";
+import { requireSpace } from "./diskSpace.ts";
+import type { StageProgress } from "./progress.ts";
+
+export interface DiskImport {
+  readonly source: string;
+  /** Becomes a standalone qcow2. */
+  readonly target: string;
+  /** `sha256:…` or `sha512:…` of the source. */
+  readonly checksum?: string | undefined;
+}
+
+const maxVirtualSizeBytes = 8 * 2 ** 40;
+
+/**
+ * Turns a disk image from elsewhere into a qcow2 of ours that stands alone.
+ * Throws `images.digestMismatch`, `images.invalid` (what must not be imported), `images.broken` (damaged or cut short)
+ * and `host.diskFull`.
+ */
+export async function importDisk(
+  { source, target, checksum }: DiskImport,
+  onProgress: (progress: StageProgress) => void,
+  signal?: AbortSignal,
+): Promise<{ format: DiskFormat }> {
+  const format = await probeDiskFormat(source);
+  if (checksum !== undefined) {
+    const expected = parseChecksum(checksum);
+    const totalBytes = (await stat(source)).size;
+    await verifyFile(
+      source,
+      expected,
+      basename(source),
+      (bytes) => onProgress({ stage: "verify", bytes, totalBytes }),
+      signal,
+    );
+  }
+  onProgress({ stage: "convert", detail: format });
+  if (format !== "raw") await checkDisk(source, signal);
+  const info = await imageInfo(source, signal);
+  // The marks were read before any tool; what qemu-img found must be the same.
+  if (
+    info.backing !== undefined ||
+    (info.format !== format && format !== "raw")
+  )
+    throw refused(
+      "images.invalid",
+      `${basename(source)} is not the ${format} image that it claims to be.`,
+      { remedy: "Convert it to qcow2 where it comes from." },
+    );
+  if (info.virtualSizeBytes > maxVirtualSizeBytes)
+    throw refused(
+      "images.invalid",
+      `${basename(source)} claims to be a disk of more than 8 TiB.`,
+      { remedy: "Shrink the disk where it comes from." },
+    );
+  await requireSpace(
+    dirname(target),
+    Math.min(info.actualSizeBytes, info.virtualSizeBytes),
+    `Importing ${basename(source)}`,
+  );
+  await convertImage(
+    source,
+    target,
+    {
+      format: "qcow2",
+      sourceFormat: format,
+      onProgress: (fraction) =>
+        onProgress({ stage: "convert", detail: format, fraction }),
+    },
+    signal,
+  );
+  return { format };
+}
+
+/** A cut-off file is found here: its tables point behind its end. */
+async function checkDisk(
+  source: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await checkImage(source, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw failed(
+      "images.broken",
+      `${basename(source)} is damaged or was cut short.`,
+      {
+        remedy:
+          "Get the file again and compare its checksum (guesthouse image import --checksum).",
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,191 @@
+import type { Log } from "../../base/log.ts";
+import {
+  GuesthouseError,
+  cancelled,
+  refused,
+  toFailure,
+} from "../../protocol/failure.ts";
+import {
+  type StageProgress,
+  type WorkingState,
+  workingState,
+} from "./progress.ts";
+
+export type JobKind = "obtain" | "import" | "validate";
+export type Work<T> = (
+  onProgress: (progress: StageProgress) => void,
+  signal: AbortSignal,
+) => Promise<T>;
+export type ProgressListener = (state: WorkingState) => void;
+
+interface Job {
+  readonly kind: JobKind;
+  readonly controller: AbortController;
+  readonly listeners: Set<ProgressListener>;
+  waiters: number;
+  state: WorkingState;
+  /** Settles when nothing of the work runs any more; never rejects. */
+  ended: Promise<unknown>;
+  result: Promise<unknown>;
+}
+
+/** At most one piece of work per image name, shared by all who ask for the same. */
+export interface Jobs {
+  /**
+   * Joins or starts the work of this name and kind; `images.busy` while work of another kind goes on. Aborting `signal`
+   * leaves it, and the last one to leave cancels it and waits for its end.
+   */
+  readonly run: <T>(
+    name: string,
+    kind: JobKind,
+    work: Work<T>,
+    onProgress?: ProgressListener,
+    signal?: AbortSignal,
+  ) => Promise<T>;
+  readonly state: (name: string) => WorkingState | undefined;
+  readonly names: () => string[];
+  /** False when there was nothing to cancel. */
+  readonly cancel: (name: string) => Promise<boolean>;
+  readonly close: () => Promise<void>;
+}
+
+export interface JobEvents {
+  /** At once for a new stage, else at most every 250 ms. */
+  readonly onState: (name: string) => void;
+  readonly onFailure: (name: string, error: GuesthouseError) => void;
+}
+
+const quietMs = 250;
+
+export function createJobs(events: JobEvents, log: Log): Jobs {
+  const jobs = new Map<string, Job>();
+  let closed = false;
+
+  const start = <T>(name: string, kind: JobKind, work: Work<T>): Job => {
+    const controller = new AbortController();
+    const listeners = new Set<ProgressListener>();
+    const onProgress = throttled((progress) => {
+      job.state = workingState(progress, job.state, Date.now());
+      events.onState(name);
+      for (const listener of listeners) listener(job.state);
+    });
+    const result = Promise.resolve()
+      .then(() => work(onProgress, controller.signal))
+      .catch((error: unknown) => {
+        throw asFailure(error, controller.signal);
+      });
+    const job: Job = {
+      kind,
+      controller,
+      listeners,
+      waiters: 0,
+      state: { kind: "working", stage: kind, sinceMs: Date.now() },
+      result,
+      ended: result.then(
+        () => jobs.delete(name),
+        (error: unknown) => {
+          jobs.delete(name);
+          if (!(error instanceof GuesthouseError)) return;
+          log.warn("image work ended without an image", { image: name, error });
+          events.onFailure(name, error);
+        },
+      ),
+    };
+    jobs.set(name, job);
+    return job;
+  };
+
+  const end = async (job: Job): Promise<void> => {
+    job.controller.abort();
+    await job.ended;
+  };
+
+  return {
+    run: async <T>(
+      name: string,
+      kind: JobKind,
+      work: Work<T>,
+      onProgress?: ProgressListener,
+      signal?: AbortSignal,
+    ): Promise<T> => {
+      for (;;) {
+        if (closed || signal?.aborted === true) throw cancelled();
+        const running = jobs.get(name);
+        if (running?.controller.signal.aborted === true) {
+          // Cancelled work still cleans up; what comes now is new work.
+          await running.ended;
+          continue;
+        }
+        if (running !== undefined && running.kind !== kind)
+          throw refused(
+            "images.busy",
+            `Image ${name} is being worked on (${running.state.stage}).`,
+            { remedy: "Wait for the end or cancel it, then try again." },
+          );
+        const job = running ?? start(name, kind, work);
+        return (await attend(job, end, onProgress, signal)) as T;
+      }
+    },
+    state: (name) => jobs.get(name)?.state,
+    names: () => [...jobs.keys()],
+    cancel: async (name) => {
+      const job = jobs.get(name);
+      if (job === undefined) return false;
+      await end(job);
+      return true;
+    },
+    close: async () => {
+      closed = true;
+      await Promise.all([...jobs.values()].map(end));
+    },
+  };
+}
+
+async function attend(
+  job: Job,
+  end: (job: Job) => Promise<void>,
+  onProgress: ProgressListener | undefined,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  job.waiters++;
+  if (onProgress !== undefined) job.listeners.add(onProgress);
+  let leave: () => void = () => undefined;
+  const left = new Promise<"left">((resolve) => {
+    leave = () => resolve("left");
+    signal?.addEventListener("abort", leave, { once: true });
+  });
+  try {
+    const outcome = await Promise.race([
+      job.result.then((value) => ({ value })),
+      left,
+    ]);
+    if (outcome !== "left") return outcome.value;
+  } finally {
+    job.waiters--;
+    if (onProgress !== undefined) job.listeners.delete(onProgress);
+    signal?.removeEventListener("abort", leave);
+  }
+  if (job.waiters === 0) await end(job);
+  throw cancelled();
+}
+
+function throttled(
+  tell: (progress: StageProgress) => void,
+): (progress: StageProgress) => void {
+  let stage: string | undefined;
+  let detail: string | undefined;
+  let toldAtMs = 0;
+  return (progress) => {
+    const same = progress.stage === stage && progress.detail === detail;
+    if (same && Date.now() - toldAtMs < quietMs) return;
+    ({ stage, detail } = progress);
+    toldAtMs = Date.now();
+    tell(progress);
+  };
+}
+
+function asFailure(error: unknown, signal: AbortSignal): GuesthouseError {
+  if (signal.aborted) return cancelled();
+  if (error instanceof GuesthouseError) return error;
+  return new GuesthouseError(toFailure(error), error);
+}

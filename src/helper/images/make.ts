@@ -1,0 +1,253 @@
+import { readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { makePrivateFolder } from "../../base/files.ts";
+import type { Log } from "../../base/log.ts";
+import { failed } from "../../protocol/failure.ts";
+import type { ImageSource } from "../../protocol/images.ts";
+import type { Layout } from "../store/layout.ts";
+import type { BuildCache } from "./buildCache.ts";
+import type { CatalogEntry, RecipeName } from "./catalog.ts";
+import { findChecksum } from "./checksums.ts";
+import { discard, download } from "./download.ts";
+import { type ImageIntent, inWorkFolder, takeIn } from "./finish.ts";
+import { type Http, downloadFailure, getText } from "./http.ts";
+import { type DiskImport, importDisk } from "./import.ts";
+import type { OnProgress, Prepare, Recipe } from "./made.ts";
+import type { ImageStore, StoredImage } from "./store.ts";
+
+export interface Maker {
+  readonly layout: Layout;
+  readonly store: ImageStore;
+  readonly http: Http;
+  readonly cache: BuildCache;
+  readonly recipes: Readonly<Record<RecipeName, Recipe>>;
+  readonly prepare: Prepare;
+  readonly log: Log;
+  /** How long the publisher may take for its checksum list; default 10 s. */
+  readonly listTimeoutMs?: number;
+}
+
+/** Makes a catalog image by the given way and takes it into the store. */
+export async function makeCatalogImage(
+  maker: Maker,
+  entry: CatalogEntry,
+  method: "auto" | "download" | "build",
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StoredImage> {
+  const { recipe } = entry;
+  if (recipe === undefined) {
+    if (method === "build")
+      throw failed(
+        "images.buildFailed",
+        `${entry.name} can't be built here; there is no recipe for it.`,
+        { remedy: "Download it instead.", actions: ["retry"] },
+      );
+    return downloadImage(
+      maker,
+      entry,
+      await published(maker, entry, onProgress, signal),
+      onProgress,
+      signal,
+    );
+  }
+  if (method === "build")
+    return buildImage(maker, entry, recipe, onProgress, signal);
+  if (method === "auto") {
+    const cached = await cachedImage(maker, entry, recipe, onProgress, signal);
+    if (cached !== undefined) return cached;
+  }
+  let hex: string;
+  try {
+    hex = await published(maker, entry, onProgress, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (method === "download") throw error;
+    maker.log.info("image is built here as its publisher can't be reached", {
+      image: entry.name,
+      error,
+    });
+    return buildImage(maker, entry, recipe, onProgress, signal);
+  }
+  return downloadImage(maker, entry, hex, onProgress, signal);
+}
+
+/** The digest that the publisher lists; also the proof that its host can be reached. */
+async function published(
+  { http, listTimeoutMs }: Maker,
+  { download: { url, checksumUrl, algorithm } }: CatalogEntry,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<string> {
+  onProgress({ stage: "download", detail: new URL(checksumUrl).host });
+  const list = await getText(
+    http,
+    checksumUrl,
+    listTimeoutMs ?? 10_000,
+    signal,
+  );
+  const hex = findChecksum(list, fileNameOf(url), algorithm);
+  if (hex !== undefined) return hex;
+  throw downloadFailure(
+    url,
+    new Error(`${checksumUrl} lists no ${algorithm} for it`),
+  );
+}
+
+const fileNameOf = (url: string): string => basename(new URL(url).pathname);
+
+async function downloadImage(
+  maker: Maker,
+  entry: CatalogEntry,
+  hex: string,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StoredImage> {
+  const { layout, http } = maker;
+  const { url, algorithm, firmware } = entry.download;
+  await makePrivateFolder(layout.downloads);
+  const path = partialPath(layout, entry.name, hex);
+  await discardPartials(layout, entry.name, path);
+  await download(
+    http,
+    { url, path, expected: { algorithm, hex } },
+    onProgress,
+    signal,
+  );
+  const source: ImageSource = {
+    kind: "catalog",
+    entry: entry.name,
+    url,
+    sha: `${algorithm}:${hex}`,
+  };
+  const stored = await prepareDisk(
+    maker,
+    { ...entry, firmware, source: () => source },
+    { source: path },
+    onProgress,
+    signal,
+  );
+  await discard(path);
+  return stored;
+}
+
+const partialPath = (layout: Layout, name: string, hex: string): string =>
+  join(layout.downloads, `${name}@${hex.slice(0, 16)}.part`);
+
+/** Removes what was downloaded of an image so far, except for `keep`; answers with the bytes freed. */
+export async function discardPartials(
+  layout: Layout,
+  name: string,
+  keep?: string,
+): Promise<boolean> {
+  let found = false;
+  for (const file of await readdir(layout.downloads).catch(() => [])) {
+    const path = join(layout.downloads, file);
+    if (
+      !file.startsWith(`${name}@`) ||
+      path === keep ||
+      path === `${keep ?? ""}.json`
+    )
+      continue;
+    await rm(path, { force: true });
+    found = true;
+  }
+  return found;
+}
+
+/** A disk that is to become an image. */
+export interface DiskIntent extends Omit<ImageIntent, "source"> {
+  readonly firmware: "bios" | "uefi";
+  readonly source: (format: string) => ImageSource;
+}
+
+/** From a disk image file to an image in the store: convert, prepare, validate, take in. */
+export async function prepareDisk(
+  maker: Maker,
+  intent: DiskIntent,
+  disk: Omit<DiskImport, "target">,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StoredImage> {
+  return inWorkFolder(maker.layout, intent.name, async (folder) => {
+    const target = join(folder, "imported.qcow2");
+    const { format } = await importDisk(
+      { ...disk, target },
+      onProgress,
+      signal,
+    );
+    const made = await maker.prepare(
+      {
+        name: intent.name,
+        diskPath: target,
+        architecture: intent.architecture,
+        firmware: intent.firmware,
+        expectedBootSeconds: intent.expectedBootSeconds,
+        workFolder: folder,
+      },
+      onProgress,
+      signal,
+    );
+    return takeIn(
+      maker.store,
+      { ...intent, source: intent.source(format) },
+      made,
+      folder,
+      onProgress,
+      signal,
+    );
+  });
+}
+
+async function buildImage(
+  maker: Maker,
+  entry: CatalogEntry,
+  recipeName: RecipeName,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StoredImage> {
+  const recipe = maker.recipes[recipeName];
+  onProgress({ stage: "build" });
+  return inWorkFolder(maker.layout, entry.name, async (folder) => {
+    const key = await recipe.key(signal);
+    const made = await recipe.build(folder, onProgress, signal);
+    const stored = await takeIn(
+      maker.store,
+      { ...entry, source: builtSource(entry, key) },
+      made,
+      folder,
+      onProgress,
+      signal,
+      (finished) => maker.cache.keep(key, finished),
+    );
+    return stored;
+  });
+}
+
+async function cachedImage(
+  maker: Maker,
+  entry: CatalogEntry,
+  recipeName: RecipeName,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StoredImage | undefined> {
+  return inWorkFolder(maker.layout, entry.name, async (folder) => {
+    const key = await maker.recipes[recipeName].key(signal);
+    const made = await maker.cache.fetch(key, folder, signal);
+    if (made === undefined) return undefined;
+    return takeIn(
+      maker.store,
+      { ...entry, source: builtSource(entry, key) },
+      made,
+      folder,
+      onProgress,
+      signal,
+    );
+  });
+}
+
+const builtSource = (entry: CatalogEntry, key: string): ImageSource => ({
+  kind: "built",
+  entry: entry.name,
+  inputsKey: key,
+});

@@ -1,0 +1,38 @@
+import type { ImageState } from "../../protocol/images.ts";
+
+export type WorkingState = Extract<ImageState, { kind: "working" }>;
+
+/** What a step says of itself; the job adds since when. */
+export interface StageProgress {
+  readonly stage:
+    "download" | "verify" | "convert" | "build" | "prepare" | "validate";
+  /** One short phrase for people. */
+  readonly detail?: string;
+  readonly bytes?: number;
+  readonly totalBytes?: number;
+  readonly bytesPerSecond?: number;
+  /** 0..1; derived from the bytes where absent. */
+  readonly fraction?: number;
+}
+
+/** Makes a record's state of a step's progress. Pure. */
+export function workingState(
+  progress: StageProgress,
+  before: WorkingState | undefined,
+  nowMs: number,
+): WorkingState {
+  const { bytes, totalBytes } = progress;
+  const fraction =
+    progress.fraction ??
+    (bytes !== undefined && totalBytes !== undefined && totalBytes > 0
+      ? bytes / totalBytes
+      : undefined);
+  return {
+    kind: "working",
+    ...progress,
+    sinceMs: before?.stage === progress.stage ? before.sinceMs : nowMs,
+    ...(fraction === undefined
+      ? {}
+      : { fraction: Math.min(1, Math.max(0, fraction)) }),
+  };
+}
