@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// `npm run package`: builds, checks what would ship against a list, and packs the .vsix.
+// `npm run package [-- --out FILE]`: builds, checks what would ship against a list, and packs the .vsix.
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { checkout, ensureDependencies } from "./lib/project.mjs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { checkout, ensureBuilt, ensureDependencies } from "./lib/project.mjs";
 import { Failure, runMain, say } from "./lib/progress.mjs";
 import { run } from "./lib/run.mjs";
 
@@ -24,11 +25,7 @@ const largestMiB = 8;
 
 async function main() {
   await ensureDependencies();
-  await run(process.execPath, ["esbuild.mjs"], {
-    cwd: checkout,
-    show: true,
-    what: "The build failed.",
-  });
+  await ensureBuilt();
   const vsce = join(checkout, "node_modules", "@vscode", "vsce", "vsce");
   const listing = await run(
     process.execPath,
@@ -55,13 +52,16 @@ async function main() {
   const { name, version } = JSON.parse(
     await readFile(join(checkout, "package.json"), "utf8"),
   );
-  const target = `${name}-${version}.vsix`;
+  const { values } = parseArgs({ options: { out: { type: "string" } } });
+  const target = resolve(
+    values.out ?? join(checkout, `${name}-${version}.vsix`),
+  );
   await run(
     process.execPath,
     [vsce, "package", "--no-dependencies", "--out", target],
     { cwd: checkout },
   );
-  const { size } = await stat(join(checkout, target));
+  const { size } = await stat(target);
   const sizeMiB = size / 2 ** 20;
   if (sizeMiB > largestMiB) {
     throw new Failure(

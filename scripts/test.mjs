@@ -30,12 +30,16 @@ async function main() {
   for (const project of known) {
     if (projects.length > 0 && !projects.includes(project)) continue;
     const prepared = await prepare(project);
+    if ("failed" in prepared) {
+      total.failed.push(`${project}: ${prepared.failed}`);
+      continue;
+    }
     say(
-      `Tests: ${project}${"reason" in prepared ? ` are skipped: ${prepared.reason}` : ""}`,
+      `Tests: ${project}${"skipped" in prepared ? ` are skipped: ${prepared.skipped}` : ""}`,
     );
     const counts =
-      "reason" in prepared
-        ? await skipProject(project, prepared.reason, forVitest)
+      "skipped" in prepared
+        ? await skipProject(project, prepared.skipped, forVitest)
         : await runProject(project, forVitest, prepared.env);
     total.passed += counts.passed;
     total.failed.push(...counts.failed);

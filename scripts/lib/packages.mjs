@@ -1,6 +1,6 @@
 // Installs missing programs by the host's package manager, after asking where there is somebody to ask.
 import { createInterface } from "node:readline/promises";
-import { Failure, say } from "./progress.mjs";
+import { say, Unavailable } from "./progress.mjs";
 import { capture, onPath, run } from "./run.mjs";
 
 /** @import { ManagerName, Program } from "./programs.mjs" */
@@ -40,7 +40,7 @@ export const missing = (programs) =>
  * become it without a password, and refuses otherwise.
  * @param {Program[]} programs
  * @param {{purpose: string, assumeYes?: boolean}} options purpose completes "needed to …"
- * @throws {Failure} when a program that is not optional stays missing
+ * @throws {Unavailable} when a program that is not optional stays missing
  */
 export async function ensurePrograms(programs, { purpose, assumeYes = false }) {
   const lacking = missing(programs);
@@ -54,7 +54,7 @@ export async function ensurePrograms(programs, { purpose, assumeYes = false }) {
   );
   if (manager === undefined || packagesOf(lacking, manager).length === 0) {
     if (required.length === 0) return;
-    throw new Failure(
+    throw new Unavailable(
       what,
       "no package manager known to Guesthouse brings them here",
       "Install them yourself and run this again.",
@@ -87,7 +87,7 @@ export async function ensurePrograms(programs, { purpose, assumeYes = false }) {
   if (still.length === 0) return;
   say("The installation did not bring everything; once more, to see why:");
   await runLine(run, lines[0] ?? []);
-  throw new Failure(
+  throw new Unavailable(
     `${still.map(({ command }) => command).join(", ")} cannot be found after installing.`,
     "the package may put it outside of PATH",
     "Add its folder to PATH and run this again.",
@@ -127,10 +127,10 @@ async function consent(what, command, { assumeYes, needsSudo }) {
       (await confirm(`${what}\nInstall with \`${command}\`? [Y/n] `))
     )
       return;
-    throw new Failure(what, "you declined to install them", remedy);
+    throw new Unavailable(what, "you declined to install them", remedy);
   }
   if (needsSudo && (await capture("sudo", ["-n", "true"])).code !== 0) {
-    throw new Failure(
+    throw new Unavailable(
       what,
       "installing them takes root, and this is neither root nor a terminal to ask on",
       remedy,

@@ -1,4 +1,6 @@
 // What each kind of test needs of the machine. What can be had is installed; what can't is the reason to skip.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheRoot } from "./cache.mjs";
 import { installCodeServer } from "./codeServer.mjs";
@@ -9,7 +11,7 @@ import {
   imageBuildPrograms,
   virtualMachinePrograms,
 } from "./programs.mjs";
-import { Failure, step } from "./progress.mjs";
+import { Failure, step, Unavailable } from "./progress.mjs";
 
 /**
  * The prerequisites of each vitest project, in the order in which the projects run.
@@ -37,35 +39,43 @@ export const prerequisites = {
 };
 
 /**
- * Sees to it that the golden image which the guests of the tests are cloned from is there. It is built once and kept
- * outside of the checkout; the helper decides whether the one in the cache still fits.
+ * Sees to it that the golden image which the guests of the tests are cloned from is in the cache. It is built once and
+ * kept outside of the checkout; the helper decides whether the one in the cache still fits its recipe.
  * @returns {Promise<string>} the folder for GUESTHOUSE_IMAGE_CACHE
  */
 async function goldenImage() {
-  const folder = join(cacheRoot(), "images");
   await ensurePrograms([...virtualMachinePrograms, ...imageBuildPrograms], {
     purpose: "build and run test guests",
   });
-  await step("Golden image debian-12 for the tests", async () => {
-    const home = join(cacheRoot(), "image-home");
-    await guesthouse(["image", "build", "debian-12"], {
-      GUESTHOUSE_HOME: home,
-      GUESTHOUSE_IMAGE_CACHE: folder,
-    });
-  });
+  const folder = join(cacheRoot(), "images");
+  if (goldenImageIsThere) return folder;
+  const home = await mkdtemp(join(tmpdir(), "gh-golden-"));
+  const env = { GUESTHOUSE_HOME: home, GUESTHOUSE_IMAGE_CACHE: folder };
+  try {
+    await step("Golden image for the tests", () =>
+      guesthouse(["image", "build", "debian-12"], env),
+    );
+  } finally {
+    await guesthouse(["daemon", "stop"], env);
+    await rm(home, { recursive: true, force: true });
+  }
+  goldenImageIsThere = true;
   return folder;
 }
 
+let goldenImageIsThere = false;
+
 /**
  * @param {string} project
- * @returns {Promise<{env: Record<string, string>} | {reason: string}>}
+ * @returns {Promise<{env: Record<string, string>} | {skipped: string} | {failed: string}>} the variables for its
+ *   tests; or why they are skipped: something that can't be had here; or what went wrong where nothing should
  */
 export async function prepare(project) {
   try {
     return { env: (await prerequisites[project]?.()) ?? {} };
   } catch (error) {
-    if (error instanceof Failure)
-      return { reason: error.message.replaceAll(/\s*\n\s*/g, " ") };
-    throw error;
+    if (!(error instanceof Failure)) throw error;
+    const text = error.message.replaceAll(/\s*\n\s*/g, " ");
+    return error instanceof Unavailable ? { skipped: text } : { failed: text };
   }
 }

@@ -15,6 +15,9 @@ export class Failure extends Error {
   }
 }
 
+/** Something that this machine lacks and that could not be brought here. */
+export class Unavailable extends Failure {}
+
 /** @param {number} ms */
 export const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 

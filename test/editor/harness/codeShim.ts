@@ -9,12 +9,12 @@ import { format } from "node:util";
 import { startBrowser, onlyPage, workbenchUrl } from "./browser.ts";
 import { startEditorServer, type EditorServer } from "./server.ts";
 
-function argument(name: string): string {
+/** The values of an argument that may be given more than once. */
+function argumentsNamed(name: string): string[] {
   const prefix = `--${name}=`;
-  const found = process.argv.find((word) => word.startsWith(prefix));
-  if (found === undefined)
-    throw new Error(`The argument ${prefix} is missing.`);
-  return found.slice(prefix.length);
+  const found = process.argv.filter((word) => word.startsWith(prefix));
+  if (found.length === 0) throw new Error(`The argument ${prefix} is missing.`);
+  return found.map((word) => word.slice(prefix.length));
 }
 
 /** Runs the tests in a page; their exit code. The page calls these two functions when it was started for tests. */
@@ -22,18 +22,16 @@ async function runInPage(server: EditorServer): Promise<number> {
   const context = await startBrowser(server);
   try {
     const page = onlyPage(context, (line) => process.stderr.write(`${line}\n`));
-    const remote = (path: string): string =>
-      `vscode-remote://127.0.0.1:${server.port}${path}`;
     const folder = process.argv.slice(2).find((word) => !word.startsWith("-"));
     const url = workbenchUrl(server, {
       ...(folder === undefined ? {} : { folder }),
-      payload: [
-        [
-          "extensionDevelopmentPath",
-          remote(argument("extensionDevelopmentPath")),
-        ],
-        ["extensionTestsPath", remote(argument("extensionTestsPath"))],
-      ],
+      payload: ["extensionDevelopmentPath", "extensionTestsPath"].flatMap(
+        (name) =>
+          argumentsNamed(name).map((path): [string, string] => [
+            name,
+            `vscode-remote://127.0.0.1:${server.port}${path}`,
+          ]),
+      ),
     });
     await page.exposeFunction(
       "codeAutomationLog",

@@ -53,7 +53,8 @@ export async function bundleHostTests(
 export interface HostTestOptions {
   /** The suite's entry file; it exports `run()`. */
   entry: string;
-  extensionDevelopmentPath?: string;
+  /** The extension under test and others beside it; default: the checkout. */
+  extensionDevelopmentPath?: string[];
   /** Variables for the extension host; only GUESTHOUSE_* ones arrive there through the shim. */
   env?: Record<string, string>;
   folder?: string;
@@ -73,7 +74,7 @@ export async function runHostTests(
   try {
     const failed = await runTests({
       vscodeExecutablePath: process.env["VSCODE_EXECUTABLE"] ?? shim,
-      extensionDevelopmentPath: options.extensionDevelopmentPath ?? checkout,
+      extensionDevelopmentPath: options.extensionDevelopmentPath ?? [checkout],
       extensionTestsPath: suite,
       extensionTestsEnv: { ...options.env, GUESTHOUSE_HOST_REPORT: reportFile },
       launchArgs: options.folder === undefined ? [] : [options.folder],

@@ -11,8 +11,12 @@ export interface EditorServer {
   /** `http://127.0.0.1:PORT` */
   url: string;
   port: number;
-  /** Home, settings, extensions and logs of this run; short, because sockets are made below it. */
+  /** Settings, extensions and logs of this run; short, because sockets are made below it. */
   runDir: string;
+  /** HOME of the server, unless the caller gave another. */
+  homeDir: string;
+  /** The user's settings.json. */
+  settingsFile: string;
   /** The extension host's logs and everything that output channels wrote. */
   logsDir: string;
   tools: EditorTools;
@@ -34,7 +38,7 @@ export interface EditorServerOptions {
 
 /** Passed on from the test's environment; everything else (NODE_OPTIONS, VITEST, npm_*) would leak into the editor. */
 const passedOn =
-  /^(PATH|LANG|LC_ALL|TZ|TMPDIR|USER|LOGNAME|SHELL|(https?|no|all)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i;
+  /^(PATH|LANG|LC_ALL|TZ|USER|LOGNAME|SHELL|(https?|no|all)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i;
 
 /** Silences everything in a fresh profile that would cover what a test wants to click. */
 const quietSettings = {
@@ -63,8 +67,10 @@ export async function startEditorServer(
   const homeDir = join(runDir, "home");
   await mkdir(join(userDataDir, "User"), { recursive: true });
   await mkdir(homeDir, { recursive: true });
+  await mkdir(join(runDir, "tmp"));
+  const settingsFile = join(userDataDir, "User", "settings.json");
   await writeFile(
-    join(userDataDir, "User", "settings.json"),
+    settingsFile,
     JSON.stringify({ ...quietSettings, ...options.settings }, undefined, 2),
   );
   await writeFile(join(runDir, "config.yaml"), "");
@@ -75,6 +81,8 @@ export async function startEditorServer(
     ),
     PATH: `${dirname(tools.node)}${delimiter}${process.env["PATH"] ?? ""}`,
     HOME: homeDir,
+    // Extension hosts leave their sockets in the temporary folder.
+    TMPDIR: join(runDir, "tmp"),
     XDG_CONFIG_HOME: join(homeDir, ".config"),
     XDG_DATA_HOME: join(homeDir, ".local/share"),
     XDG_STATE_HOME: join(homeDir, ".local/state"),
@@ -138,6 +146,8 @@ export async function startEditorServer(
       url,
       port,
       runDir,
+      homeDir,
+      settingsFile,
       logsDir: join(userDataDir, "logs"),
       tools,
       output: () => output,

@@ -158,6 +158,17 @@ export async function contextActions(row: Locator): Promise<string[]> {
   return titles;
 }
 
+/** The button of an empty view's welcome text. */
+export function welcomeButton(
+  page: Page,
+  viewTitle: string,
+  title: string,
+): Locator {
+  return view(page, viewTitle)
+    .locator(".welcome-view")
+    .getByRole("button", { name: title, exact: true });
+}
+
 /** Presses an action in a view's title bar. */
 export async function titleAction(
   page: Page,
