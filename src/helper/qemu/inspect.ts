@@ -1,3 +1,9 @@
+import { stat } from "node:fs/promises";
+import { ExecaError, execa } from "execa";
+import { z } from "zod";
+import { cancelled, failed } from "../../protocol/failure.ts";
+import { decodeMessage } from "./qmpWire.ts";
+
 /** What an installed QEMU can do. */
 export interface QemuFacts {
   readonly version: {
@@ -10,8 +16,102 @@ export interface QemuFacts {
   /** Built with user-mode networking (libslirp). */
   readonly userNetwork: boolean;
 }
-/** Asks the binary once per file version; later calls answer from memory. */
-export declare function inspectQemu(
+
+const memo = new Map<string, Promise<QemuFacts>>();
+const questionTimeoutMs = 20_000;
+
+/**
+ * Asks a QEMU binary (absolute path) once per file version, some 50 ms; later calls answer from memory.
+ * Throws `host.toolMissing` without the file, `host.toolFailed` when it doesn't run.
+ */
+export async function inspectQemu(
   binary: string,
   signal?: AbortSignal,
-): Promise<QemuFacts>;
+): Promise<QemuFacts> {
+  const file = await stat(binary).catch((cause: unknown) => {
+    throw failed("host.toolMissing", `There is no QEMU at ${binary}.`, {
+      remedy: "Run the doctor; it says how QEMU is installed on this system.",
+      actions: ["doctor", "installTools"],
+      cause,
+    });
+  });
+  const key = `${binary}:${String(file.mtimeMs)}:${String(file.size)}`;
+  const known = memo.get(key);
+  if (known !== undefined) return known;
+  const asked = ask(binary, signal);
+  memo.set(key, asked);
+  // A failure is not remembered: the next call asks again.
+  asked.catch(() => memo.delete(key));
+  return asked;
+}
+
+async function ask(binary: string, signal?: AbortSignal): Promise<QemuFacts> {
+  const script = ["qmp_capabilities", "query-command-line-options", "quit"]
+    .map((command) => JSON.stringify({ execute: command, id: command }))
+    .join("\n");
+  try {
+    const [monitor, netdevs] = await Promise.all([
+      execa(
+        binary,
+        [
+          ...["-machine", "none", "-nodefaults", "-no-user-config"],
+          ...["-display", "none", "-S", "-qmp", "stdio"],
+        ],
+        { input: script, ...limits(signal) },
+      ),
+      execa(binary, ["-netdev", "help"], {
+        stdin: "ignore",
+        ...limits(signal),
+      }),
+    ]);
+    return readFacts(monitor.stdout, netdevs.stdout);
+  } catch (error) {
+    if (signal?.aborted === true) throw cancelled();
+    const told =
+      error instanceof ExecaError ? String(error.stderr) : String(error);
+    throw failed(
+      "host.toolFailed",
+      `QEMU at ${binary} does not run: ${told.trim() || "no message"}.`,
+      {
+        remedy: "Install QEMU 7.2 or newer anew, then run the doctor.",
+        actions: ["doctor", "installTools"],
+        cause: error,
+      },
+    );
+  }
+}
+
+const limits = (
+  signal: AbortSignal | undefined,
+): { timeout: number; cancelSignal?: AbortSignal } => ({
+  timeout: questionTimeoutMs,
+  ...(signal === undefined ? {} : { cancelSignal: signal }),
+});
+
+const optionsSchema = z.array(
+  z.object({
+    option: z.string(),
+    parameters: z.array(z.object({ name: z.string() })),
+  }),
+);
+
+/** From the monitor's lines and from the text of `-netdev help`. Pure; throws on anything unexpected. */
+export function readFacts(monitor: string, netdevs: string): QemuFacts {
+  const messages = monitor.trim().split(/\r?\n/).map(decodeMessage);
+  const greeting = messages.find(({ kind }) => kind === "greeting");
+  const answer = messages.find(
+    (message) =>
+      message.kind === "return" && message.id === "query-command-line-options",
+  );
+  if (greeting?.kind !== "greeting" || answer?.kind !== "return")
+    throw new Error("it does not answer on its monitor");
+  const options = optionsSchema.parse(answer.value);
+  return {
+    version: greeting.version,
+    // Without seccomp the option is listed all the same, but has no parameters.
+    sandbox: options.some(
+      ({ option, parameters }) => option === "sandbox" && parameters.length > 0,
+    ),
+    userNetwork: netdevs.split(/\r?\n/).includes("user"),
+  };
+}

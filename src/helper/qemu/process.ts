@@ -1,4 +1,12 @@
-import type { Qmp } from "./qmp.ts";
+import { type ChildProcess, spawn } from "node:child_process";
+import { type FileHandle, open } from "node:fs/promises";
+import { promiseWithResolvers, sleep } from "../../base/deadline.ts";
+import { hasErrorCode } from "../../base/files.ts";
+import { bug, cancelled, failed } from "../../protocol/failure.ts";
+import type { ProcessUsage } from "./processFacts.ts";
+import { processTable } from "./processTable.ts";
+import { type Qmp, connectQmp } from "./qmp.ts";
+import { explainStartFailure } from "./startFailure.ts";
 
 /** A process that can't be mistaken for a later one with the same number (B15). */
 export interface ProcessIdentity {
@@ -10,7 +18,7 @@ export interface ProcessIdentity {
 export interface Launch {
   readonly binary: string;
   readonly args: readonly string[];
-  /** Gets QEMU's own messages. */
+  /** Gets QEMU's own messages, appended. */
   readonly logPath: string;
   readonly cwd: string;
   /** The one named in `args`; the launch is over when QEMU answers there. */
@@ -24,39 +32,239 @@ export interface LaunchedQemu extends ProcessIdentity {
   readonly qmp: Qmp;
 }
 
-export declare function launchQemu(
+/**
+ * Starts QEMU as a process of its own session that outlives us (B14) and returns once its monitor answers, which it
+ * does only when every device, disk and port has been set up.
+ * Throws `machines.portTaken`, `machines.startFailed` (with QEMU's words), `images.broken`, `host.diskFull` when it
+ * ends instead, `host.toolMissing` without the binary. On abort or timeout QEMU is killed again.
+ */
+export async function launchQemu(
   launch: Launch,
   signal?: AbortSignal,
-): Promise<LaunchedQemu>;
-export declare function processIdentity(
+): Promise<LaunchedQemu> {
+  if (signal?.aborted === true) throw cancelled();
+  const log = await open(launch.logPath, "a+", 0o600);
+  try {
+    const { size: logStart } = await log.stat();
+    const child = spawnDetached(launch, log.fd);
+    const ended = whenEnded(child);
+    try {
+      const qmp = await firstAnswer(launch, ended, signal);
+      if (qmp !== undefined) return { ...(await identityOf(child)), qmp };
+    } catch (error) {
+      child.kill("SIGKILL");
+      throw error;
+    }
+    const end = await ended.promise;
+    if (end.kind === "notStarted") throw missing(launch.binary, end.error);
+    throw explainStartFailure(await textFrom(log, logStart), end.how);
+  } finally {
+    await log.close();
+  }
+}
+
+const maxStderrBytes = 16 * 1024;
+const defaultLaunchTimeoutMs = 30_000;
+
+async function textFrom(log: FileHandle, start: number): Promise<string> {
+  const buffer = Buffer.alloc(maxStderrBytes);
+  const { bytesRead } = await log.read(buffer, 0, maxStderrBytes, start);
+  return buffer.toString("utf8", 0, bytesRead);
+}
+
+/**
+ * Not execa: its streams and its clean-up tie a child to us. Sockets, logs and the pid file are made by QEMU itself,
+ * so it inherits a mask that keeps them private; spawn copies the mask before it returns.
+ */
+function spawnDetached(launch: Launch, stderr: number): ChildProcess {
+  const mask = process.umask(0o077);
+  try {
+    const child = spawn(launch.binary, launch.args, {
+      cwd: launch.cwd,
+      detached: true,
+      stdio: ["ignore", stderr, stderr],
+      windowsHide: true,
+    });
+    child.unref();
+    return child;
+  } finally {
+    process.umask(mask);
+  }
+}
+
+type End =
+  | { readonly kind: "notStarted"; readonly error: Error }
+  | { readonly kind: "exited"; readonly how: string };
+
+function whenEnded(child: ChildProcess): {
+  readonly promise: Promise<End>;
+  readonly happened: () => boolean;
+} {
+  const { promise, resolve } = promiseWithResolvers<End>();
+  let happened = false;
+  const end = (how: End): void => {
+    happened = true;
+    resolve(how);
+  };
+  child.once("error", (error) => end({ kind: "notStarted", error }));
+  child.once("exit", (code, signalName) =>
+    end({
+      kind: "exited",
+      how:
+        signalName === null
+          ? `exit code ${String(code)}`
+          : `signal ${signalName}`,
+    }),
+  );
+  return { promise, happened: () => happened };
+}
+
+/**
+ * QEMU makes its socket some milliseconds after it starts: connect anew until it is there. Undefined when it ends
+ * instead.
+ */
+async function firstAnswer(
+  launch: Launch,
+  ended: ReturnType<typeof whenEnded>,
+  signal: AbortSignal | undefined,
+): Promise<Qmp | undefined> {
+  const deadline = Date.now() + (launch.timeoutMs ?? defaultLaunchTimeoutMs);
+  const stop = new AbortController();
+  const both =
+    signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  void ended.promise.then(() => stop.abort());
+  for (;;) {
+    const leftMs = deadline - Date.now();
+    try {
+      return await connectQmp(
+        launch.qmpSocket,
+        { timeoutMs: Math.max(leftMs, 1) },
+        both,
+      );
+    } catch (error) {
+      if (signal?.aborted === true) throw cancelled();
+      if (ended.happened()) return undefined;
+      if (leftMs <= connectPauseMs) throw stuck(error);
+    }
+    await sleep(connectPauseMs, both).catch(() => undefined);
+  }
+}
+
+const connectPauseMs = 5;
+
+const stuck = (cause: unknown): Error =>
+  failed(
+    "machines.startFailed",
+    "QEMU started, but its monitor did not answer in time; it was ended again.",
+    {
+      remedy:
+        "The host may be overloaded. Try again, and run the doctor if it stays so.",
+      actions: ["retry", "doctor"],
+      cause,
+    },
+  );
+
+const missing = (binary: string, cause: Error): Error =>
+  failed(
+    "host.toolMissing",
+    `QEMU can't be started: ${binary}: ${cause.message}.`,
+    {
+      remedy: "Run the doctor; it says how QEMU is installed on this system.",
+      actions: ["doctor", "installTools"],
+      cause,
+    },
+  );
+
+async function identityOf(child: ChildProcess): Promise<ProcessIdentity> {
+  const { pid } = child;
+  if (pid === undefined) throw bug("A started process has no number.");
+  const identity = await processIdentity(pid);
+  if (identity === undefined)
+    throw failed(
+      "machines.startFailed",
+      "QEMU ended right after its monitor had answered.",
+      {
+        remedy: "Look into the machine's log and start it again.",
+        actions: ["showLog", "retry"],
+      },
+    );
+  return identity;
+}
+
+/** The process that has this number now; undefined when none has, or a zombie. */
+export async function processIdentity(
   pid: number,
-): Promise<ProcessIdentity | undefined>;
-export declare function isSameProcess(
+): Promise<ProcessIdentity | undefined> {
+  const startTime = await processTable().startTime(pid);
+  return startTime === undefined ? undefined : { pid, startTime };
+}
+
+/** Does this very process still run? */
+export async function isSameProcess(
   identity: ProcessIdentity,
-): Promise<boolean>;
-/** Same process and its command line has `marker` (the QMP socket path) in an argument (B15). */
-export declare function isOurQemu(
+): Promise<boolean> {
+  return (await processTable().startTime(identity.pid)) === identity.startTime;
+}
+
+/** Same process, and an argument of its command line names `marker`: the path of the QMP socket (B15). */
+export async function isOurQemu(
   identity: ProcessIdentity,
   marker: string,
-): Promise<boolean>;
-/** Every process of this user whose command line names `marker`: adoption without handles. */
-export declare function findQemu(marker: string): Promise<ProcessIdentity[]>;
-/** Sends only when it is still the same process; false when that one is gone. */
-export declare function endProcess(
+): Promise<boolean> {
+  return (await isSameProcess(identity)) && (await names(identity.pid, marker));
+}
+
+async function names(pid: number, marker: string): Promise<boolean> {
+  const args = await processTable().commandLine(pid);
+  // QEMU doubles the commas of a value.
+  const escaped = marker.replaceAll(",", ",,");
+  return args?.some((arg) => arg.includes(escaped)) ?? false;
+}
+
+/** All processes of this user whose command line names `marker`: adoption where the handles file is lost (B15). */
+export async function findQemu(marker: string): Promise<ProcessIdentity[]> {
+  const pids = await processTable().mine();
+  const found = await Promise.all(
+    pids
+      .filter((pid) => pid !== process.pid)
+      .map(async (pid) =>
+        (await names(pid, marker)) ? await processIdentity(pid) : undefined,
+      ),
+  );
+  return found.filter((identity) => identity !== undefined);
+}
+
+/** Sends the signal only while it is still the same process; false when that one is gone. */
+export async function endProcess(
   identity: ProcessIdentity,
   signalName: "SIGTERM" | "SIGKILL",
-): Promise<boolean>;
-/** Resolves true when the process is gone, false after `timeoutMs`. */
-export declare function waitForExit(
+): Promise<boolean> {
+  if (!(await isSameProcess(identity))) return false;
+  try {
+    process.kill(identity.pid, signalName);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, "ESRCH")) return false;
+    throw error;
+  }
+}
+
+const exitPollMs = 20;
+
+/** True when the process is gone, false when it still runs after `timeoutMs`. Works for processes of other parents. */
+export async function waitForExit(
   identity: ProcessIdentity,
   timeoutMs: number,
   signal?: AbortSignal,
-): Promise<boolean>;
-export interface ProcessUsage {
-  readonly cpuSeconds: number;
-  /** Proportional share where the system tells it (Linux), resident set elsewhere. */
-  readonly memoryBytes: number;
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  while (await isSameProcess(identity)) {
+    if (Date.now() >= deadline) return false;
+    await sleep(exitPollMs, signal);
+  }
+  return true;
 }
-export declare function processUsage(
-  pid: number,
-): Promise<ProcessUsage | undefined>;
+
+/** Processor time and memory of a process; undefined when it is gone. */
+export const processUsage = (pid: number): Promise<ProcessUsage | undefined> =>
+  processTable().usage(pid);
