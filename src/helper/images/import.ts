@@ -40,18 +40,9 @@ export async function importDisk(
     );
   }
   onProgress({ stage: "convert", detail: format });
-  if (format !== "raw") await checkDisk(source, signal);
-  const info = await imageInfo(source, signal);
-  // The marks were read before any tool; what qemu-img found must be the same.
-  if (
-    info.backing !== undefined ||
-    (info.format !== format && format !== "raw")
-  )
-    throw refused(
-      "images.invalid",
-      `${basename(source)} is not the ${format} image that it claims to be.`,
-      { remedy: "Convert it to qcow2 where it comes from." },
-    );
+  const info = await (format === "raw"
+    ? rawInfo(source)
+    : checkedInfo(source, format, signal));
   if (info.virtualSizeBytes > maxVirtualSizeBytes)
     throw refused(
       "images.invalid",
@@ -75,6 +66,34 @@ export async function importDisk(
     signal,
   );
   return { format };
+}
+
+interface DiskSizes {
+  readonly virtualSizeBytes: number;
+  readonly actualSizeBytes: number;
+}
+
+/** A raw file is what it is; asked for its format, qemu-img might be talked into seeing another one. */
+async function rawInfo(source: string): Promise<DiskSizes> {
+  const { size, blocks } = await stat(source);
+  return { virtualSizeBytes: size, actualSizeBytes: blocks * 512 };
+}
+
+async function checkedInfo(
+  source: string,
+  format: DiskFormat,
+  signal: AbortSignal | undefined,
+): Promise<DiskSizes> {
+  await checkDisk(source, signal);
+  const info = await imageInfo(source, signal);
+  // The marks were read before any tool; what qemu-img found must be the same.
+  if (info.backing !== undefined || info.format !== format)
+    throw refused(
+      "images.invalid",
+      `${basename(source)} is not the ${format} image that it claims to be.`,
+      { remedy: "Convert it to qcow2 where it comes from." },
+    );
+  return info;
 }
 
 /** A cut-off file is found here: its tables point behind its end. */
