@@ -6,7 +6,6 @@ import { failureOf, presentFailure } from "./failures/present.ts";
 import { Connection } from "./helper/connection.ts";
 import { helperCommands } from "./helper/connectionCommands.ts";
 import {
-  consoleSocket,
   dataFolder,
   helperCommand,
   type LaunchPlan,
@@ -105,7 +104,6 @@ export function activate(context: ExtensionContext): void {
       loaded,
       bootLogs,
       showMarkdown,
-      consoleSocket: ({ id }) => consoleSocket(plan(), id),
     }),
     ...imageCommands({ call, images, loaded, showMarkdown }),
     ...hostCommands(call, showMarkdown),

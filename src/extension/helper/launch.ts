@@ -32,15 +32,6 @@ export async function dataFolder({ home }: LaunchPlan): Promise<string> {
   return defaultHome();
 }
 
-/** The socket of a machine's serial console. */
-export async function consoleSocket(
-  plan: LaunchPlan,
-  machine: string,
-): Promise<string> {
-  const { runFolderOf } = await import("../../rpc/address.ts");
-  return join(runFolderOf(await dataFolder(plan)), `${machine}.console`);
-}
-
 /** Finds or starts the helper. What speaks the protocol is loaded here, at the first request, not at activation. */
 export function openHelper(plan: () => LaunchPlan): Open {
   return async (signal) => {

@@ -3,6 +3,7 @@ import type { Machine } from "../../protocol/machines.ts";
 import type { CommandsOf } from "../commandIds.ts";
 import type { ShowMarkdown } from "../documents.ts";
 import { about } from "../failures/about.ts";
+import { refuse } from "../failures/raise.ts";
 import type { Call } from "../helper/connection.ts";
 import { withCancellableProgress } from "../progress.ts";
 import type { Records } from "../records.ts";
@@ -21,7 +22,6 @@ export function logCommands(deps: {
   readonly loaded: () => Promise<void>;
   readonly bootLogs: BootLogs;
   readonly showMarkdown: ShowMarkdown;
-  readonly consoleSocket: (machine: Machine) => Promise<string>;
 }): CommandsOf<
   | "guesthouse.showBootLog"
   | "guesthouse.showDiagnosis"
@@ -57,9 +57,15 @@ export function logCommands(deps: {
         states: new Set(["starting", "running", "unready", "stopping"]),
       });
       if (machine === undefined) return;
+      const socket =
+        machine.runtime?.consoleSocket ??
+        (await refuse(
+          "machines.wrongState",
+          l10n.t("{0} is not running, so it has no console.", machine.name),
+        ));
       const terminal = window.createTerminal({
         name: l10n.t("{0} (console)", machine.name),
-        pty: serialTerminal(await deps.consoleSocket(machine)),
+        pty: serialTerminal(socket),
         iconPath: new ThemeIcon("terminal"),
       });
       terminal.show();

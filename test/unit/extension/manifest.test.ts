@@ -1,0 +1,191 @@
+import { readFile, stat } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { getL10nJson } from "@vscode/l10n-dev";
+import { expect, test } from "vitest";
+import { commandIds } from "../../../src/extension/commandIds.ts";
+import { machineStateSchema } from "../../../src/protocol/machines.ts";
+import { imageStateSchema } from "../../../src/protocol/images.ts";
+
+const root = join(import.meta.dirname, "..", "..", "..");
+const read = (path: string): string => readFileSync(join(root, path), "utf8");
+
+interface MenuItem {
+  readonly command: string;
+  readonly when?: string;
+  readonly group?: string;
+}
+interface Manifest {
+  readonly activationEvents: readonly string[];
+  readonly icon: string;
+  readonly capabilities: {
+    readonly untrustedWorkspaces: {
+      readonly restrictedConfigurations: readonly string[];
+    };
+  };
+  readonly contributes: {
+    readonly commands: readonly {
+      readonly command: string;
+      readonly category: string;
+    }[];
+    readonly menus: Readonly<Record<string, readonly MenuItem[]>>;
+    readonly views: { readonly guesthouse: readonly { readonly id: string }[] };
+    readonly viewsWelcome: readonly { readonly contents: string }[];
+    readonly viewsContainers: {
+      readonly activitybar: readonly { readonly icon: string }[];
+    };
+    readonly configuration: {
+      readonly properties: Readonly<
+        Record<string, { readonly scope: string; readonly default: unknown }>
+      >;
+    };
+    readonly walkthroughs: readonly {
+      readonly icon: string;
+      readonly steps: readonly {
+        readonly media: { readonly svg: string };
+        readonly completionEvents: readonly string[];
+      }[];
+    }[];
+  };
+}
+
+const text = read("package.json");
+const manifest = JSON.parse(text) as Manifest;
+const { contributes } = manifest;
+const words = JSON.parse(read("package.nls.json")) as Record<string, string>;
+const sources = readdirSync(join(root, "src/extension"), {
+  recursive: true,
+  encoding: "utf8",
+})
+  .filter((path) => path.endsWith(".ts"))
+  .map((path) => ({
+    extension: ".ts" as const,
+    contents: read(join("src/extension", path)),
+  }));
+
+const commandsIn = (markdown: string): string[] =>
+  [...markdown.matchAll(/\(command:([\w.]+)\)/g)].flatMap(([, id]) => id ?? []);
+
+test("every contributed command has a handler and every handler is contributed", () => {
+  const contributed = contributes.commands.map(({ command }) => command);
+  expect(contributed.toSorted()).toEqual([...commandIds].toSorted());
+});
+
+test("all commands share one category", () => {
+  expect(new Set(contributes.commands.map(({ category }) => category))).toEqual(
+    new Set(["Guesthouse"]),
+  );
+});
+
+test("menus, welcome texts and walkthrough name commands that exist", () => {
+  const inMenus = Object.values(contributes.menus)
+    .flat()
+    .map(({ command }) => command);
+  const inWords = Object.values(words).flatMap(commandsIn);
+  const inEvents = contributes.walkthroughs
+    .flatMap(({ steps }) => steps)
+    .flatMap(({ completionEvents }) => completionEvents)
+    .map((event) => event.replace("onCommand:", ""));
+  const named = new Set([...inMenus, ...inWords, ...inEvents]);
+  expect([...named].filter((id) => !commandIds.includes(id as never))).toEqual(
+    [],
+  );
+});
+
+test("menus are gated by states that exist", () => {
+  const kinds = (schema: {
+    options: readonly { shape: { kind: { value: string } } }[];
+  }): string[] => schema.options.map(({ shape }) => shape.kind.value);
+  const states = {
+    machine: kinds(machineStateSchema),
+    image: kinds(imageStateSchema),
+  };
+  const gates = Object.values(contributes.menus)
+    .flat()
+    .flatMap(({ when = "" }) => [
+      ...when.matchAll(/(machine|image)\\?\.\(?([a-z|]*)/g),
+    ]);
+  expect(gates.length).toBeGreaterThan(20);
+  for (const [, kind, names = ""] of gates)
+    // `/^machine\\./` without names means all of them.
+    for (const name of names.split("|").filter((each) => each !== ""))
+      expect(states[kind as keyof typeof states]).toContain(name);
+});
+
+test("every word of the manifest is translatable, and none is left over", () => {
+  const used = [...text.matchAll(/"%([\w.]+)%"/g)].map(([, key]) => key);
+  expect([...new Set(used)].toSorted()).toEqual(Object.keys(words).toSorted());
+  expect(Object.values(words).filter((word) => word.trim() === "")).toEqual([]);
+});
+
+test("the bundle of translatable strings is that of the sources", async () => {
+  const present = JSON.parse(read("l10n/bundle.l10n.json")) as unknown;
+  expect(present).toEqual(await getL10nJson(sources));
+});
+
+test("settings are read under names that exist, with the manifest's defaults", () => {
+  const settings = read("src/extension/settings.ts");
+  const calls = [
+    ...settings.matchAll(
+      /(?:ours\.get(?:<\w+>)?|size)\("(\w+)"(?:, ([^)]+))?\)/g,
+    ),
+  ];
+  const readNames = calls.map(([, name]) => `guesthouse.${String(name)}`);
+  const { properties } = contributes.configuration;
+  expect(readNames.toSorted()).toEqual(Object.keys(properties).toSorted());
+  for (const [, name, value] of calls)
+    if (value !== undefined)
+      expect(properties[`guesthouse.${String(name)}`]?.default).toEqual(
+        JSON.parse(value),
+      );
+});
+
+test("a workspace that is not trusted can't set programs, folders or SSH access", () => {
+  const { restrictedConfigurations } =
+    manifest.capabilities.untrustedWorkspaces;
+  const { properties } = contributes.configuration;
+  const machineScoped = Object.keys(properties).filter(
+    (name) => properties[name]?.scope === "machine",
+  );
+  expect([...restrictedConfigurations].toSorted()).toEqual(
+    machineScoped.toSorted(),
+  );
+  expect(machineScoped).toEqual(
+    expect.arrayContaining(["guesthouse.home", "guesthouse.qemuPath"]),
+  );
+});
+
+test("views of the manifest are the ones that are filled", () => {
+  const ids = contributes.views.guesthouse.map(({ id }) => id);
+  const filled = sources.flatMap(({ contents }) =>
+    [...contents.matchAll(/ViewId = "([\w.]+)"/g)].flatMap(
+      ([, id]) => id ?? [],
+    ),
+  );
+  expect(filled.toSorted()).toEqual(ids.toSorted());
+});
+
+test("the extension is loaded when it is asked for, not with the editor", () => {
+  expect(manifest.activationEvents).toEqual([
+    "onResolveRemoteAuthority:ssh-remote",
+  ]);
+});
+
+test("all pictures are there, and the icon is a PNG of 256 pixels", async () => {
+  const pictures = [
+    ...contributes.viewsContainers.activitybar.map(({ icon }) => icon),
+    ...contributes.walkthroughs.flatMap(({ icon, steps }) => [
+      icon,
+      ...steps.map(({ media }) => media.svg),
+    ]),
+  ];
+  for (const path of pictures)
+    expect((await stat(join(root, path))).size).toBeGreaterThan(100);
+  const icon = await readFile(join(root, manifest.icon));
+  // Width and height follow the signature and the head of the first chunk (PNG, 11.2.1).
+  expect([
+    icon.toString("latin1", 1, 4),
+    icon.readUInt32BE(16),
+    icon.readUInt32BE(20),
+  ]).toEqual(["PNG", 256, 256]);
+});

@@ -1,0 +1,47 @@
+import type { Image } from "../../../src/protocol/images.ts";
+import type { Diagnosis, Machine } from "../../../src/protocol/machines.ts";
+
+/** A moment that all samples agree on. */
+export const nowMs = Date.parse("2026-03-01T12:00:00Z");
+
+export const machine = (change: Partial<Machine> = {}): Machine => ({
+  id: "0123456789ab",
+  name: "debian-12",
+  alias: "gh-debian-12",
+  image: { name: "debian-12", digest: "sha256:aa", stale: false },
+  generation: 0,
+  cpus: 2,
+  memoryMiB: 2048,
+  diskGiB: 20,
+  user: "guest",
+  state: { kind: "stopped", reason: "created" },
+  createdAt: "2026-03-01T11:00:00Z",
+  boot: [],
+  logPath: "/data/logs/0123456789ab.log",
+  agentForwarding: false,
+  revision: 1,
+  ...change,
+});
+
+export const image = (change: Partial<Image> = {}): Image => ({
+  name: "debian-12",
+  title: "Debian 12",
+  architecture: "amd64",
+  state: { kind: "ready" },
+  usedBy: [],
+  revision: 1,
+  ...change,
+});
+
+export const diagnosis = (change: Partial<Diagnosis> = {}): Diagnosis => ({
+  hint: "The guest has sent nothing: it has no network settings.",
+  cause: "noTraffic",
+  stage: "init",
+  waitedMs: 61_000,
+  runState: "running",
+  network: { driver: true, sentFrames: 0, receivedFrames: 12 },
+  addresses: [],
+  probes: [],
+  consoleTail: ["[  OK  ] Reached target", "debian login:"],
+  ...change,
+});
