@@ -347,7 +347,7 @@ export function importName(wanted: string | undefined, path: string): string {
       .replace(/\.[A-Za-z0-9]+$/, "")
       .toLowerCase()
       .replace(/[^a-z0-9.-]+/g, "-")
-      .replace(/^[^a-z0-9]+/, "")
+      .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "")
       .slice(0, 63);
   if (imageNameSchema.safeParse(name).success) return name;
   throw refused("request.invalid", `“${name}” can't be an image's name.`, {

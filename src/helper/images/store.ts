@@ -199,17 +199,24 @@ async function sealFolder(
   await writeJson(join(folder, "image.json"), record);
 }
 
-/** One rename makes the image appear whole. The same content again is the same folder. */
+/**
+ * One rename makes the image appear whole. The same content again replaces the files one by one, which heals damaged
+ * ones and is never felt by a machine that stands on them.
+ */
 async function takeIn(folder: string, files: ImageFiles): Promise<void> {
   await mkdir(dirname(files.folder), { recursive: true, mode: 0o700 });
   try {
     await rename(folder, files.folder);
   } catch (error) {
-    const taken = ["ENOTEMPTY", "EEXIST", "EPERM"].some((code) =>
-      hasErrorCode(error, code),
-    );
-    if (!taken || (await readImage(files).catch(() => undefined)) === undefined)
+    // Windows says EPERM for a folder in the way.
+    if (
+      !["ENOTEMPTY", "EEXIST", "EPERM"].some((code) =>
+        hasErrorCode(error, code),
+      )
+    )
       throw error;
+    for (const name of await readdir(folder))
+      await rename(join(folder, name), join(files.folder, name));
     await removeFolder(folder);
   }
 }
