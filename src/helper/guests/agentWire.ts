@@ -1,0 +1,214 @@
+import { randomInt } from "node:crypto";
+import { connect, type Socket } from "node:net";
+import {
+  DeadlineError,
+  promiseWithResolvers,
+  withDeadline,
+} from "../../base/deadline.ts";
+import {
+  failed,
+  refused,
+  type GuesthouseError,
+} from "../../protocol/failure.ts";
+
+/** Makes the agent's parser, and ours, forget half a message of an earlier client. No valid UTF-8 contains it. */
+const flushByte = 0xff;
+
+/** One guest-exec with its output may be large; more than this is an agent gone mad. */
+const maxLineBytes = 64 * 1024 * 1024;
+
+/** One connection to one agent: line-wise JSON, one call at a time. Broken once, broken for good. */
+export class AgentWire {
+  readonly #socket: Socket;
+  readonly #timeoutMs: number;
+  #buffer: Buffer = Buffer.alloc(0);
+  #waiter: ((line: string) => void) | undefined;
+  #broken: string | undefined;
+  readonly #ended = promiseWithResolvers<never>();
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(socketPath: string, timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+    this.#socket = connect(socketPath);
+    this.#socket.on("data", (chunk) => this.#take(chunk));
+    this.#socket.on("error", (error) => this.#break(error.message));
+    this.#socket.on("close", () => this.#break("the connection was closed"));
+  }
+
+  /** `guest-sync-delimited`: everything up to its marked answer belongs to somebody before us. */
+  synchronise(signal?: AbortSignal): Promise<void> {
+    const id = randomInt(1, 2 ** 31);
+    return this.#run(
+      "guest-sync-delimited",
+      async () => {
+        this.#socket.write(Buffer.of(flushByte));
+        this.#send("guest-sync-delimited", { id });
+        for (;;) {
+          const line = await this.#nextLine();
+          if (answerOf(line)?.["return"] === id) return;
+        }
+      },
+      this.#timeoutMs,
+      signal,
+    );
+  }
+
+  /** The command's `return`. Times out by itself; a timeout breaks the wire, as the answer may still come. */
+  call(
+    command: string,
+    args: Readonly<Record<string, unknown>> = {},
+    signal?: AbortSignal,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<unknown> {
+    return this.#run(
+      command,
+      async () => {
+        this.#send(command, args);
+        const answer = answerOf(await this.#nextLine());
+        if (answer === undefined) throw new Error("it sent no JSON");
+        if ("error" in answer) throw agentRefused(command, answer["error"]);
+        return answer["return"];
+      },
+      timeoutMs,
+      signal,
+    );
+  }
+
+  /** Sends a command that a healthy agent never answers; an error answer within `waitMs` is thrown. */
+  async callWithoutAnswer(
+    command: string,
+    args: Readonly<Record<string, unknown>>,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.call(command, args, signal, waitMs);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isRefusal(error)) throw error;
+    }
+  }
+
+  close(): void {
+    this.#break("it was closed on our side");
+    this.#socket.destroy();
+  }
+
+  #run<T>(
+    command: string,
+    work: () => Promise<T>,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const mine = this.#queue.then(async () => {
+      if (this.#broken !== undefined) throw agentBroken(command, this.#broken);
+      try {
+        return await withDeadline(
+          command,
+          timeoutMs,
+          () => Promise.race([work(), this.#ended.promise]),
+          signal,
+        );
+      } catch (error) {
+        if (isRefusal(error)) throw error;
+        const reason =
+          error instanceof DeadlineError
+            ? `it did not answer within ${String(timeoutMs)} ms`
+            : error instanceof Error
+              ? error.message
+              : String(error);
+        this.#break(reason);
+        signal?.throwIfAborted();
+        throw agentBroken(command, reason);
+      }
+    });
+    this.#queue = mine.catch(() => undefined);
+    return mine;
+  }
+
+  #send(command: string, args: Readonly<Record<string, unknown>>): void {
+    const message = JSON.stringify({ execute: command, arguments: args });
+    this.#socket.write(`${message}\n`);
+  }
+
+  #nextLine(): Promise<string> {
+    return new Promise((resolve) => {
+      this.#waiter = resolve;
+      this.#deliver();
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    this.#buffer = Buffer.concat([this.#buffer, chunk]);
+    if (this.#buffer.length > maxLineBytes)
+      this.#break("it sent a line without an end");
+    else this.#deliver();
+  }
+
+  #deliver(): void {
+    // Whatever precedes a flush byte is the rest of an older conversation.
+    const flushed = this.#buffer.lastIndexOf(flushByte);
+    if (flushed >= 0) this.#buffer = this.#buffer.subarray(flushed + 1);
+    while (this.#waiter !== undefined) {
+      const end = this.#buffer.indexOf(0x0a);
+      if (end < 0) return;
+      const line = this.#buffer.toString("utf8", 0, end).trim();
+      this.#buffer = this.#buffer.subarray(end + 1);
+      if (line === "") continue;
+      const waiter = this.#waiter;
+      this.#waiter = undefined;
+      waiter(line);
+    }
+  }
+
+  #break(reason: string): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = reason;
+    this.#waiter = undefined;
+    this.#ended.reject(new Error(reason));
+    this.#socket.destroy();
+  }
+}
+
+function answerOf(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const refusals = new WeakSet<Error>();
+const isRefusal = (error: unknown): boolean =>
+  error instanceof Error && refusals.has(error);
+
+function agentRefused(command: string, error: unknown): GuesthouseError {
+  const detail =
+    typeof error === "object" && error !== null && "desc" in error
+      ? String(error.desc)
+      : JSON.stringify(error);
+  const refusal = refused(
+    "machines.notReady",
+    `The guest agent refused ${command}: ${detail}.`,
+    {
+      remedy:
+        "Look at the agent's configuration in the guest; some distributions forbid commands by default.",
+    },
+  );
+  refusals.add(refusal);
+  return refusal;
+}
+
+const agentBroken = (command: string, reason: string): GuesthouseError =>
+  failed(
+    "machines.notReady",
+    `The guest agent can't be reached for ${command}: ${reason}.`,
+    {
+      remedy:
+        "Wait until the guest has booted, or check that qemu-guest-agent runs in it.",
+      actions: ["showDiagnosis", "retry"],
+    },
+  );

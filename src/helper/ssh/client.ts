@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { connect } from "node:net";
+import ssh2, { type Client, type ConnectConfig } from "ssh2";
+import { promiseWithResolvers } from "../../base/deadline.ts";
+import { bannerIn, ourIdentification } from "./banner.ts";
+import { publicKeyBody } from "./keys.ts";
+import type { ConnectOptions, SshTarget } from "./target.ts";
+
+export type ConnectFailure =
+  /** Nobody identified as an SSH server in time. */
+  | { readonly kind: "noBanner"; readonly waitedMs: number }
+  /** Refused, reset or closed; `afterMs` tells an answer of the guest from the silence of one that is not up. */
+  | {
+      readonly kind: "broken";
+      readonly detail: string;
+      readonly afterMs: number;
+      readonly banner: boolean;
+    }
+  | { readonly kind: "hostKeyMismatch"; readonly shown: string }
+  | { readonly kind: "loginRefused"; readonly detail: string };
+
+export type ConnectOutcome =
+  { readonly kind: "open"; readonly client: Client } | ConnectFailure;
+
+/**
+ * One connection from TCP to a login, each way to end as a value. The same connection serves as the probe for the
+ * server's identification: under emulation every connection costs the guest a process start.
+ * Throws only the signal's reason, and a malformed key.
+ */
+export async function openClient(
+  target: SshTarget,
+  options: ConnectOptions = {},
+  signal?: AbortSignal,
+): Promise<ConnectOutcome> {
+  signal?.throwIfAborted();
+  const startedAt = performance.now();
+  const expected = publicKeyBody(target.hostKey);
+  const { promise, resolve } = promiseWithResolvers<ConnectOutcome>();
+  const client = new ssh2.Client();
+  const socket = connect({ host: target.host, port: target.port });
+  socket.setNoDelay(true);
+  const bannerTimeoutMs = options.bannerTimeoutMs ?? 10_000;
+  const loginTimeoutMs = options.loginTimeoutMs ?? 20_000;
+  let banner = false;
+  let timer = setTimeout(
+    () => resolve({ kind: "noBanner", waitedMs: bannerTimeoutMs }),
+    bannerTimeoutMs,
+  );
+  const broken = (detail: string): void =>
+    resolve({
+      kind: "broken",
+      detail,
+      afterMs: performance.now() - startedAt,
+      banner,
+    });
+  const onAbort = (): void => broken("aborted");
+  signal?.addEventListener("abort", onAbort, { once: true });
+
+  client.on("ready", () => resolve({ kind: "open", client }));
+  client.on("error", (error) => {
+    if ("level" in error && error.level === "client-authentication")
+      resolve({ kind: "loginRefused", detail: error.message });
+    else broken(error.message);
+  });
+  client.on("close", () => broken("the other side closed it"));
+
+  // Reads along on the stream that the client below parses.
+  let received = "";
+  const readAlong = (chunk: Buffer): void => {
+    received += chunk.toString("latin1");
+    const line = bannerIn(received);
+    if (line === undefined) return;
+    socket.off("data", readAlong);
+    banner = true;
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => broken(`no login within ${String(loginTimeoutMs)} ms`),
+      loginTimeoutMs,
+    );
+    options.onBanner?.(line);
+  };
+  client.connect({
+    ...algorithms,
+    sock: socket,
+    ident: ourIdentification.slice("SSH-2.0-".length),
+    username: target.user,
+    privateKey: target.privateKey,
+    authHandler: ["publickey"],
+    readyTimeout: 0,
+    keepaliveInterval: 15_000,
+    hostVerifier: (key: Buffer) => {
+      if (key.toString("base64") === expected.base64) return true;
+      resolve({ kind: "hostKeyMismatch", shown: fingerprint(key) });
+      return false;
+    },
+  });
+  socket.on("data", readAlong);
+  try {
+    const outcome = await promise;
+    signal?.throwIfAborted();
+    return outcome;
+  } catch (error) {
+    client.destroy();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    if ((await promise).kind !== "open") {
+      client.destroy();
+      socket.destroy();
+    }
+  }
+}
+
+/** The cheapest of the strong ones first: an emulated guest pays for every multiplication. */
+const algorithms: Pick<ConnectConfig, "algorithms"> = {
+  algorithms: {
+    kex: [
+      "curve25519-sha256",
+      "curve25519-sha256@libssh.org",
+      "ecdh-sha2-nistp256",
+      "diffie-hellman-group14-sha256",
+    ],
+    serverHostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"],
+    cipher: [
+      "aes128-gcm@openssh.com",
+      "chacha20-poly1305@openssh.com",
+      "aes256-gcm@openssh.com",
+      "aes128-ctr",
+    ],
+  },
+};
+
+/** As `ssh-keygen -l` prints it. */
+const fingerprint = (key: Buffer): string =>
+  `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;

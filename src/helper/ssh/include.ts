@@ -1,0 +1,142 @@
+import { execa } from "execa";
+import { chmod, realpath, stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+import {
+  isMissing,
+  makePrivateFolder,
+  readIfPresent,
+  replaceFile,
+} from "../../base/files.ts";
+import { failed } from "../../protocol/failure.ts";
+import { configPath } from "./config.ts";
+
+export interface IncludeRequest {
+  /** The user's own file: `remote.SSH.configFile` of the editor; default `~/.ssh/config`. */
+  readonly configFile?: string;
+  /** Our generated file. */
+  readonly include: string;
+  readonly wanted: boolean;
+  /** Aliases whose settings are checked with `ssh -G` afterwards. */
+  readonly aliases?: readonly string[];
+}
+
+export interface IncludeResult {
+  readonly included: boolean;
+  readonly changed: boolean;
+  readonly configFile: string;
+}
+
+const mark =
+  "# Guesthouse: the next line makes `ssh <machine>` work. Remove both to opt out.";
+
+/**
+ * Adds our marked Include line as the first of the user's ssh config, or removes it (B24): OpenSSH keeps the first
+ * value it reads. Idempotent, keeps the file's mode, line ends and symbolic link; a new file is 0600 in a 0700 folder.
+ * Verified with `ssh -G`; throws `ssh.configFailed` and restores the file when ssh doesn't take it.
+ */
+export async function includeConfig(
+  request: IncludeRequest,
+  signal?: AbortSignal,
+): Promise<IncludeResult> {
+  const configFile = request.configFile ?? join(homedir(), ".ssh", "config");
+  const path = await followLink(configFile);
+  const before = await readIfPresent(path);
+  const after = withInclude(before ?? "", request.include, request.wanted);
+  const changed = after !== (before ?? "");
+  if (changed) await write(path, after);
+  if (request.wanted)
+    try {
+      await verify(configFile, request.aliases ?? [], signal);
+    } catch (error) {
+      if (changed && before !== undefined) await write(path, before);
+      throw error;
+    }
+  return { included: request.wanted, changed, configFile };
+}
+
+/** Whether the user's config holds our line as its first statement. */
+export async function isIncluded(
+  include: string,
+  configFile = join(homedir(), ".ssh", "config"),
+): Promise<boolean> {
+  const text = (await readIfPresent(configFile)) ?? "";
+  return withInclude(text, include, true) === text;
+}
+
+/** Pure: the text with our two lines at its head, or without them anywhere. */
+export function withInclude(
+  text: string,
+  include: string,
+  wanted: boolean,
+): string {
+  const newline = text.includes("\r\n") ? "\r\n" : "\n";
+  const statement = `Include ${configPath(include)}`;
+  const lines = text.split(/\r?\n/);
+  const rest = lines.filter(
+    (line, index) =>
+      line.trim() !== statement &&
+      !(line === mark && lines[index + 1]?.trim() === statement),
+  );
+  // The empty line that separated our head from the user's first line goes with it.
+  if (rest.length < lines.length && rest[0] === "") rest.shift();
+  if (!wanted) return rest.join(newline);
+  const body = rest.join(newline);
+  return [mark, statement, ...(body === "" ? [""] : ["", body])].join(newline);
+}
+
+/** A dotfile manager's link stays a link: the file behind it is replaced. */
+async function followLink(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (isMissing(error)) return path;
+    throw error;
+  }
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await makePrivateFolder(dirname(path));
+  const mode = await modeOf(path);
+  await replaceFile(path, text, mode ?? 0o600);
+  if (mode !== undefined) await chmod(path, mode);
+}
+
+async function modeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mode & 0o777;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Asks ssh itself what it would do for each alias (ssh(1), `-G`). */
+async function verify(
+  configFile: string,
+  aliases: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (const alias of aliases.length > 0 ? aliases : ["localhost"]) {
+    const result = await execa("ssh", ["-F", configFile, "-G", alias], {
+      reject: false,
+      stdin: "ignore",
+      timeout: 10_000,
+      ...(signal === undefined ? {} : { cancelSignal: signal }),
+    });
+    signal?.throwIfAborted();
+    const ours = aliases.length === 0 || hasLine(result.stdout, alias);
+    if (result.exitCode === 0 && ours) continue;
+    throw failed(
+      "ssh.configFailed",
+      `OpenSSH does not take the settings for ${alias} from ${configFile}: ${result.stderr.trim() || result.shortMessage || "another entry of the file comes first"}.`,
+      {
+        remedy: `Mend ${configFile}, then turn the Include line on again.`,
+        actions: ["doctor", "retry"],
+      },
+    );
+  }
+}
+
+const hasLine = (output: string, alias: string): boolean =>
+  output.split(/\r?\n/).includes(`hostkeyalias ${alias}`);

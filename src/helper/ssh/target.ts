@@ -1,0 +1,19 @@
+/** Where and as whom; `hostKey` is the only key the server may show. */
+export interface SshTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** OpenSSH private key text. */
+  readonly privateKey: string;
+  /** Public key line of the server. */
+  readonly hostKey: string;
+}
+
+export interface ConnectOptions {
+  /** Time until the server's identification line; default 10 s. */
+  readonly bannerTimeoutMs?: number;
+  /** Time from there until logged in; default 20 s. */
+  readonly loginTimeoutMs?: number;
+  /** Called once with the server's identification line. */
+  readonly onBanner?: (banner: string) => void;
+}

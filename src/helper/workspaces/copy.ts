@@ -1,0 +1,178 @@
+import { stat } from "node:fs/promises";
+import { basename, dirname, join, posix } from "node:path";
+import { GuesthouseError, failed, refused } from "../../protocol/failure.ts";
+import { shellQuote } from "../ssh/quote.ts";
+import type { ExecResult, SshCommand, SshSession } from "../ssh/session.ts";
+import { listAll, listForCopy } from "./fileList.ts";
+import { packInto, type CopyProgress, type PackEntry } from "./pack.ts";
+import { unpackFrom } from "./unpack.ts";
+
+export type OnProgress = (progress: CopyProgress) => void;
+
+/**
+ * Copies a folder of the host to `target` in the guest, as one tar stream: `.git` and all that .gitignore doesn't name,
+ * with modes and symbolic links. `target` may be relative to the user's home or begin with `~/`; made when missing.
+ * Throws `request.invalid` when there is no such folder, `ssh.transferFailed` when the guest can't take it.
+ */
+export async function copyFolderIn(
+  session: SshSession,
+  folder: string,
+  target: string,
+  onProgress: OnProgress,
+  signal?: AbortSignal,
+): Promise<CopyProgress & { readonly guestFolder: string }> {
+  const names = await listForCopy(folder, signal);
+  const entries = names.map((name) => ({ local: join(folder, name), name }));
+  const guestFolder = await makeGuestFolder(session, target, signal);
+  const copied = await send(session, guestFolder, entries, onProgress, signal);
+  return { ...copied, guestFolder };
+}
+
+/** Copies a file or a whole folder in, named as with cp(1): into `target` when that is a folder there, else as it. */
+export async function copyPathIn(
+  session: SshSession,
+  source: string,
+  target: string,
+  onProgress: OnProgress,
+  signal?: AbortSignal,
+): Promise<CopyProgress> {
+  const found = await stat(source).catch(() => undefined);
+  if (found === undefined)
+    throw refused("request.invalid", `There is no ${source} on this host.`, {
+      remedy: "Check the path.",
+    });
+  const place = atHome(target);
+  const inside =
+    place === "." ||
+    place.endsWith("/") ||
+    (await isGuestFolder(session, place, signal));
+  const folder = inside ? place : posix.dirname(place);
+  const name = inside ? basename(source) : posix.basename(place);
+  const entries: PackEntry[] = [{ local: source, name }];
+  if (found.isDirectory())
+    for (const below of await listAll(source, signal))
+      entries.push({
+        local: join(source, below),
+        name: posix.join(name, below),
+      });
+  const guestFolder = await makeGuestFolder(session, folder, signal);
+  return send(session, guestFolder, entries, onProgress, signal);
+}
+
+/** Copies a file or a whole folder out, named as with cp(1). What exists on the host is overwritten. */
+export async function copyPathOut(
+  session: SshSession,
+  source: string,
+  target: string,
+  onProgress: OnProgress,
+  signal?: AbortSignal,
+): Promise<CopyProgress> {
+  const place = atHome(source).replace(/(.)\/+$/, "$1");
+  const found = await stat(target).catch(() => undefined);
+  const inside = found?.isDirectory() === true;
+  const from = shellQuote(posix.dirname(place));
+  const what = shellQuote(`./${posix.basename(place)}`);
+  const command = await session.start(`tar -c -f - -C ${from} ${what}`, signal);
+  command.stdin.end();
+  return transfer(
+    command,
+    `${source} from the guest`,
+    unpackFrom(
+      command.stdout,
+      inside ? target : dirname(target),
+      inside ? undefined : basename(target),
+      paced(onProgress),
+      signal,
+    ),
+  );
+}
+
+async function send(
+  session: SshSession,
+  guestFolder: string,
+  entries: readonly PackEntry[],
+  onProgress: OnProgress,
+  signal?: AbortSignal,
+): Promise<CopyProgress> {
+  // -o: files belong to who copies them, also for root; -p: modes as they are here, whatever the umask.
+  const command = await session.start(
+    `tar -x -o -p -f - -C ${shellQuote(guestFolder)}`,
+    signal,
+  );
+  command.stdout.resume();
+  return transfer(
+    command,
+    `files to ${guestFolder} in the guest`,
+    packInto(command.stdin, entries, paced(onProgress), signal),
+  );
+}
+
+/** When tar fails over there, the stream breaks over here: what tar said is the cause. */
+async function transfer(
+  command: SshCommand,
+  what: string,
+  stream: Promise<CopyProgress>,
+): Promise<CopyProgress> {
+  const [streamed, ended] = await Promise.allSettled([stream, command.ended]);
+  if (ended.status === "rejected") throw ended.reason;
+  if (ended.value.code !== 0) throw tarFailed(what, ended.value);
+  if (streamed.status === "fulfilled") return streamed.value;
+  if (streamed.reason instanceof GuesthouseError) throw streamed.reason;
+  throw streamed.reason;
+}
+
+const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
+  failed(
+    "ssh.transferFailed",
+    `Copying ${what} failed: ${result.stderr.trim() || `tar ended with ${String(result.code)}`}.`,
+    {
+      remedy:
+        "Check that the path exists, may be read and written, and that the disks have room.",
+      actions: ["retry"],
+    },
+  );
+
+/** The guest's shell starts in the user's home, so a relative path means just that. */
+const atHome = (path: string): string =>
+  path === "~" || path === "" ? "." : path.replace(/^~\//, "");
+
+async function makeGuestFolder(
+  session: SshSession,
+  target: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const folder = shellQuote(atHome(target));
+  const result = await session.exec(
+    `mkdir -p -- ${folder} && cd -- ${folder} && pwd`,
+    {},
+    signal,
+  );
+  if (result.code !== 0) throw tarFailed(`to ${target} in the guest`, result);
+  return result.stdout.trim();
+}
+
+async function isGuestFolder(
+  session: SshSession,
+  path: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const { code } = await session.exec(
+    `test -d ${shellQuote(path)}`,
+    {},
+    signal,
+  );
+  return code === 0;
+}
+
+const progressEveryMs = 150;
+
+/** Progress is for readers: a notice for each of ten thousand files would be noise. */
+function paced(onProgress: OnProgress): OnProgress {
+  let lastMs = -Infinity;
+  return (progress) => {
+    const now = performance.now();
+    if (now - lastMs < progressEveryMs) return;
+    lastMs = now;
+    onProgress(progress);
+  };
+}

@@ -1,0 +1,68 @@
+import { basename } from "node:path";
+import type { z } from "zod";
+import type { HandlersOf } from "../../protocol/contract.ts";
+import type { copyProgressSchema } from "../../protocol/workspaces.ts";
+import type { Reach } from "../ssh/reach.ts";
+import { connectSsh, type SshSession } from "../ssh/session.ts";
+import { copyFolderIn, copyPathIn, copyPathOut } from "./copy.ts";
+import type { CopyProgress } from "./pack.ts";
+
+export interface WorkspaceHandlerDeps extends Pick<Reach, "find" | "target"> {
+  readonly onCopied: (progress: z.output<typeof copyProgressSchema>) => void;
+  /** A folder of the host now has its copy in a guest. */
+  readonly onFolder?: (
+    id: string,
+    folder: { readonly local: string; readonly guest: string },
+  ) => void | Promise<void>;
+}
+
+export function workspaceHandlers(
+  deps: WorkspaceHandlerDeps,
+): HandlersOf<"workspaces.copyIn" | "workspaces.copy"> {
+  /** Opens a session, lets `copy` report its progress as notices, closes the session. */
+  const inGuest = async <T extends CopyProgress>(
+    machine: string,
+    signal: AbortSignal,
+    copy: (
+      session: SshSession,
+      onProgress: (progress: CopyProgress) => void,
+    ) => Promise<T>,
+  ): Promise<T> => {
+    const { id } = await deps.find(machine);
+    const target = await deps.target(machine, signal);
+    const session = await connectSsh(target, {}, signal);
+    try {
+      const done = await copy(session, ({ files, bytes }) =>
+        deps.onCopied({ machine: id, files, bytes, done: false }),
+      );
+      const { files, bytes } = done;
+      deps.onCopied({ machine: id, files, bytes, done: true });
+      return done;
+    } finally {
+      session.close();
+    }
+  };
+
+  return {
+    "workspaces.copyIn": async ({ machine, folder, target }, { signal }) => {
+      const { id } = await deps.find(machine);
+      const copied = await inGuest(machine, signal, (session, onProgress) =>
+        copyFolderIn(
+          session,
+          folder,
+          target ?? basename(folder),
+          onProgress,
+          signal,
+        ),
+      );
+      await deps.onFolder?.(id, { local: folder, guest: copied.guestFolder });
+      return copied;
+    },
+    "workspaces.copy": ({ machine, direction, source, target }, { signal }) =>
+      inGuest(machine, signal, (session, onProgress) =>
+        direction === "in"
+          ? copyPathIn(session, source, target, onProgress, signal)
+          : copyPathOut(session, source, target, onProgress, signal),
+      ),
+  };
+}

@@ -1,0 +1,108 @@
+import { createWriteStream } from "node:fs";
+import { chmod, copyFile, lstat, mkdir, rm, symlink } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { extract, type Header } from "tar-stream";
+import { failed } from "../../protocol/failure.ts";
+import type { CopyProgress } from "./pack.ts";
+import { pump } from "./pump.ts";
+
+/**
+ * Writes a tar stream that comes from a guest below `folder`, the archive's first path component renamed to `rename`.
+ * A guest is not trusted: no name leaves the folder, symbolic links are made last so that nothing is written through
+ * them, set-user-id bits are dropped, devices left out. Throws `ssh.transferFailed` on a name that tries to leave.
+ */
+export async function unpackFrom(
+  source: Readable,
+  folder: string,
+  rename: string | undefined,
+  onProgress: (progress: CopyProgress) => void,
+  signal?: AbortSignal,
+): Promise<CopyProgress> {
+  const archive = extract();
+  const counted = { files: 0, bytes: 0 };
+  const links: { path: string; to: string }[] = [];
+  const place = (name: string): string =>
+    placeBelow(folder, renamed(name, rename));
+  const fed = pump(source, archive);
+  fed.catch((error: unknown) =>
+    archive.destroy(error instanceof Error ? error : new Error(String(error))),
+  );
+  for await (const entry of archive) {
+    signal?.throwIfAborted();
+    const { header } = entry;
+    const path = place(header.name);
+    if (header.type === "symlink") links.push({ path, to: header.linkname });
+    else if (!(await writeEntry(Readable.from(entry), header, path, place))) {
+      entry.resume();
+      continue;
+    }
+    entry.resume();
+    if (header.type === "directory") continue;
+    counted.files += 1;
+    counted.bytes += header.size;
+    onProgress({ ...counted });
+  }
+  await fed;
+  for (const { path, to } of links) {
+    await mkdir(dirname(path), { recursive: true });
+    await rm(path, { force: true });
+    await symlink(to, path);
+  }
+  return counted;
+}
+
+async function writeEntry(
+  content: Readable,
+  header: Header,
+  path: string,
+  place: (name: string) => string,
+): Promise<boolean> {
+  const mode = header.mode & 0o777;
+  switch (header.type) {
+    case "directory":
+      await mkdir(path, { recursive: true });
+      // Without the owner's bits nothing could be put into it.
+      await chmod(path, mode | 0o700);
+      return true;
+    case "file":
+    case "contiguous-file":
+      await mkdir(dirname(path), { recursive: true });
+      await removeLink(path);
+      await pipeline(content, createWriteStream(path, { mode }));
+      await chmod(path, mode);
+      return true;
+    case "link":
+      // A second name of a file that came before.
+      await mkdir(dirname(path), { recursive: true });
+      await copyFile(place(header.linkname), path);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** A link that lies there already would carry the content to where it points. */
+async function removeLink(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSymbolicLink() === true) await rm(path);
+}
+
+function renamed(name: string, rename: string | undefined): string {
+  if (rename === undefined) return name;
+  const [, ...rest] = name.replace(/^\.\//, "").split("/");
+  return [rename, ...rest].join("/");
+}
+
+function placeBelow(folder: string, name: string): string {
+  const root = resolve(folder);
+  const path = resolve(root, join(".", name));
+  const below = relative(root, path);
+  if (below !== ".." && !below.startsWith(`..${sep}`)) return path;
+  throw failed(
+    "ssh.transferFailed",
+    `The guest sent a file named “${name}”, which would leave the folder it is copied to.`,
+    { remedy: "Copy single files instead, or look at what the guest holds." },
+  );
+}
