@@ -58,7 +58,15 @@ async function main() {
   );
   await run(
     process.execPath,
-    [vsce, "package", "--no-dependencies", "--out", target],
+    [
+      vsce,
+      "package",
+      "--no-dependencies",
+      "--no-rewrite-relative-links",
+      "--allow-missing-repository",
+      "--out",
+      target,
+    ],
     { cwd: checkout },
   );
   const { size } = await stat(target);

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
+import { endings } from "./harness/endings.ts";
 import { openHouse, smallMachines } from "./harness/house.ts";
 import { runHostTests } from "./harness/hostTests.ts";
 import { writeSshExtension } from "./harness/sshExtension.ts";
@@ -13,7 +14,9 @@ import { writeSshExtension } from "./harness/sshExtension.ts";
 const entry = fileURLToPath(new URL("host/index.ts", import.meta.url));
 const checkout = fileURLToPath(new URL("../..", import.meta.url));
 
+const atEnd = endings();
 const at = await openHouse();
+atEnd(at.close);
 await at.house.json(["image", "pull", "debian-12"]);
 const machine = await at.house.json<Machine>([
   "create",
@@ -37,8 +40,6 @@ const tests = await runHostTests({
     GUESTHOUSE_TEST_SSH_CONFIG: at.sshConfigFile,
   },
 });
-
-afterAll(() => at.close());
 
 test("the extension host ran the suite", () => {
   expect(tests.length).toBeGreaterThan(0);

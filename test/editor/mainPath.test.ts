@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { Locator } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually } from "../vm/household.ts";
+import { endings } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
 import { outputText, pressInDialog, showOutput } from "./harness/messages.ts";
 import type { EditorServer } from "./harness/server.ts";
@@ -11,8 +11,8 @@ import {
   contextAction,
   inlineAction,
   openWorkbench,
+  picture,
   reloadWorkbench,
-  screenshot,
   showContainer,
   statusBar,
   treeRow,
@@ -24,6 +24,7 @@ import {
 const bootTimeoutMs = 300_000;
 const name = "debian-12";
 
+const atEnd = endings();
 let at: TestHouse;
 let server: EditorServer;
 let window: Workbench;
@@ -35,31 +36,22 @@ const machineRow = (description?: RegExp): Locator =>
 const running = (): Promise<void> =>
   machineRow(/^running/).waitFor({ timeout: bootTimeoutMs });
 
-/** Kept where GUESTHOUSE_PICTURES says, for the README. */
-async function picture(file: string): Promise<void> {
-  const folder = process.env["GUESTHOUSE_PICTURES"];
-  if (folder !== undefined) await screenshot(window.page, join(folder, file));
-}
-
 beforeAll(async () => {
   at = await openHouse();
+  atEnd(at.close);
   await at.house.json(["image", "pull", "debian-12"]);
   server = await startEditor(at);
+  atEnd(server.stop);
   window = await openWorkbench(server);
+  atEnd(window.close);
   await showContainer(window.page, "Guesthouse");
-});
-
-afterAll(async () => {
-  await window.close();
-  await server.stop();
-  await at.close();
 });
 
 test("the welcome view's button makes a VM, whose row shows the stages of its boot until it runs (B9)", async () => {
   const { page } = window;
   const button = welcomeButton(page, "Machines", "Create Your First VM");
   await button.waitFor();
-  await picture("welcome.png");
+  await picture(window.page, "welcome.png");
   await button.click();
   const seen = new Set<string>();
   const inStatusBar = new Set<string>();
@@ -68,7 +60,7 @@ test("the welcome view's button makes a VM, whose row shows the stages of its bo
     const text = row?.description.split(" · ")[0];
     if (text !== undefined && text !== "") {
       if (!seen.has(text) && text.includes("services"))
-        await picture("booting.png");
+        await picture(window.page, "booting.png");
       seen.add(text);
     }
     for (const item of await statusBar(page)) inStatusBar.add(item);
@@ -92,7 +84,7 @@ test("its boot log is an output channel with the console and the stages (B13)", 
     return shown.includes("── ") ? shown : undefined;
   });
   expect(text).toContain("Linux version");
-  await picture("boot-log.png");
+  await picture(window.page, "boot-log.png");
 });
 
 test("Stop VM and Start VM, pressed in its row, stop and start it (B16)", async () => {

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { endings } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
 import { offersCommand } from "./harness/quickInput.ts";
-import type { EditorServer } from "./harness/server.ts";
 import {
   openWorkbench,
   showContainer,
@@ -12,21 +12,18 @@ import {
   type Workbench,
 } from "./harness/workbench.ts";
 
+const atEnd = endings();
 let at: TestHouse;
-let server: EditorServer;
 let window: Workbench;
 
 beforeAll(async () => {
   at = await openHouse();
-  server = await startEditor(at);
+  atEnd(at.close);
+  const server = await startEditor(at);
+  atEnd(server.stop);
   window = await openWorkbench(server);
+  atEnd(window.close);
   await showContainer(window.page, "Guesthouse");
-});
-
-afterAll(async () => {
-  await window.close();
-  await server.stop();
-  await at.close();
 });
 
 test("an empty Machines view offers the first VM", async () => {

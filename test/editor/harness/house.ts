@@ -28,7 +28,7 @@ export interface TestHouse {
     command: readonly string[],
   ): Promise<{ exitCode: number; stdout: string; stderr: string }>;
   /** Deletes the machines, ends the helper, removes the folders. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export async function openHouse(): Promise<TestHouse> {

@@ -10,6 +10,8 @@ export async function runCommand(page: Page, title: string): Promise<void> {
   await page.keyboard.press("F1");
   await input(page).fill(`>${title}`);
   await pick(page, title);
+  // What the command itself asks comes up in the same widget.
+  await row(page, title).waitFor({ state: "hidden" });
 }
 
 /** Whether the palette offers a command now (its `when` holds). */

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { onlyPage, startBrowser, workbenchUrl } from "./browser.ts";
 import type { DomElement } from "./dom.ts";
@@ -193,6 +194,15 @@ export async function statusBar(page: Page): Promise<string[]> {
   );
 }
 
-export async function screenshot(page: Page, path: string): Promise<void> {
-  await page.screenshot({ path, animations: "disabled", caret: "hide" });
+/** Takes a picture of the window for the README, into the folder that GUESTHOUSE_PICTURES names; none without it. */
+export async function picture(page: Page, file: string): Promise<void> {
+  const folder = process.env["GUESTHOUSE_PICTURES"];
+  if (folder === undefined) return;
+  // Notifications of other tests and the mouse's hover marks don't belong in it.
+  await page.mouse.move(0, 0);
+  await page.screenshot({
+    path: join(folder, file),
+    animations: "disabled",
+    caret: "hide",
+  });
 }
