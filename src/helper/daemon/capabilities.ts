@@ -14,6 +14,7 @@ import { findTools, requireTool } from "../host/tools.ts";
 import { imageHandlers } from "../images/handlers.ts";
 import { createImages } from "../images/images.ts";
 import { hostArchitecture, qemuArchitecture } from "../machines/environment.ts";
+import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { createMachines } from "../machines/machines.ts";
@@ -21,10 +22,9 @@ import { MachineRegistry } from "../machines/registry.ts";
 import { writeSshConfig } from "../ssh/config.ts";
 import { sshHandlers } from "../ssh/handlers.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
-import { ensureLauncher } from "../ssh/launcher.ts";
+import { type Launcher, writeLauncher } from "../ssh/launcher.ts";
 import type { Layout } from "../store/layout.ts";
 import { workspaceHandlers } from "../workspaces/handlers.ts";
-import { createReach } from "./reachGuest.ts";
 
 export interface CapabilityOptions {
   readonly layout: Layout;
@@ -44,6 +44,18 @@ export interface Capabilities {
   machinesRunning(): number;
   livingLogs(): { id: string; path: string }[];
   close(): Promise<void>;
+}
+
+/**
+ * How ssh runs our proxy: this very program, finding this very data folder, whatever environment ssh was started from.
+ */
+function launcherOf(layout: Layout): Launcher {
+  const env: Record<string, string> = { GUESTHOUSE_HOME: layout.home };
+  for (const name of ["ELECTRON_RUN_AS_NODE", "XDG_RUNTIME_DIR"]) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return { command: [process.execPath, __filename], env };
 }
 
 /** Data that ships beside the bundle: `dist/../resources`. */
@@ -93,7 +105,7 @@ export async function createCapabilities({
     registry.imageChanged(name, digest);
 
   await ensureUserKey(layout.ssh);
-  await ensureLauncher(layout.ssh);
+  await writeLauncher(layout.ssh, launcherOf(layout));
   const writeConfig = async (): Promise<void> => {
     await writeSshConfig(
       layout.ssh,
@@ -106,7 +118,7 @@ export async function createCapabilities({
   const machines = createMachines({ layout, registry, images, log });
   await machines.adopt();
   await writeConfig();
-  const reach = createReach({ layout, registry, machines });
+  const reach = guestReach({ layout, registry, machines });
 
   const handlers = {
     ...hostHandlers({
@@ -127,6 +139,7 @@ export async function createCapabilities({
     ...workspaceHandlers({
       ...reach,
       onCopied: (progress) => tellAll("workspaces.copied", progress),
+      onFolder: (id, folder) => registry.rewrite(registry.find(id), { folder }),
     }),
   } satisfies Partial<Handlers>;
 

@@ -28,6 +28,16 @@ const anchorFolders = [
   "/etc/pki/ca-trust/source/anchors",
 ];
 
+/** The system's whole stores: what an administrator added to them lies in the folders above, the rest every guest has. */
+const systemBundles = new Set([
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/ssl/cert.pem",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/pki/tls/cert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+]);
+
 const bundleVariables = [
   "NODE_EXTRA_CA_CERTS",
   "SSL_CERT_FILE",
@@ -42,8 +52,10 @@ export async function hostSettings(
 ): Promise<HostSettings> {
   const notes: string[] = [];
   const proxy = proxyOf(env, notes);
-  const paths = bundleVariables.flatMap((name) => env[name] ?? []);
-  for (const folder of folders) paths.push(...(await certificatesIn(folder)));
+  const paths = bundleVariables
+    .flatMap((name) => env[name] ?? [])
+    .filter((path) => !systemBundles.has(path));
+  for (const folder of folders) paths.push(...(await certificatesIn(folder, notes)));
   const found = new Map<string, string>();
   for (const path of new Set(paths)) {
     try {
@@ -102,13 +114,19 @@ const hostOf = (url: string): string => {
 const isLoopback = (url: string): boolean =>
   /^(localhost|127\.[\d.]+|\[::1\])$/i.test(hostOf(url));
 
-async function certificatesIn(folder: string): Promise<string[]> {
+async function certificatesIn(
+  folder: string,
+  notes: string[],
+): Promise<string[]> {
   try {
     return (await readdir(folder, { recursive: true }))
       .filter((name) => /\.(crt|pem|cer)$/i.test(name))
       .map((name) => join(folder, name));
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (!isMissing(error))
+      notes.push(
+        `The certificates in ${folder} are not passed on: ${String(error)}.`,
+      );
     return [];
   }
 }

@@ -93,7 +93,8 @@ function check(spec: SeedSpec): void {
 }
 
 function userData(spec: SeedSpec): object {
-  const files = proxyFiles(spec.proxy);
+  const authorities = authorityFiles(spec.caCertificates ?? []);
+  const files = [...proxyFiles(spec.proxy), ...authorities];
   return {
     hostname: spec.hostname,
     preserve_hostname: false,
@@ -108,7 +109,6 @@ function userData(spec: SeedSpec): object {
       ssh_authorized_keys: spec.authorizedKeys,
     },
     disable_root: spec.user !== "root",
-    ssh_pwauth: false,
     // Keys of the image go, ours is the only one (B23).
     ssh_deletekeys: true,
     ssh_keys: {
@@ -118,9 +118,7 @@ function userData(spec: SeedSpec): object {
     ssh: { emit_keys_to_console: false },
     no_ssh_fingerprints: true,
     ...(spec.timezone === undefined ? {} : { timezone: spec.timezone }),
-    ...(spec.caCertificates === undefined || spec.caCertificates.length === 0
-      ? {}
-      : { ca_certs: { trusted: spec.caCertificates } }),
+    ...(authorities.length === 0 ? {} : { runcmd: [["sh", trustScript]] }),
     ...(files.length === 0 ? {} : { write_files: files }),
   };
 }
@@ -154,6 +152,43 @@ function proxyFiles(proxy: ProxySettings | undefined): object[] {
     {
       path: "/etc/apt/apt.conf.d/95guesthouse-proxy",
       content: lines(apt),
+    },
+  ];
+}
+
+const trustScript = "/var/lib/guesthouse/trust-authorities.sh";
+
+/**
+ * Certificates that the host trusts, for the guest to trust too. Not by cloud-init's `ca_certs`, which hashes every
+ * certificate of the system anew before sshd may start: two minutes under emulation. Ours are added to what is there;
+ * a later update-ca-certificates finds them in their proper place.
+ */
+function authorityFiles(certificates: readonly string[]): object[] {
+  if (certificates.length === 0) return [];
+  const folder = "/usr/local/share/ca-certificates";
+  return [
+    ...certificates.map((content, i) => ({
+      path: `${folder}/guesthouse-${String(i)}.crt`,
+      content: content.endsWith("\n") ? content : `${content}\n`,
+    })),
+    {
+      path: trustScript,
+      permissions: "0755",
+      content: lines([
+        "#!/bin/sh",
+        "set -eu",
+        "anchors=/etc/pki/ca-trust/source/anchors",
+        "store=/etc/ssl/certs",
+        `for certificate in ${folder}/guesthouse-*.crt; do`,
+        '  if [ -d "$anchors" ]; then cp "$certificate" "$anchors/"; continue; fi',
+        '  cat "$certificate" >> "$store/ca-certificates.crt"',
+        '  name=$(openssl x509 -noout -subject_hash -in "$certificate")',
+        "  n=0",
+        '  while [ -e "$store/$name.$n" ]; do n=$((n + 1)); done',
+        '  ln -s "$certificate" "$store/$name.$n"',
+        "done",
+        'if [ -d "$anchors" ]; then update-ca-trust; fi',
+      ]),
     },
   ];
 }

@@ -24,7 +24,7 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import { sizeOf } from "./bootLog.ts";
-import { removeLeftovers } from "./launch.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 

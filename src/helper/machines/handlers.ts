@@ -69,18 +69,12 @@ export function machineHandlers(
     },
     "machines.pause": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
-      await alone(entry, async () => {
-        await machines.living(entry, "pause").qmp?.execute("stop");
-        await registry.until(entry, ({ kind }) => kind !== "running", signal);
-      });
+      await machines.pause(entry, signal);
       return answer(entry);
     },
     "machines.resume": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
-      await alone(entry, async () => {
-        await machines.living(entry, "resume").qmp?.execute("cont");
-        await registry.until(entry, ({ kind }) => kind !== "paused", signal);
-      });
+      await machines.resume(entry, signal);
       return answer(entry);
     },
     "machines.rename": async ({ machine, name }) => {

@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { Forward } from "../../protocol/machines.ts";
@@ -6,11 +5,12 @@ import type { GoldenImage } from "../images/images.ts";
 import { freePorts } from "../networks/ports.ts";
 import { qemuArguments, type VmNetwork } from "../qemu/commandLine.ts";
 import { launchQemu } from "../qemu/process.ts";
-import type { Layout, MachineFiles } from "../store/layout.ts";
+import type { Layout } from "../store/layout.ts";
 import type { MachineHandles, MachineRecord } from "../store/records.ts";
 import { writeHandles } from "../store/records.ts";
 import { beginBoot } from "./bootLog.ts";
 import type { Environment } from "./environment.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import type { Live } from "./entry.ts";
 
 export interface LaunchDeps {
@@ -108,18 +108,6 @@ export async function launchMachine(
       if (tryNumber === portTries) throw error;
     }
   }
-}
-
-/** Sockets, pid file and handles of a QEMU that is gone. */
-export async function removeLeftovers(files: MachineFiles): Promise<void> {
-  for (const path of [
-    files.qmpSocket,
-    files.agentSocket,
-    files.consoleSocket,
-    files.pidFile,
-    files.handles,
-  ])
-    await rm(path, { force: true });
 }
 
 function directBoot(image: GoldenImage): {

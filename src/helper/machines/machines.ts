@@ -36,6 +36,8 @@ export interface Machines {
     options: { force: boolean; graceMs?: number | undefined },
     signal: AbortSignal,
   ): Promise<Ending | "alreadyStopped">;
+  pause(entry: Entry, signal: AbortSignal): Promise<void>;
+  resume(entry: Entry, signal: AbortSignal): Promise<void>;
   /** Answers once the guest was reached in this boot; throws `machines.notReady` when its time is up. */
   untilReady(entry: Entry, signal: AbortSignal): Promise<void>;
   /** The living part, or the refusal of this verb in this state. */
@@ -162,6 +164,18 @@ export function createMachines(deps: MachinesDeps): Machines {
           { layout, registry, log },
           signal,
         );
+      }),
+
+    pause: (entry, signal) =>
+      registry.locks.run(entry.record.id, async () => {
+        await machines.living(entry, "pause").qmp?.execute("stop");
+        await registry.until(entry, ({ kind }) => kind === "paused", signal);
+      }),
+
+    resume: (entry, signal) =>
+      registry.locks.run(entry.record.id, async () => {
+        await machines.living(entry, "resume").qmp?.execute("cont");
+        await registry.until(entry, ({ kind }) => kind !== "paused", signal);
       }),
 
     async untilReady(entry, signal) {

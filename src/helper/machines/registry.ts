@@ -9,6 +9,7 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import type { Entry, Live } from "./entry.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { viewOf } from "./view.ts";
 
 export interface RegistryEvents {
@@ -23,6 +24,8 @@ export interface RegistryEvents {
 export class MachineRegistry {
   /** One verb at a time per machine id (B19). */
   readonly locks = new KeyedMutex();
+  /** One write at a time per machine's folder. */
+  readonly #files = new KeyedMutex();
   readonly #entries = new Map<string, Entry>();
   readonly #layout: Layout;
   readonly #events: RegistryEvents;
@@ -92,15 +95,20 @@ export class MachineRegistry {
     this.#wake();
   }
 
-  /** Changes the durable record: on disk first, then in memory. */
-  async rewrite(entry: Entry, change: Partial<MachineRecord>): Promise<void> {
-    const record = { ...entry.record, ...change };
-    await writeRecord(this.#layout.machine(record.id), record);
-    entry.record = record;
-    this.tell(entry);
+  /** Changes the durable record: on disk first, then in memory; one change at a time. */
+  rewrite(entry: Entry, change: Partial<MachineRecord>): Promise<void> {
+    return this.#files.run(entry.record.id, async () => {
+      const record = { ...entry.record, ...change };
+      await writeRecord(this.#layout.machine(record.id), record);
+      entry.record = record;
+      this.tell(entry);
+    });
   }
 
-  /** Changes the handles of the running process: on disk first, then in memory. */
+  /**
+   * Changes the handles of the running process: in memory at once, on disk after earlier writes. A write that comes
+   * after the process's end is dropped, or it would bring the handles of a dead process back.
+   */
   async note(
     entry: Entry,
     live: Live,
@@ -109,7 +117,17 @@ export class MachineRegistry {
     live.handles = { ...live.handles, ...change };
     entry.boot = live.handles.boot;
     this.tell(entry);
-    await writeHandles(this.#layout.machine(entry.record.id), live.handles);
+    await this.#files.run(entry.record.id, async () => {
+      if (entry.live !== live) return;
+      await writeHandles(this.#layout.machine(entry.record.id), live.handles);
+    });
+  }
+
+  /** Removes what a dead process left, after every earlier write of its handles. */
+  forget(entry: Entry): Promise<void> {
+    return this.#files.run(entry.record.id, () =>
+      removeLeftovers(this.#layout.machine(entry.record.id)),
+    );
   }
 
   enter(entry: Entry, state: MachineState): void {

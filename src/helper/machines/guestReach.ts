@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import type { Reach } from "../ssh/reach.ts";
+import type { Layout } from "../store/layout.ts";
+import type { Machines } from "./machines.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface GuestReachDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  readonly machines: Machines;
+}
+
+const host = "127.0.0.1";
+
+/** The way from a machine's name to its guest, for those who speak SSH. */
+export function guestReach({
+  layout,
+  registry,
+  machines,
+}: GuestReachDeps): Reach {
+  return {
+    find(machine) {
+      const { record, live } = registry.find(machine);
+      const { id, name, alias, user } = record;
+      return { id, name, alias, user, port: live?.handles.sshPort };
+    },
+
+    async prepare(machine, signal) {
+      const entry = registry.find(machine);
+      if (entry.state.kind === "paused") await machines.resume(entry, signal);
+      // One that was not reached so far may be by now: ssh itself finds out, with its own patience.
+      if (entry.state.kind !== "unready")
+        await machines.start(entry, { wait: true }, signal);
+      const { handles } = machines.living(entry, "reach");
+      return { host, port: handles.sshPort };
+    },
+
+    async target(machine, signal) {
+      const entry = registry.find(machine);
+      await machines.start(entry, { wait: true }, signal);
+      const { handles } = machines.living(entry, "reach");
+      return {
+        host,
+        port: handles.sshPort,
+        user: entry.record.user,
+        privateKey: await readFile(layout.ssh.identity, "utf8"),
+        hostKey: entry.record.hostPublicKey,
+      };
+    },
+
+    aliases: () => registry.entries().map(({ record }) => record.alias),
+  };
+}
