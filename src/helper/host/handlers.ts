@@ -1,12 +1,15 @@
 import type { HandlersOf } from "../../protocol/contract.ts";
-import type { DoctorCheck } from "../../protocol/host.ts";
-import type { Log } from "../../base/log.ts";
+import { type DoctorRequest, examineHost } from "./doctor.ts";
 
-export interface HostDeps {
-  readonly home: string;
-  readonly acceleratorCache: string;
-  readonly log: Log;
-  /** Checks of other rooms, e.g. the Include line of the ssh config. */
-  readonly extraChecks?: () => Promise<DoctorCheck[]>;
+export type HostDeps = Omit<DoctorRequest, "retry">;
+
+export function hostHandlers(deps: HostDeps): HandlersOf<"host.doctor"> {
+  return {
+    "host.doctor": async ({ retry }, { signal }) => ({
+      report: await examineHost(
+        { ...deps, ...(retry === undefined ? {} : { retry }) },
+        signal,
+      ),
+    }),
+  };
 }
-export declare function hostHandlers(deps: HostDeps): HandlersOf<"host.doctor">;

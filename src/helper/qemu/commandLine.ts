@@ -101,18 +101,29 @@ function identity(spec: VmSpec): string[] {
 function machine(spec: VmSpec): string[] {
   const cpus = String(spec.cpus);
   return [
+    ...processorArguments(spec),
+    ...["-smp", `cpus=${cpus},sockets=1,cores=${cpus},threads=1`],
+    ...["-m", `size=${String(spec.memoryMiB)}M`],
+  ];
+}
+
+/** Machine, accelerator and processor model: what the accelerator's trial must share with a real machine. */
+export function processorArguments(
+  spec: Pick<VmSpec, "arch" | "accelerator" | "cpus">,
+): string[] {
+  return [
     ...["-machine", machineType(spec)],
     ...["-accel", acceleratorOptions(spec.accelerator)],
     ...["-cpu", cpuModel(spec)],
-    ...["-smp", `cpus=${cpus},sockets=1,cores=${cpus},threads=1`],
-    ...["-m", `size=${String(spec.memoryMiB)}M`],
   ];
 }
 
 /** Interrupt controller version 2 of `virt` serves eight processors only. */
 const gicV2Processors = 8;
 
-function machineType(spec: VmSpec): string {
+function machineType(
+  spec: Pick<VmSpec, "arch" | "accelerator" | "cpus">,
+): string {
   if (spec.arch === "x86_64") return "q35,usb=off,vmport=off";
   if (spec.accelerator !== "hvf") return "virt,gic-version=max";
   // Version 3 came to HVF with QEMU 8.0; the default is all that 7.2 can do there.
@@ -132,7 +143,7 @@ function acceleratorOptions(kind: AcceleratorKind): string {
   }
 }
 
-function cpuModel(spec: VmSpec): string {
+function cpuModel(spec: Pick<VmSpec, "arch" | "accelerator">): string {
   switch (spec.accelerator) {
     case "kvm":
     case "hvf":
@@ -173,7 +184,8 @@ function disks(spec: VmSpec): string[] {
     ]),
     ...[
       "-device",
-      `virtio-blk-pci,id=${disk}0,drive=${disk},serial=guesthouse-disk,bootindex=0`,
+      // A directly booted kernel holds boot index 0.
+      `virtio-blk-pci,id=${disk}0,drive=${disk},serial=guesthouse-disk,bootindex=1`,
     ],
     ...(spec.seedPath === undefined
       ? []

@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import { ExecaError, execa } from "execa";
 import { z } from "zod";
-import { cancelled, failed } from "../../protocol/failure.ts";
+import { withDeadline } from "../../base/deadline.ts";
+import { failed } from "../../protocol/failure.ts";
 import { decodeMessage } from "./qmpWire.ts";
 
 /** What an installed QEMU can do. */
@@ -36,16 +37,20 @@ export async function inspectQemu(
     });
   });
   const key = `${binary}:${String(file.mtimeMs)}:${String(file.size)}`;
-  const known = memo.get(key);
-  if (known !== undefined) return known;
-  const asked = ask(binary, signal);
+  const asked = memo.get(key) ?? ask(binary);
   memo.set(key, asked);
   // A failure is not remembered: the next call asks again.
   asked.catch(() => memo.delete(key));
-  return asked;
+  // Shared by all callers, so one caller's abort must not end it for the others.
+  return withDeadline(
+    "Asking QEMU what it can do",
+    2 * questionTimeoutMs,
+    () => asked,
+    signal,
+  );
 }
 
-async function ask(binary: string, signal?: AbortSignal): Promise<QemuFacts> {
+async function ask(binary: string): Promise<QemuFacts> {
   const script = ["qmp_capabilities", "query-command-line-options", "quit"]
     .map((command) => JSON.stringify({ execute: command, id: command }))
     .join("\n");
@@ -57,16 +62,15 @@ async function ask(binary: string, signal?: AbortSignal): Promise<QemuFacts> {
           ...["-machine", "none", "-nodefaults", "-no-user-config"],
           ...["-display", "none", "-S", "-qmp", "stdio"],
         ],
-        { input: script, ...limits(signal) },
+        { input: script, timeout: questionTimeoutMs },
       ),
       execa(binary, ["-netdev", "help"], {
         stdin: "ignore",
-        ...limits(signal),
+        timeout: questionTimeoutMs,
       }),
     ]);
     return readFacts(monitor.stdout, netdevs.stdout);
   } catch (error) {
-    if (signal?.aborted === true) throw cancelled();
     const told =
       error instanceof ExecaError ? String(error.stderr) : String(error);
     throw failed(
@@ -80,13 +84,6 @@ async function ask(binary: string, signal?: AbortSignal): Promise<QemuFacts> {
     );
   }
 }
-
-const limits = (
-  signal: AbortSignal | undefined,
-): { timeout: number; cancelSignal?: AbortSignal } => ({
-  timeout: questionTimeoutMs,
-  ...(signal === undefined ? {} : { cancelSignal: signal }),
-});
 
 const optionsSchema = z.array(
   z.object({

@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { promiseWithResolvers, sleep } from "../../base/deadline.ts";
 import { hasErrorCode } from "../../base/files.ts";
 import { bug, cancelled, failed } from "../../protocol/failure.ts";
+import { withPrivateMask } from "./privateMask.ts";
 import type { ProcessUsage } from "./processFacts.ts";
 import { processTable } from "./processTable.ts";
 import { type Qmp, connectQmp } from "./qmp.ts";
@@ -74,22 +75,19 @@ async function textFrom(log: FileHandle, start: number): Promise<string> {
 
 /**
  * Not execa: its streams and its clean-up tie a child to us. Sockets, logs and the pid file are made by QEMU itself,
- * so it inherits a mask that keeps them private; spawn copies the mask before it returns.
+ * hence the mask.
  */
 function spawnDetached(launch: Launch, stderr: number): ChildProcess {
-  const mask = process.umask(0o077);
-  try {
-    const child = spawn(launch.binary, launch.args, {
+  const child = withPrivateMask(() =>
+    spawn(launch.binary, launch.args, {
       cwd: launch.cwd,
       detached: true,
       stdio: ["ignore", stderr, stderr],
       windowsHide: true,
-    });
-    child.unref();
-    return child;
-  } finally {
-    process.umask(mask);
-  }
+    }),
+  );
+  child.unref();
+  return child;
 }
 
 type End =

@@ -4,7 +4,8 @@ import {
   cancelled,
   failed,
 } from "../../protocol/failure.ts";
-import { programPath } from "./programs.ts";
+import { withPrivateMask } from "./privateMask.ts";
+import { findProgram } from "./programs.ts";
 
 export interface QemuImgOptions {
   /** Sees standard output as it comes. */
@@ -24,13 +25,16 @@ export async function qemuImg(
   { onOutput, alsoFine = [] }: QemuImgOptions = {},
 ): Promise<string> {
   throwIfAborted(signal);
-  const program = programPath("qemu-img");
-  const running = execa(program, args, {
-    stdin: "ignore",
-    // Its messages are recognised by their English words.
-    env: { LC_ALL: "C" },
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
-  });
+  const program = await findProgram("qemu-img");
+  if (program === undefined) throw missing();
+  const running = withPrivateMask(() =>
+    execa(program, args, {
+      stdin: "ignore",
+      // Its messages are recognised by their English words.
+      env: { LC_ALL: "C" },
+      ...(signal === undefined ? {} : { cancelSignal: signal }),
+    }),
+  );
   if (onOutput !== undefined) {
     running.stdout.setEncoding("utf8");
     running.stdout.on("data", onOutput);
@@ -41,7 +45,6 @@ export async function qemuImg(
     throwIfAborted(signal);
     if (!(error instanceof ExecaError)) throw error;
     if (alsoFine.includes(error.exitCode ?? -1)) return String(error.stdout);
-    if (error.code === "ENOENT") throw missing(program, error);
     throw explainQemuImg(args, String(error.stderr), error);
   }
 }
@@ -50,11 +53,10 @@ function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw cancelled();
 }
 
-const missing = (program: string, cause: unknown): GuesthouseError =>
-  failed("host.toolMissing", `The program ${program} was not found.`, {
+const missing = (): GuesthouseError =>
+  failed("host.toolMissing", "The program qemu-img was not found.", {
     remedy: "Run the doctor; it says how QEMU's tools are installed here.",
     actions: ["doctor", "installTools"],
-    cause,
   });
 
 /** Says what qemu-img's complaint means. Pure. */
