@@ -5,7 +5,6 @@ import { isMissing } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import { toFailure } from "../../protocol/failure.ts";
 import type { DoctorCheck, DoctorReport } from "../../protocol/host.ts";
-import { chooseNetwork } from "../networks/backend.ts";
 import { inspectQemu } from "../qemu/inspect.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { type ToolName, installCommand } from "./packages.ts";
@@ -28,21 +27,25 @@ export async function examineHost(
   signal?: AbortSignal,
 ): Promise<DoctorReport> {
   const tools = await findTools(undefined, signal);
-  const checks = (
-    await Promise.all([
-      guarded("qemu", "QEMU", () => checkQemu(tools, signal)),
+  const checks = await Promise.all([
+    guarded("qemu", "QEMU", () => checkQemu(tools, signal)),
+    guarded("qemu-img", "qemu-img", () =>
       checkTool(tools, "qemuImg", "qemu-img", "qemu-img", "error"),
-      guarded("accelerator", "Accelerator", () =>
-        checkAccelerator(tools, request, signal),
-      ),
-      guarded("network", "Network", () => checkNetwork(tools, signal)),
+    ),
+    guarded("accelerator", "Accelerator", () =>
+      checkAccelerator(tools, request, signal),
+    ),
+    guarded("network", "Network", () => checkNetwork(tools, signal)),
+    guarded("ssh", "OpenSSH client", () =>
       checkTool(tools, "ssh", "ssh", "OpenSSH client", "error"),
+    ),
+    guarded("build-tools", "Image builder", () =>
       checkTool(tools, "mmdebstrap", "build-tools", "Image builder", "warning"),
-      guarded("data-folder", "Data folder", () => checkFolder(request.home)),
-      guarded("disk-space", "Disk space", () => checkSpace(request.home)),
-      request.extraChecks?.() ?? [],
-    ])
-  ).flat();
+    ),
+    guarded("data-folder", "Data folder", () => checkFolder(request.home)),
+    guarded("disk-space", "Disk space", () => checkSpace(request.home)),
+  ]);
+  checks.push(...((await request.extraChecks?.()) ?? []));
   signal?.throwIfAborted();
   const command = installAll(tools);
   return {
@@ -55,7 +58,7 @@ export async function examineHost(
 async function guarded(
   id: string,
   title: string,
-  check: () => Promise<DoctorCheck>,
+  check: () => DoctorCheck | Promise<DoctorCheck>,
 ): Promise<DoctorCheck> {
   try {
     return await check();
@@ -192,9 +195,8 @@ async function checkNetwork(
       outcome: "warning",
       detail: "Not looked at, because QEMU is missing.",
     };
-  const choice = await chooseNetwork(signal);
   const { userNetwork } = await inspectQemu(tools.qemuSystem.path, signal);
-  if (choice.backend === "user" && !userNetwork)
+  if (!userNetwork)
     return {
       id,
       title,
@@ -207,9 +209,8 @@ async function checkNetwork(
     id,
     title,
     outcome: "ok",
-    detail: choice.hostLoopbackReachable
-      ? `${choice.reason} Guests can reach servers that listen on this host's loopback.`
-      : choice.reason,
+    detail:
+      "QEMU's user-mode network: machines reach the outside without rights on this host, and also servers that listen on its loopback.",
   };
 }
 
