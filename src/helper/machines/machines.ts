@@ -2,6 +2,7 @@ import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
 import type { Images } from "../images/images.ts";
+import type { Qmp } from "../qemu/qmp.ts";
 import type { Layout } from "../store/layout.ts";
 import { adoptMachines } from "./adopt.ts";
 import { surveyHost } from "./environment.ts";
@@ -69,10 +70,10 @@ export function createMachines(deps: MachinesDeps): Machines {
   function rewatch(entry: Entry, live: Live): void {
     live.watch.abort();
     live.watch = new AbortController();
-    const { readySinceMs: _, ...handles } = live.handles;
     live.handles = {
-      ...handles,
+      ...live.handles,
       startedAtMs: Date.now(),
+      readySinceMs: undefined,
       boot: [{ stage: "firmware", atMs: 0 }],
     };
     entry.boot = live.handles.boot;
@@ -168,13 +169,15 @@ export function createMachines(deps: MachinesDeps): Machines {
 
     pause: (entry, signal) =>
       registry.locks.run(entry.record.id, async () => {
-        await machines.living(entry, "pause").qmp?.execute("stop");
+        await monitorOf(entry, machines.living(entry, "pause")).execute("stop");
         await registry.until(entry, ({ kind }) => kind === "paused", signal);
       }),
 
     resume: (entry, signal) =>
       registry.locks.run(entry.record.id, async () => {
-        await machines.living(entry, "resume").qmp?.execute("cont");
+        await monitorOf(entry, machines.living(entry, "resume")).execute(
+          "cont",
+        );
         await registry.until(entry, ({ kind }) => kind !== "paused", signal);
       }),
 
@@ -208,6 +211,15 @@ export function createMachines(deps: MachinesDeps): Machines {
 export function throwIfRefused(verb: Verb, entry: Entry): void {
   const error = refusal(verb, entry.record.name, entry.state);
   if (error !== undefined) throw error;
+}
+
+function monitorOf(entry: Entry, { qmp }: Live): Qmp {
+  if (qmp !== undefined) return qmp;
+  throw failed(
+    "qemu.monitor",
+    `QEMU of “${entry.record.name}” runs, but its monitor does not answer.`,
+    { remedy: "Stop the machine with force, then start it again." },
+  );
 }
 
 const isSettled = (state: MachineState): boolean =>

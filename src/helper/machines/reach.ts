@@ -99,10 +99,10 @@ async function look(
   if (signal.aborted || entry.live !== live) return true;
   if (outcome.kind !== "ready") return false;
   const readySinceMs = Date.now();
-  live.handles = { ...live.handles, readySinceMs };
   await enterStage(entry, live, deps, "ready");
   if (entry.live !== live) return true;
   registry.enter(entry, { kind: "running", sinceMs: readySinceMs });
+  await registry.note(entry, live, { readySinceMs });
   return true;
 }
 

@@ -53,7 +53,9 @@ export async function stopMachine(
       if (before.kind === "paused") await qmp.execute("cont");
       await requestShutdown(
         files.agentSocket,
-        async () => void (await qmp.execute("system_powerdown")),
+        async () => {
+          await qmp.execute("system_powerdown");
+        },
         signal,
       );
     } catch (error) {

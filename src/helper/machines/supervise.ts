@@ -32,7 +32,8 @@ export function supervise(entry: Entry, live: Live, deps: SuperviseDeps): void {
     if (entry.live !== live) return;
     switch (event) {
       case "SHUTDOWN":
-        live.shutdownCause = String(data["reason"] ?? "unknown");
+        live.shutdownCause =
+          typeof data["reason"] === "string" ? data["reason"] : "unknown";
         break;
       case "RESET":
         if (data["guest"] === true) deps.onReset(entry, live);

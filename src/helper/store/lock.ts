@@ -81,10 +81,7 @@ async function readOwner(
 function parseOwner(text: string): LockOwner | undefined {
   try {
     const value = JSON.parse(text) as Partial<LockOwner> | null;
-    if (
-      typeof value?.pid === "number" &&
-      typeof value.startTime === "string"
-    )
+    if (typeof value?.pid === "number" && typeof value.startTime === "string")
       return { pid: value.pid, startTime: value.startTime };
   } catch {
     // An unreadable lock file belongs to nobody.

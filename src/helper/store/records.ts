@@ -65,7 +65,7 @@ export const machineHandlesSchema = z.object({
   logOffset: z.number().int(),
   boot: z.array(z.object({ stage: z.enum(bootStages), atMs: z.number() })),
   /** When the guest was first reached in this boot. */
-  readySinceMs: z.number().optional(),
+  readySinceMs: z.number().or(z.undefined()).optional(),
 });
 export type MachineHandles = z.infer<typeof machineHandlesSchema>;
 

@@ -6,7 +6,7 @@ import {
   newMachineId,
   newMacAddress,
 } from "../../../../src/helper/machines/names.ts";
-import { GuesthouseError } from "../../../../src/protocol/failure.ts";
+import type { GuesthouseError } from "../../../../src/protocol/failure.ts";
 
 describe("names of machines (B22)", () => {
   test.each(["web", "a", "web-2", "x".repeat(63)])("%s is fine", (name) => {
