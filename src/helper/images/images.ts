@@ -30,7 +30,8 @@ import {
   makeCatalogImage,
   prepareDisk,
 } from "./make.ts";
-import { preparationMachine } from "./prepare.ts";
+import { endAbandonedPreparations } from "./preparationMachine.ts";
+import { diskPreparation } from "./prepare.ts";
 import type { WorkingState } from "./progress.ts";
 import { hostRecipes } from "./recipes.ts";
 import { type StoredImage, openStore } from "./store.ts";
@@ -135,6 +136,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   const entries = new Map(
     catalogEntries(catalog, architecture).map((entry) => [entry.name, entry]),
   );
+  await endAbandonedPreparations(layout, log);
   await clearWorkFolders(layout, log);
   const store = await openStore(layout, log);
   const cacheFolder = env["GUESTHOUSE_IMAGE_CACHE"];
@@ -146,7 +148,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     log,
     cache: openBuildCache(cacheFolder, log),
     recipes: options.recipes ?? hostRecipes({ ...options, cacheFolder }),
-    prepare: options.prepare ?? preparationMachine(options),
+    prepare: options.prepare ?? diskPreparation(options),
   };
   const jobs = createJobs(
     {

@@ -33,6 +33,8 @@ export interface PrepareRequest {
   readonly architecture: Architecture;
   readonly firmware: "bios" | "uefi";
   readonly expectedBootSeconds: number;
+  /** Logs in for the preparation; afterwards there is no such user until a clone's seed makes it. */
+  readonly defaultUser: string;
   readonly workFolder: string;
 }
 /** Turns a stock disk into the parts of a golden image by booting it once. */

@@ -183,6 +183,7 @@ export async function prepareDisk(
         architecture: intent.architecture,
         firmware: intent.firmware,
         expectedBootSeconds: intent.expectedBootSeconds,
+        defaultUser: intent.defaultUser,
         workFolder: folder,
       },
       onProgress,

@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+const kernelSchema = z.object({
+  release: z.string().min(1),
+  kernel: z.string(),
+  initrd: z.string(),
+  arguments: z.string(),
+});
+
+/** Where a guest keeps what it was booted with. */
+export interface GuestKernel {
+  readonly release: string;
+  /** Paths in the guest. */
+  readonly kernel: string;
+  readonly initrd: string;
+  /** Of the boot loader, less what is its own business, with the serial console. */
+  readonly arguments: string;
+}
+
+/**
+ * Reads what `prepare.sh kernel` prints. Undefined when the guest's kernel, initrd or root file system can't be told
+ * from it: such an image goes on booting through its own boot loader. Pure.
+ */
+export function parseGuestKernel(text: string): GuestKernel | undefined {
+  const fields = Object.fromEntries(
+    text
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line.includes("="))
+      .map((line) => {
+        const at = line.indexOf("=");
+        return [line.slice(0, at), line.slice(at + 1)] as const;
+      }),
+  );
+  const { data } = kernelSchema.safeParse(fields);
+  if (data === undefined) return undefined;
+  const complete =
+    data.kernel.startsWith("/") &&
+    data.initrd.startsWith("/") &&
+    /(^|\s)root=\S+/.test(data.arguments);
+  return complete ? data : undefined;
+}
