@@ -1,4 +1,4 @@
-import { env, type ExtensionContext, workspace } from "vscode";
+import { env, type ExtensionContext, l10n, workspace } from "vscode";
 import { sleep } from "../base/deadline.ts";
 import type { Commands } from "./commandIds.ts";
 import { createDocuments } from "./documents.ts";
@@ -67,15 +67,22 @@ export function activate(context: ExtensionContext): void {
   connection.onConnected(opened.prune);
   connection.onConnected(() => bootLogs.catchUp());
   const stopWelcome = keepWelcome(connection, machines);
-  const stopFailures = connection.onDidChangeState((state) => {
-    if (state.kind === "failed")
-      void presentFailure(state.failure, undefined, () => connection.refresh());
-  });
   machines.onDidChange(({ removed }) => {
     if (removed.length > 0) void opened.prune();
   });
 
   const loaded = (): Promise<void> => connection.settled();
+  const machinesView = createMachinesView(machines, loaded);
+  const stopFailures = connection.onDidChangeState((state) => {
+    if (state.kind === "failed")
+      void presentFailure(state.failure, undefined, () => connection.refresh());
+    // Without rows the view's welcome text says so.
+    machinesView.warn(
+      state.kind === "failed" && machines.all().length > 0
+        ? l10n.t("The helper can't be reached: this may be out of date.")
+        : undefined,
+    );
+  });
   const jobs = (): Job[] => jobsOf(machines.all(), images.all());
   const documents = createDocuments();
   const { showMarkdown } = documents;
@@ -119,7 +126,7 @@ export function activate(context: ExtensionContext): void {
 
   subscriptions.push(
     ...registerCommands(table),
-    createMachinesView(machines, loaded),
+    machinesView,
     createImagesView(images, loaded),
     createStatusBar(jobs, [machines.onDidChange, images.onDidChange]),
     documents,

@@ -8,6 +8,8 @@ import { machineTooltip } from "./tooltip.ts";
 
 export const machinesViewId = "guesthouse.machines";
 
+const tooltipHoldMs = 8_000;
+
 /**
  * The *Machines* view. Its elements are ids; the records are looked up when a row is drawn. `loaded` settles when
  * the first list is there; until then the view shows its own progress bar.
@@ -15,10 +17,16 @@ export const machinesViewId = "guesthouse.machines";
 export function createMachinesView(
   machines: Records<Machine>,
   loaded: () => Promise<void>,
-): { dispose(): void } {
+): {
+  /** Tells above the rows that they may be old, e.g. because the helper is lost; undefined takes it back. */
+  warn(message: string | undefined): void;
+  dispose(): void;
+} {
   const changes = new EventEmitter<string | undefined>();
   /** The description that each row was last drawn with. */
   const drawn = new Map<string, string>();
+  /** Until when ages stand still, because a tooltip is read: drawing any row hides it. */
+  let heldUntilMs = 0;
 
   const provider: TreeDataProvider<string> = {
     onDidChangeTreeData: changes.event,
@@ -38,6 +46,7 @@ export function createMachinesView(
     getParent: () => undefined,
     resolveTreeItem(item, id) {
       const machine = machines.get(id);
+      heldUntilMs = Date.now() + tooltipHoldMs;
       if (machine !== undefined)
         item.tooltip = tooltipOf(machineTooltip(machine, Date.now()));
       return item;
@@ -57,9 +66,10 @@ export function createMachinesView(
     if (waitMs === undefined) return;
     timer = setTimeout(() => {
       const nowMs = Date.now();
-      for (const machine of machines.all())
-        if (drawn.get(machine.id) !== rowOf(machine, nowMs).description)
-          changes.fire(machine.id);
+      if (nowMs > heldUntilMs)
+        for (const machine of machines.all())
+          if (drawn.get(machine.id) !== rowOf(machine, nowMs).description)
+            changes.fire(machine.id);
       tick();
     }, waitMs);
   };
@@ -77,6 +87,9 @@ export function createMachinesView(
   const visibility = view.onDidChangeVisibility(tick);
 
   return {
+    warn(message) {
+      view.message = message ?? "";
+    },
     dispose() {
       clearTimeout(timer);
       stopListening();

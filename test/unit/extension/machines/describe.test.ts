@@ -132,7 +132,7 @@ test("a tooltip tells why a machine is not running, and no word of it becomes Ma
   );
 });
 
-test("ages are drawn each second while they are young or passing, then each minute", () => {
+test("ages are drawn each second while they pass, each tenth while they are young, then each minute", () => {
   const running = (seconds: number): MachineState => ({
     kind: "running",
     sinceMs: nowMs - seconds * 1000,
@@ -142,7 +142,7 @@ test("ages are drawn each second while they are young or passing, then each minu
     stage: "init",
     sinceMs: nowMs - 90_250,
   };
-  expect(nextTickMs([running(12.4)], nowMs)).toBe(600);
+  expect(nextTickMs([running(12.4)], nowMs)).toBe(7_600);
   expect(nextTickMs([running(90)], nowMs)).toBe(30_000);
   expect(nextTickMs([running(90), starting], nowMs)).toBe(750);
   expect(
