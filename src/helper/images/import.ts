@@ -1,13 +1,16 @@
-import { stat } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { failed, refused } from "../../protocol/failure.ts";
 import { checkImage, convertImage, imageInfo } from "../qemu/block.ts";
 import { parseChecksum, verifyFile } from "./checksums.ts";
 import { type DiskFormat, probeDiskFormat } from "./diskFormat.ts";
 import { requireSpace } from "./diskSpace.ts";
+import { inspectDisk } from "./inspectDisk.ts";
 import type { StageProgress } from "./progress.ts";
 
 export interface DiskImport {
+  /** The image's name, for messages. */
+  readonly name: string;
   readonly source: string;
   /** Becomes a standalone qcow2. */
   readonly target: string;
@@ -18,14 +21,14 @@ export interface DiskImport {
 const maxVirtualSizeBytes = 8 * 2 ** 40;
 
 /**
- * Turns a disk image from elsewhere into a qcow2 of ours that stands alone.
- * Throws `images.digestMismatch`, `images.invalid` (what must not be imported), `images.broken` (damaged or cut short)
+ * Turns a disk image from elsewhere into a qcow2 of ours that stands alone, and looks into it on the way.
+ * Throws `images.digestMismatch`, `images.invalid` (what must not be imported or can't become an image), `images.broken` (damaged or cut short)
  * and `host.diskFull`.
  */
 export async function importDisk(
-  { source, target, checksum }: DiskImport,
+  { name, source, target, checksum }: DiskImport,
   onProgress: (progress: StageProgress) => void,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<{ format: DiskFormat }> {
   const format = await probeDiskFormat(source);
   if (checksum !== undefined) {
@@ -54,17 +57,43 @@ export async function importDisk(
     Math.min(info.actualSizeBytes, info.virtualSizeBytes),
     `Importing ${basename(source)}`,
   );
-  await convertImage(
-    source,
-    target,
-    {
-      format: "qcow2",
-      sourceFormat: format,
-      onProgress: (fraction) =>
-        onProgress({ stage: "convert", detail: format, fraction }),
-    },
-    signal,
-  );
+  const raw = format === "raw" ? source : `${target}.raw`;
+  try {
+    if (raw !== source)
+      await convertImage(
+        source,
+        raw,
+        {
+          format: "raw",
+          sourceFormat: format,
+          onProgress: (fraction) =>
+            onProgress({
+              stage: "convert",
+              detail: format,
+              fraction: fraction / 2,
+            }),
+        },
+        signal,
+      );
+    await inspectDisk(name, raw, signal);
+    await convertImage(
+      raw,
+      target,
+      {
+        format: "qcow2",
+        sourceFormat: "raw",
+        onProgress: (fraction) =>
+          onProgress({
+            stage: "convert",
+            detail: format,
+            fraction: raw === source ? fraction : 0.5 + fraction / 2,
+          }),
+      },
+      signal,
+    );
+  } finally {
+    if (raw !== source) await rm(raw, { force: true });
+  }
   return { format };
 }
 
@@ -82,7 +111,7 @@ async function rawInfo(source: string): Promise<DiskSizes> {
 async function checkedInfo(
   source: string,
   format: DiskFormat,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<DiskSizes> {
   await checkDisk(source, signal);
   const info = await imageInfo(source, signal);
@@ -97,14 +126,11 @@ async function checkedInfo(
 }
 
 /** A cut-off file is found here: its tables point behind its end. */
-async function checkDisk(
-  source: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
+async function checkDisk(source: string, signal: AbortSignal): Promise<void> {
   try {
     await checkImage(source, signal);
   } catch (error) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     throw failed(
       "images.broken",
       `${basename(source)} is damaged or was cut short.`,

@@ -165,14 +165,14 @@ export interface DiskIntent extends Omit<ImageIntent, "source"> {
 export async function prepareDisk(
   maker: Maker,
   intent: DiskIntent,
-  disk: Omit<DiskImport, "target">,
+  disk: Omit<DiskImport, "target" | "name">,
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<StoredImage> {
   return inWorkFolder(maker.layout, intent.name, async (folder) => {
     const target = join(folder, "imported.qcow2");
     const { format } = await importDisk(
-      { ...disk, target },
+      { ...disk, name: intent.name, target },
       onProgress,
       signal,
     );

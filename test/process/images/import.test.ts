@@ -15,6 +15,7 @@ import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { ImageReport } from "../../../src/protocol/images.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
+import { makeRootDisk } from "./disks.ts";
 import { type ImageHouse, imageHouse } from "./house.ts";
 
 let folder: string;
@@ -27,9 +28,7 @@ const qemuImg = (...args: string[]): Promise<unknown> =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "gh-import-"));
   raw = path("disk.raw");
-  const content = randomBytes(4 * 1024 * 1024);
-  content.writeUInt16LE(0xaa55, 510);
-  await writeFile(raw, content);
+  await makeRootDisk(raw);
   await qemuImg("convert", "-O", "qcow2", raw, path("disk.qcow2"));
 });
 afterAll(async () => {
@@ -125,7 +124,7 @@ describe("import", () => {
   test("finds a qcow2 that was cut short", async () => {
     const cut = path("cut.qcow2");
     await writeFile(cut, await readFile(path("disk.qcow2")));
-    await truncate(cut, 2 * 1024 * 1024);
+    await truncate(cut, 1024 * 1024);
     const house = await open();
     await expect(house.images.importFile({ path: cut })).rejects.toMatchObject({
       failure: {
@@ -182,7 +181,8 @@ describe("import", () => {
     const secret = path("secret2");
     await writeFile(secret, "s".repeat(65_536));
     const posing = path("posing.img");
-    const content = Buffer.alloc(65_536);
+    // The first KiB of an ext file system is free for a boot loader.
+    const content = await readFile(raw);
     content.write(
       `version=1\nCID=1\nparentCID=ffffffff\ncreateType="monolithicFlat"\nRW 128 FLAT "${secret}" 0\n`,
     );
@@ -209,7 +209,7 @@ describe("import", () => {
           kind: "failed",
           code: "host.diskFull",
           message: expect.stringMatching(
-            /needs 4\.\d MiB .* only [\d.]+ MiB are free/,
+            /needs 3\.\d MiB .* only [\d.]+ MiB are free/,
           ) as string,
           remedy: expect.stringContaining("Free some space") as string,
         },
@@ -217,10 +217,10 @@ describe("import", () => {
       // Packed, the file is small, and what it unpacks to is found out while writing.
       const packed = path("packed.qcow2");
       const text = path("text.raw");
-      await writeFile(
-        text,
-        Buffer.alloc(8 * 1024 * 1024, `${"x".repeat(509)}\n\x55\xaa`, "latin1"),
-      );
+      await makeRootDisk(text);
+      const disk = await readFile(text);
+      disk.fill("x", 5 * 2 ** 20);
+      await writeFile(text, disk);
       await qemuImg("convert", "-c", "-O", "qcow2", text, packed);
       await expect(
         house.images.importFile({ path: packed, name: "packed" }),
@@ -234,6 +234,78 @@ describe("import", () => {
     } finally {
       await execa("umount", ["-l", small]);
     }
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ["kernel modules", ["lib/modules"], /There is no kernel: \/lib\/modules/],
+    ["an init", ["sbin/init"], /There is no init/],
+    ["cloud-init", ["usr/bin/cloud-init"], /cloud-init is not installed/],
+    ["sshd", ["usr/sbin/sshd"], /sshd is not installed/],
+  ])(
+    "a disk without %s is refused at once, with what to do (B11)",
+    async (_what, without, message) => {
+      const disk = path(
+        `without-${without.join("-").replaceAll("/", "-")}.raw`,
+      );
+      await makeRootDisk(disk, without);
+      const house = await open();
+      await expect(
+        house.images.importFile({ path: disk, name: "mine" }),
+      ).rejects.toMatchObject({
+        failure: {
+          kind: "failed",
+          code: "images.invalid",
+          message: expect.stringMatching(message) as string,
+          remedy: expect.stringMatching(
+            /^Install .* import it again/,
+          ) as string,
+        },
+      });
+      expect(house.prepared).toBe(0);
+      await nothingLeft(house);
+    },
+  );
+
+  test("looks into the partitions of a disk (B11)", async () => {
+    const root = path("part.root");
+    await makeRootDisk(root, ["lib/modules"]);
+    for (const label of ["dos", "gpt"]) {
+      const disk = path(`part.${label}`);
+      await execa("truncate", ["-s", "12M", disk]);
+      await execa("sfdisk", ["--quiet", disk], {
+        input: `label: ${label}\nstart=2048, size=2048\nstart=4096, size=16384\n`,
+      });
+      await execa("dd", [
+        `if=${root}`,
+        `of=${disk}`,
+        "bs=1M",
+        "seek=2",
+        "conv=notrunc",
+        "status=none",
+      ]);
+      const house = await open();
+      await expect(
+        house.images.importFile({ path: disk, name: "mine" }),
+      ).rejects.toMatchObject({
+        failure: {
+          message: expect.stringContaining("There is no kernel") as string,
+        },
+      });
+    }
+  });
+
+  test("an empty disk is refused at once", async () => {
+    const empty = path("empty.qcow2");
+    await qemuImg("create", "-f", "qcow2", empty, "64M");
+    const house = await open();
+    await expect(
+      house.images.importFile({ path: empty }),
+    ).rejects.toMatchObject({
+      failure: {
+        code: "images.invalid",
+        message: expect.stringContaining("holds no file system") as string,
+      },
+    });
   });
 
   test("a report is there to read afterwards", async () => {

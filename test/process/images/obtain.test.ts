@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import {
   mkdir,
   mkdtemp,
@@ -23,6 +23,7 @@ import {
 import type { MadeImage, Recipe } from "../../../src/helper/images/made.ts";
 import { type ImageServer, startImageServer } from "../../fakes/imageServer.ts";
 import { goldenFacts } from "../../unit/helper/images/goldenFacts.ts";
+import { makeRootDisk } from "./disks.ts";
 import { type ImageHouse, catalogOf, imageHouse } from "./house.ts";
 
 let folder: string;
@@ -47,12 +48,9 @@ afterEach(async () => {
   for (const house of houses.splice(0)) await house[Symbol.asyncDispose]();
 });
 
-/** A qcow2 with 2 MiB of noise behind a boot sector. */
 async function diskOf(name: string): Promise<Buffer> {
   const raw = join(folder, `${name}.raw`);
-  const content = randomBytes(2 * 1024 * 1024);
-  content.writeUInt16LE(0xaa55, 510);
-  await writeFile(raw, content);
+  await makeRootDisk(raw);
   const path = join(folder, `${name}.qcow2`);
   await execa("qemu-img", ["convert", "-O", "qcow2", raw, path]);
   return readFile(path);
@@ -123,7 +121,7 @@ describe("a catalog image, downloaded", () => {
     expect(image).toMatchObject({
       name: "debian-12",
       architecture: "amd64",
-      virtualSizeBytes: 2 * 1024 * 1024,
+      virtualSizeBytes: 8 * 1024 * 1024,
       defaultUser: "debian",
       directBoot: true,
       kernelArguments: "root=/dev/vda1 console=ttyS0",
