@@ -13,3 +13,27 @@ export const l10n = {
     );
   },
 };
+
+/** What an output channel holds and whether anybody sees it. */
+export interface FakeChannel {
+  text: string;
+  shown: boolean;
+  disposed: boolean;
+}
+
+/** Output channels by name, the newest of each. */
+export const channels = new Map<string, FakeChannel>();
+
+export const window = {
+  createOutputChannel(name: string) {
+    const channel: FakeChannel = { text: "", shown: false, disposed: false };
+    channels.set(name, channel);
+    return {
+      append: (text: string) => (channel.text += text),
+      appendLine: (text: string) => (channel.text += `${text}\n`),
+      clear: () => (channel.text = ""),
+      show: () => (channel.shown = true),
+      dispose: () => (channel.disposed = true),
+    };
+  },
+};
