@@ -33,10 +33,13 @@ const greetingSchema = z.object({
     }),
   }),
 });
-const returnSchema = z.object({ return: z.unknown(), id: z.unknown() });
+const returnSchema = z.object({
+  return: z.unknown(),
+  id: z.unknown().optional(),
+});
 const errorSchema = z.object({
   error: z.object({ class: z.string(), desc: z.string() }),
-  id: z.unknown(),
+  id: z.unknown().optional(),
 });
 const eventSchema = z.object({
   event: z.string(),
