@@ -1,7 +1,8 @@
 import { Readable } from "node:stream";
-import { EnvHttpProxyAgent, fetch, type Response } from "undici";
+import { type Response, fetch } from "undici";
 import { DeadlineError, withDeadline } from "../../base/deadline.ts";
 import { type GuesthouseError, failed } from "../../protocol/failure.ts";
+import { ProxyingAgent, proxyRules } from "./proxies.ts";
 
 export interface HttpOptions {
   /** Default 10 s, of which a name look-up is a part. */
@@ -31,11 +32,7 @@ export function createHttp(
   options: HttpOptions = {},
 ): Http {
   const timeoutMs = options.stallTimeoutMs ?? 30_000;
-  const dispatcher = new EnvHttpProxyAgent({
-    // Empty rather than absent: the agent would look into the process's own environment.
-    httpProxy: env["http_proxy"] ?? env["HTTP_PROXY"] ?? "",
-    httpsProxy: env["https_proxy"] ?? env["HTTPS_PROXY"] ?? "",
-    noProxy: env["no_proxy"] ?? env["NO_PROXY"] ?? "",
+  const dispatcher = new ProxyingAgent(proxyRules(env), {
     connect: { timeout: options.connectTimeoutMs ?? 10_000 },
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
