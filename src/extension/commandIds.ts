@@ -25,6 +25,7 @@ export const commandIds = [
   "guesthouse.doctor",
   "guesthouse.installTools",
   "guesthouse.pullImage",
+  "guesthouse.updateImage",
   "guesthouse.importImage",
   "guesthouse.validateImage",
   "guesthouse.deleteImage",

@@ -1,5 +1,6 @@
 import { env, type ExtensionContext, l10n, workspace } from "vscode";
 import { sleep } from "../base/deadline.ts";
+import type { MachineStats } from "../protocol/machines.ts";
 import type { Commands } from "./commandIds.ts";
 import { createDocuments } from "./documents.ts";
 import { failureOf, presentFailure } from "./failures/present.ts";
@@ -72,7 +73,13 @@ export function activate(context: ExtensionContext): void {
   });
 
   const loaded = (): Promise<void> => connection.settled();
-  const machinesView = createMachinesView(machines, loaded);
+  // A machine that ends while it is asked has no figures; its tooltip does without.
+  const statsOf = (machine: string): Promise<MachineStats | undefined> =>
+    call("machines.stats", { machine }).then(
+      ({ stats }) => stats,
+      () => undefined,
+    );
+  const machinesView = createMachinesView(machines, loaded, statsOf);
   const stopFailures = connection.onDidChangeState((state) => {
     if (state.kind === "failed")
       void presentFailure(state.failure, undefined, () => connection.refresh());

@@ -21,6 +21,7 @@ export function imageCommands(deps: {
   readonly showMarkdown: ShowMarkdown;
 }): CommandsOf<
   | "guesthouse.pullImage"
+  | "guesthouse.updateImage"
   | "guesthouse.importImage"
   | "guesthouse.validateImage"
   | "guesthouse.deleteImage"
@@ -44,9 +45,11 @@ export function imageCommands(deps: {
     );
   };
 
-  const pull = ({ name }: Image): Promise<unknown> =>
+  const pull = ({ name }: Image, force = false): Promise<unknown> =>
     withViewProgress(imagesViewId, () =>
-      about({ kind: "image", id: name }, () => call("images.pull", { name })),
+      about({ kind: "image", id: name }, () =>
+        call("images.pull", { name, force }),
+      ),
     );
 
   return {
@@ -54,6 +57,11 @@ export function imageCommands(deps: {
       const title = l10n.t("Get Image");
       const image = await choose(name, title, ["available", "failed"]);
       if (image !== undefined) await pull(image);
+    },
+
+    async "guesthouse.updateImage"(name) {
+      const image = await choose(name, l10n.t("Fetch Image Again"), ["ready"]);
+      if (image !== undefined) await pull(image, true);
     },
 
     async "guesthouse.importImage"() {

@@ -35,7 +35,7 @@ const verbs = {
   },
   "guesthouse.forceStopMachine": {
     title: () => l10n.t("Force VM Off"),
-    states: ["starting", "running", "unready", "paused", "stopping"],
+    states: ["starting", "running", "unready", "paused"],
     confirm: (machines) => ({
       question: l10n.t("Force {0} off?", names(machines)),
       detail: l10n.t("What the guest has not written to its disk yet is lost."),
@@ -60,15 +60,7 @@ const verbs = {
   },
   "guesthouse.deleteMachine": {
     title: () => l10n.t("Delete VM"),
-    states: [
-      "creating",
-      "starting",
-      "running",
-      "unready",
-      "paused",
-      "stopping",
-      "stopped",
-    ],
+    states: ["stopped", "starting", "running", "unready", "paused"],
     confirm: (machines) => ({
       question: l10n.t("Delete {0}?", names(machines)),
       detail: machines.every(({ state }) => state.kind === "stopped")

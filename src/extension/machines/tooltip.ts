@@ -1,18 +1,22 @@
 import { l10n } from "vscode";
-import type { Machine } from "../../protocol/machines.ts";
+import type { Machine, MachineStats } from "../../protocol/machines.ts";
 import { textOf } from "../failures/remedies.ts";
 import { code, escaped, type Fact, factTable } from "../markdown.ts";
-import { durationText } from "../quantities.ts";
+import { bytesText, durationText, memoryText } from "../quantities.ts";
 import { diskText, resourcesText, stageText, stateText } from "./describe.ts";
 
 /** The long form of a row, as Markdown. */
-export function machineTooltip(machine: Machine, nowMs: number): string {
+export function machineTooltip(
+  machine: Machine,
+  nowMs: number,
+  stats?: MachineStats,
+): string {
   const lines: string[] = [
     `**${escaped(machine.name)}** — ${stateText(machine.state)}`,
   ];
   const problem = problemOf(machine);
   if (problem !== undefined) lines.push(`$(warning) ${escaped(problem)}`);
-  lines.push(factTable(factsOf(machine, nowMs)));
+  lines.push(factTable([...factsOf(machine, nowMs), ...usageOf(stats)]));
   return lines.join("\n\n");
 }
 
@@ -61,6 +65,20 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
         .join(" · "),
     ]);
   return facts;
+}
+
+/** What the machine takes of this computer right now. */
+function usageOf(stats: MachineStats | undefined): Fact[] {
+  if (stats === undefined) return [];
+  const { cpuShare, memoryUsedMiB, diskUsedBytes } = stats;
+  const parts = [
+    ...(cpuShare === undefined
+      ? []
+      : [l10n.t("{0} % CPU", Math.round(cpuShare * 100))]),
+    l10n.t("{0} memory", memoryText(memoryUsedMiB)),
+    l10n.t("{0} on disk", bytesText(diskUsedBytes)),
+  ];
+  return [[l10n.t("Takes now"), parts.join(" · ")]];
 }
 
 function networkText(

@@ -1,5 +1,5 @@
 import { EventEmitter, type TreeDataProvider, TreeItem, window } from "vscode";
-import type { Machine } from "../../protocol/machines.ts";
+import type { Machine, MachineStats } from "../../protocol/machines.ts";
 import type { Records } from "../records.ts";
 import { byName, tooltipOf, treeItemOf } from "../rows.ts";
 import { rowOf } from "./describe.ts";
@@ -17,6 +17,7 @@ const tooltipHoldMs = 8_000;
 export function createMachinesView(
   machines: Records<Machine>,
   loaded: () => Promise<void>,
+  statsOf: (id: string) => Promise<MachineStats | undefined>,
 ): {
   /** Tells above the rows that they may be old, e.g. because the helper is lost; undefined takes it back. */
   warn(message: string | undefined): void;
@@ -44,11 +45,12 @@ export function createMachinesView(
       return treeItemOf(id, row);
     },
     getParent: () => undefined,
-    resolveTreeItem(item, id) {
+    async resolveTreeItem(item, id) {
       const machine = machines.get(id);
       heldUntilMs = Date.now() + tooltipHoldMs;
-      if (machine !== undefined)
-        item.tooltip = tooltipOf(machineTooltip(machine, Date.now()));
+      if (machine === undefined) return item;
+      const stats = machine.runtime && (await statsOf(id));
+      item.tooltip = tooltipOf(machineTooltip(machine, Date.now(), stats));
       return item;
     },
   };

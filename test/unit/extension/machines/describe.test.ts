@@ -102,7 +102,17 @@ test("a tooltip tells address, acceleration with its reason, and the stages of t
       ],
     }),
     nowMs,
+    {
+      cpuSeconds: 9,
+      cpuShare: 0.314,
+      memoryMiB: 2048,
+      memoryUsedMiB: 312,
+      diskUsedBytes: 84 * 1024 ** 2,
+      diskVirtualBytes: 20 * 1024 ** 3,
+      uptimeSeconds: 65,
+    },
   );
+  expect(text).toContain("31 % CPU · 312 MB memory · 84 MB on disk");
   expect(text).toContain("`127.0.0.1:40022`");
   expect(text).toContain("TCG — KVM opens, but the trial guest ran no code");
   expect(text).toContain("18080 → 80");
