@@ -195,8 +195,7 @@ clean() {
   # Network settings of this boot, in every renderer's place.
   rm -f /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init* \
     /etc/NetworkManager/system-connections/cloud-init-* /etc/systemd/network/10-cloud-init-* \
-    /etc/sysconfig/network-scripts/ifcfg-eth0 /etc/udev/rules.d/70-persistent-net.rules \
-    /etc/sudoers.d/90-cloud-init-users
+    /etc/sysconfig/network-scripts/ifcfg-eth0 /etc/udev/rules.d/70-persistent-net.rules
   # Proxy and authorities of this host: each clone's seed brings its own.
   if grep -q 'Proxy of the host, by Guesthouse' /etc/environment 2>/dev/null; then
     sed -i '/Proxy of the host, by Guesthouse/,$d' /etc/environment
@@ -255,6 +254,8 @@ switch_off() {
         deluser --remove-home "$user" || :
       fi
     fi
+    # Only now: until here the login needed them.
+    rm -f /etc/sudoers.d/90-cloud-init-users
     rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
     rm -rf /tmp/guesthouse-*
     sync

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import {
+  parseListing,
+  rootChecks,
+} from "../../../../src/helper/images/inspectDisk.ts";
+import {
+  gptPartitions,
+  mbrPartitions,
+} from "../../../../src/helper/images/partitions.ts";
+
+const MiB = 2 ** 20;
+
+describe("partitions", () => {
+  it("reads an MBR's entries, less the unused and the impossible", () => {
+    const sector = Buffer.alloc(512);
+    const entry = (at: number, type: number, start: number, size: number) => {
+      sector.writeUInt8(type, at + 4);
+      sector.writeUInt32LE(start, at + 8);
+      sector.writeUInt32LE(size, at + 12);
+    };
+    entry(446, 0x83, 2048, 4096);
+    entry(462, 0, 9999, 9999);
+    entry(478, 0x83, 4_000_000_000, 4096);
+    entry(494, 0x83, 0, 4096);
+    expect(mbrPartitions(sector, 100 * MiB)).toEqual([
+      { startBytes: MiB, sizeBytes: 2 * MiB },
+    ]);
+  });
+
+  it("reads a GPT's entries of any size", () => {
+    const table = Buffer.alloc(2 * 256);
+    table.writeUInt8(1, 256);
+    table.writeBigUInt64LE(2048n, 256 + 32);
+    table.writeBigUInt64LE(6143n, 256 + 40);
+    expect(gptPartitions(table, 256, 100 * MiB)).toEqual([
+      { startBytes: MiB, sizeBytes: 2 * MiB },
+    ]);
+  });
+});
+
+describe("inspecting a root", () => {
+  it("reads what debugfs lists", () => {
+    expect(
+      parseListing(
+        "/2/040755/0/0/.//\n/2/040755/0/0/..//\n/12/100755/0/0/init/10/\n/13/120777/0/0/lib/7/\n",
+      ),
+    ).toEqual(["init", "lib"]);
+    expect(parseListing("/lib/modules: File not found\n")).toEqual([]);
+  });
+
+  it("is content with a merged /usr", () => {
+    const outcomes = rootChecks({
+      "/": ["etc", "usr"],
+      "/usr/lib/modules": ["6.1.0"],
+      "/usr/bin": ["cloud-init"],
+      "/usr/sbin": ["init", "sshd"],
+    }).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["ok", "ok", "ok", "ok"]);
+  });
+});
