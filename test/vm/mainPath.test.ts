@@ -77,6 +77,32 @@ describe("two clones of one image, created at once", () => {
     ]);
   });
 
+  test("a duplicate name is refused, and a port that is taken is told by its number", async () => {
+    const duplicate = await house.guesthouse(["create", "one"]);
+    expect(duplicate.exitCode).toBe(3);
+    expect(duplicate.stderr).toMatch(
+      /already a machine “one”[^]*for example “one-2”/,
+    );
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    try {
+      const taken = await house.guesthouse([
+        ...["create", "three", "--memory", "256M"],
+        ...["--forward", `${String(port)}:80`],
+      ]);
+      expect(taken.exitCode).toBe(1);
+      expect(taken.stderr).toContain(`in use: ${String(port)}`);
+      expect((await house.machine("three")).state).toMatchObject({
+        kind: "stopped",
+        reason: "startFailed",
+      });
+    } finally {
+      server.close();
+      await house.json(["delete", "three"]);
+    }
+  });
+
   test("instance-id, machine-id, host key, MAC and hostname differ (B1, B4)", async () => {
     const items = async (machine: Machine): Promise<string[]> =>
       (

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { version } from "../../base/version.ts";
-import { sleep } from "../../base/deadline.ts";
+import { withDeadline } from "../../base/deadline.ts";
 import { defaultHome } from "../../rpc/address.ts";
 import { runDaemon } from "../daemon/run.ts";
 import { bytes, table } from "./format.ts";
@@ -57,7 +57,11 @@ export function addDaemonCommands(program: Command): void {
         const helper = await runningHelper();
         if (helper !== undefined) {
           await helper.client.call("helper.stop", { reason: "requested" });
-          await Promise.race([helper.client.closed, sleep(10_000)]);
+          await withDeadline(
+            "The helper's end",
+            10_000,
+            () => helper.client.closed,
+          );
           helper.client.close();
         }
         say(flags, { stopped: helper !== undefined }, ({ stopped }) =>

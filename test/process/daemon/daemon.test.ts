@@ -4,12 +4,12 @@ import {
   readFile,
   rm,
   stat,
+  symlink,
   writeFile,
 } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import esbuild from "esbuild";
+import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -140,22 +140,23 @@ describe("hand-over (B20)", () => {
   const command = [process.execPath, bundle];
 
   test("a newer client makes an older helper go and starts its own", async () => {
-    const newer = join(house.home, "newer.js");
-    await esbuild.build({
-      entryPoints: [bundle],
-      outfile: newer,
-      bundle: false,
-      define: {},
-    });
-    const text = await readFile(newer, "utf8");
+    const dist = join(house.home, "newer", "dist");
+    await mkdir(dist, { recursive: true });
+    await symlink(
+      resolve(import.meta.dirname, "../../../resources"),
+      join(dist, "..", "resources"),
+    );
     const { version } = JSON.parse(
       await readFile(new URL("../../../package.json", import.meta.url), "utf8"),
     ) as { version: string };
+    const newer = join(dist, "helper.js");
     await writeFile(
       newer,
-      text.replaceAll(JSON.stringify(version), '"99.0.0"'),
+      (await readFile(bundle, "utf8")).replaceAll(
+        JSON.stringify(version),
+        '"99.0.0"',
+      ),
     );
-    await mkdir(join(house.home, "x"), { recursive: true });
     await house.json(["list"]);
     const old = await status();
     const helper = await ensureHelper({
