@@ -60,6 +60,15 @@ test("QEMU takes every device of our command line and answers on its monitor", a
   expect((await stat(spec.consoleLog)).mode & 0o777).toBe(0o600);
 });
 
+test.skipIf(process.platform !== "linux")(
+  "system calls are filtered [needs Linux]",
+  async () => {
+    const { pid } = await waitingMachine();
+    const status = await readFile(`/proc/${String(pid)}/status`, "utf8");
+    expect(status).toMatch(/^Seccomp:\t2$/m);
+  },
+);
+
 test("a direct boot with a seed is taken too", async () => {
   const folder = await scratchFolder();
   await writeFile(join(folder, "kernel"), Buffer.alloc(4096));
