@@ -2,6 +2,7 @@
 import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { Failure } from "./progress.mjs";
 
 /** The cache folder: GUESTHOUSE_CACHE, else the user's cache folder. */
 export function cacheRoot() {
@@ -31,6 +32,18 @@ function isRunning(pid) {
 }
 
 /**
+ * @param {string} path
+ * @param {string[]} proof
+ */
+async function lackingOf(path, proof) {
+  const parts = ["", ...proof];
+  const there = await Promise.all(
+    parts.map((part) => exists(join(path, part))),
+  );
+  return parts.filter((_, index) => !there[index]);
+}
+
+/**
  * Makes a cached folder or file once. It is made under another name and renamed when complete, so an interrupted
  * install is never taken for a finished one; what dead installs left behind is removed.
  * @param {string} name below the cache folder; carries every version that matters
@@ -40,11 +53,7 @@ function isRunning(pid) {
  */
 export async function cached(name, proof, make) {
   const path = join(cacheRoot(), name);
-  const isComplete = async () =>
-    (
-      await Promise.all(["", ...proof].map((part) => exists(join(path, part))))
-    ).every(Boolean);
-  if (await isComplete()) return path;
+  if ((await lackingOf(path, proof)).length === 0) return path;
 
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const prefix = `${name}.partial-`;
@@ -60,13 +69,21 @@ export async function cached(name, proof, make) {
   await rm(partial, { recursive: true, force: true });
   try {
     await make(partial);
-    if (!(await isComplete())) {
+    const lacking = await lackingOf(partial, proof);
+    if (lacking.length > 0) {
+      throw new Failure(
+        `${name} came out incomplete.`,
+        `${lacking.join(", ")} is missing although every step succeeded`,
+        "Run this again; if it stays so, the packages it is made of have changed.",
+      );
+    }
+    // Another process may have finished the same thing first, and use it by now; then its result is as good as ours.
+    if ((await lackingOf(path, proof)).length > 0) {
       await rm(path, { recursive: true, force: true });
       await rename(partial, path);
     }
   } catch (error) {
-    // Another process may have finished the same thing first; then its result is as good as ours.
-    if (!(await isComplete())) throw error;
+    if ((await lackingOf(path, proof)).length > 0) throw error;
   } finally {
     await rm(partial, { recursive: true, force: true });
   }

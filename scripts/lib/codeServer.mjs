@@ -58,13 +58,17 @@ async function npmInstall(prefix, packages, env) {
 }
 
 /**
- * The environment in which a Node folder comes first, and native modules are built against its headers.
+ * The environment in which a Node folder comes first, and native modules are built against its headers. Under
+ * `npm test` this process carries the settings of this project's npm in `npm_config_…`, which are not the server's.
  * @param {string} nodeFolder
  * @returns {NodeJS.ProcessEnv}
  */
 function environmentOf(nodeFolder) {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^npm_(config|package|lifecycle)_/i.test(name),
+  );
   return {
-    ...process.env,
+    ...Object.fromEntries(own),
     PATH: `${join(nodeFolder, "bin")}${delimiter}${process.env.PATH ?? ""}`,
     npm_config_nodedir: nodeFolder,
   };
@@ -94,28 +98,10 @@ export async function installCodeServer() {
   const nodeFolder = await installNode();
   const inside = join("node_modules", "code-server");
   const proof = [
-    join(inside, "out", "node", "entry.js"),
-    join(inside, "lib", "vscode", "out", "server-main.js"),
-    join(
-      inside,
-      "lib",
-      "vscode",
-      "node_modules",
-      "@vscode",
-      "spdlog",
-      "build",
-      "Release",
-      "spdlog.node",
-    ),
-    join(
-      inside,
-      "lib",
-      "vscode",
-      "node_modules",
-      "@vscode",
-      "native-watchdog",
-      "build",
-      "Release",
+    join(inside, "out/node/entry.js"),
+    join(inside, "lib/vscode/out/server-main.js"),
+    ...nativeModules.map((name) =>
+      join(inside, "lib/vscode/node_modules", name, "build/Release"),
     ),
     "complete.json",
   ];
@@ -163,7 +149,13 @@ async function fillCodeServer(path, nodeFolder) {
   }
   await run(
     command,
-    [...start, "rebuild", "--foreground-scripts", ...nativeModules],
+    [
+      ...start,
+      "rebuild",
+      "--ignore-scripts=false",
+      "--foreground-scripts",
+      ...nativeModules,
+    ],
     {
       cwd: vscode,
       env,

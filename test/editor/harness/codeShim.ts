@@ -7,6 +7,7 @@
  */
 import { format } from "node:util";
 import { startBrowser, onlyPage, workbenchUrl } from "./browser.ts";
+import { packFolder } from "./packFolder.ts";
 import { startEditorServer, type EditorServer } from "./server.ts";
 
 /** The values of an argument that may be given more than once. */
@@ -23,15 +24,14 @@ async function runInPage(server: EditorServer): Promise<number> {
   try {
     const page = onlyPage(context, (line) => process.stderr.write(`${line}\n`));
     const folder = process.argv.slice(2).find((word) => !word.startsWith("-"));
+    const remote = (path: string): string =>
+      `vscode-remote://127.0.0.1:${server.port}${path}`;
     const url = workbenchUrl(server, {
       ...(folder === undefined ? {} : { folder }),
-      payload: ["extensionDevelopmentPath", "extensionTestsPath"].flatMap(
-        (name) =>
-          argumentsNamed(name).map((path): [string, string] => [
-            name,
-            `vscode-remote://127.0.0.1:${server.port}${path}`,
-          ]),
-      ),
+      payload: [
+        ["extensionDevelopmentPath", remote(underTest)],
+        ["extensionTestsPath", remote(suite)],
+      ],
     });
     await page.exposeFunction(
       "codeAutomationLog",
@@ -60,7 +60,14 @@ const env = Object.fromEntries(
     name.startsWith("GUESTHOUSE_"),
   ),
 ) as Record<string, string>;
-const server = await startEditorServer({ env, extensionTests: true });
+const [underTest = "", ...beside] = argumentsNamed("extensionDevelopmentPath");
+const [suite = ""] = argumentsNamed("extensionTestsPath");
+const server = await startEditorServer({
+  env,
+  extensionTests: true,
+  // A page takes one extension under development; the others are installed.
+  vsix: await Promise.all(beside.map(packFolder)),
+});
 try {
   process.exitCode = await runInPage(server);
 } catch (error) {

@@ -55,8 +55,8 @@ export interface HostTestOptions {
   entry: string;
   /** The extension under test and others beside it; default: the checkout. */
   extensionDevelopmentPath?: string[];
-  /** Variables for the extension host; only GUESTHOUSE_* ones arrive there through the shim. */
-  env?: Record<string, string>;
+  /** Variables for the extension host; through the shim only those called GUESTHOUSE_… arrive. */
+  env?: Readonly<Record<string, string>>;
   folder?: string;
 }
 

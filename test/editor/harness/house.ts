@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type Household, household } from "../../vm/household.ts";
+import { packFolder } from "./packFolder.ts";
 import { type EditorServer, startEditorServer } from "./server.ts";
-import { packSshExtension } from "./sshExtension.ts";
+import { writeSshExtension } from "./sshExtension.ts";
 
 const checkout = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -21,6 +22,7 @@ export interface TestHouse {
   /** HOME of the editor and of the helper: the user's own ssh config and settings stay out of it. */
   readonly homeDir: string;
   readonly sshConfigFile: string;
+  /** GUESTHOUSE_… variables only. */
   readonly env: Readonly<Record<string, string>>;
   /** Plain OpenSSH with the config that the user would have; asks nothing. */
   ssh(
@@ -36,7 +38,6 @@ export async function openHouse(): Promise<TestHouse> {
   const sshConfigFile = join(homeDir, ".ssh", "config");
   const house = await household({ HOME: homeDir });
   const env = {
-    HOME: homeDir,
     GUESTHOUSE_HOME: house.home,
     GUESTHOUSE_IDLE_SECONDS: "600",
     ...passedOn("GUESTHOUSE_IMAGE_CACHE"),
@@ -91,11 +92,13 @@ export async function startEditor(
 ): Promise<EditorServer> {
   const vsix = [
     await packExtension(),
-    await packSshExtension(join(at.homeDir, "ssh-extension")),
+    await packFolder(
+      await writeSshExtension(join(at.homeDir, "ssh-extension")),
+    ),
   ];
   return startEditorServer({
     vsix,
-    env: at.env,
+    env: { ...at.env, HOME: at.homeDir },
     settings: {
       ...smallMachines,
       "remote.SSH.configFile": at.sshConfigFile,

