@@ -204,29 +204,43 @@ export async function isSameProcess(
   return (await processTable().startTime(identity.pid)) === identity.startTime;
 }
 
-/** Same process, and an argument of its command line names `marker`: the path of the QMP socket (B15). */
+/** Same process, still a QEMU, and an argument of its command line has `marker`: the path of the QMP socket (B15). */
 export async function isOurQemu(
   identity: ProcessIdentity,
   marker: string,
 ): Promise<boolean> {
-  return (await isSameProcess(identity)) && (await names(identity.pid, marker));
+  return (
+    (await isSameProcess(identity)) && (await isQemuWith(identity.pid, marker))
+  );
 }
 
-async function names(pid: number, marker: string): Promise<boolean> {
+async function isQemuWith(pid: number, marker: string): Promise<boolean> {
   const args = await processTable().commandLine(pid);
+  return args !== undefined && namesQemu(args, marker);
+}
+
+/**
+ * Is this the command line of a QEMU that was given `marker`? Other programs may name the same socket, `socat` or an
+ * editor with the log open: they are not ours to touch. Pure.
+ */
+export function namesQemu(args: readonly string[], marker: string): boolean {
   // QEMU doubles the commas of a value.
   const escaped = marker.replaceAll(",", ",,");
-  return args?.some((arg) => arg.includes(escaped)) ?? false;
+  return (
+    /qemu/i.test(args[0] ?? "") && args.some((arg) => arg.includes(escaped))
+  );
 }
 
-/** All processes of this user whose command line names `marker`: adoption where the handles file is lost (B15). */
+/** All QEMU processes of this user whose command line names `marker`: adoption where the handles file is lost (B15). */
 export async function findQemu(marker: string): Promise<ProcessIdentity[]> {
   const pids = await processTable().mine();
   const found = await Promise.all(
     pids
       .filter((pid) => pid !== process.pid)
       .map(async (pid) =>
-        (await names(pid, marker)) ? await processIdentity(pid) : undefined,
+        (await isQemuWith(pid, marker))
+          ? await processIdentity(pid)
+          : undefined,
       ),
   );
   return found.filter((identity) => identity !== undefined);

@@ -5,7 +5,7 @@ import { type LogFields, createLog } from "../../../src/base/log.ts";
 import { chooseAccelerator } from "../../../src/helper/host/accelerator.ts";
 import { examineHost } from "../../../src/helper/host/doctor.ts";
 import { tryAccelerator } from "../../../src/helper/host/trial.ts";
-import { findQemu } from "../../../src/helper/qemu/process.ts";
+import { processIdentity } from "../../../src/helper/qemu/process.ts";
 import { findProgram } from "../../../src/helper/qemu/programs.ts";
 import { qemuBinary, scratchFolder } from "../qemu/workbench.ts";
 
@@ -45,7 +45,10 @@ test("a guest that hangs is killed in time and called by its name (B7)", async (
   const folder = await scratchFolder();
   // Plays a QEMU whose guest never runs a single instruction.
   const hanging = join(folder, "qemu-that-hangs");
-  await writeFile(hanging, "#!/bin/sh\nexec sleep 600.125\n");
+  await writeFile(
+    hanging,
+    `#!/bin/sh\necho $$ > ${folder}/pid\nexec sleep 600\n`,
+  );
   await chmod(hanging, 0o755);
   const trial = await tryAccelerator({
     binary: hanging,
@@ -57,7 +60,8 @@ test("a guest that hangs is killed in time and called by its name (B7)", async (
     worked: false,
     detail: "KVM opens, but the trial guest ran no code within 0.3 s.",
   });
-  expect(await findQemu("600.125")).toEqual([]);
+  const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+  expect(await processIdentity(pid)).toBeUndefined();
 });
 
 test("the choice comes from real trials and is remembered for this boot and QEMU (B7)", async () => {

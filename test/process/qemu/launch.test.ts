@@ -221,6 +221,21 @@ test("without handles a machine is found by its socket, and only it (B15)", asyn
   expect(await findQemu(spec.qmpSocket)).toEqual([{ pid, startTime }]);
 });
 
+test("another program that names the socket is not taken for QEMU (B15)", async () => {
+  const socket = join(await scratchFolder(), "qmp");
+  const other = spawn("sh", ["-c", "read line", `path=${socket},`]);
+  await once(other, "spawn");
+  try {
+    const identity = await processIdentity(other.pid!);
+    expect(identity).toBeDefined();
+    expect(await findQemu(socket)).toEqual([]);
+    expect(await isOurQemu(identity!, socket)).toBe(false);
+  } finally {
+    other.kill("SIGKILL");
+    await once(other, "exit");
+  }
+});
+
 test("a zombie is not alive, though its number is taken (B15)", async () => {
   // The shell starts a child, becomes sleep by exec and never waits for it.
   const parent = spawn("sh", ["-c", "sleep 0.2 & echo $!; exec sleep 30"]);
