@@ -62,6 +62,11 @@ const bundles = [
 if (watch) {
   for (const options of bundles) await (await esbuild.context(options)).watch();
 } else {
-  await Promise.all(bundles.map((options) => esbuild.build(options)));
-  await chmod("dist/helper.js", 0o755);
+  try {
+    await Promise.all(bundles.map((options) => esbuild.build(options)));
+    await chmod("dist/helper.js", 0o755);
+  } catch {
+    // esbuild has told what is wrong, and where.
+    process.exitCode = 1;
+  }
 }

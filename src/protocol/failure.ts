@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Every way a request can end badly, as a closed set. The prefix names the capability that declares the code.

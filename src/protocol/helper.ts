@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { request } from "./method.ts";
 
 /** Grows when an older client or helper could no longer understand the other. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { request } from "./method.ts";
 
 export const acceleratorKinds = ["kvm", "hvf", "whpx", "tcg"] as const;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { failureSchema } from "./failure.ts";
 import { notice, request } from "./method.ts";
 

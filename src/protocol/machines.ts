@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { failureSchema } from "./failure.ts";
 import { acceleratorSchema } from "./host.ts";
 import { notice, request } from "./method.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { readJson } from "../../base/jsonFile.ts";
 import { bug } from "../../protocol/failure.ts";
 import { type Architecture, architectures } from "../../protocol/images.ts";

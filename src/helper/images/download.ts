@@ -1,7 +1,7 @@
 import { type FileHandle, open, rm, stat, truncate } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Response } from "undici";
-import { z } from "zod";
+import * as z from "zod";
 import { isMissing } from "../../base/files.ts";
 import { readJson, writeJson } from "../../base/jsonFile.ts";
 import { sleep } from "../../base/deadline.ts";

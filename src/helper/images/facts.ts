@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * What an image holds, as `resources/guest/image-facts.sh` prints it: collected from the tree before it is packed, or

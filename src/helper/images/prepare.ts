@@ -2,8 +2,13 @@ import { createWriteStream } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { failed } from "../../protocol/failure.ts";
-import { convertImage, imageInfo, resizeDisk } from "../qemu/block.ts";
+import { GuesthouseError, failed } from "../../protocol/failure.ts";
+import {
+  convertImage,
+  createOverlay,
+  imageInfo,
+  resizeDisk,
+} from "../qemu/block.ts";
 import { shellCommand } from "../ssh/quote.ts";
 import type { SshSession } from "../ssh/session.ts";
 import { type ImageFacts, imageFactsSchema } from "./facts.ts";
@@ -50,8 +55,58 @@ export function diskPreparation(options: PreparationOptions): Prepare {
       signal,
     );
     await rm(request.diskPath, { force: true });
-    return { diskPath, ...parts };
+    const made = { diskPath, ...parts };
+    if (made.kernelPath === undefined) return made;
+    step("starting it as a clone would", 0.95);
+    if (await startsDirectly(request, made, options, signal)) return made;
+    return { diskPath, facts: parts.facts };
   };
+}
+
+/**
+ * A clone starts the kernel without the boot loader that the image came with. Where that fails, the image keeps its boot
+ * loader, which is known to work.
+ */
+async function startsDirectly(
+  request: PrepareRequest,
+  { diskPath, kernelPath, initrdPath, kernelArguments }: MadeImage,
+  options: PreparationOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (kernelPath === undefined || initrdPath === undefined) return false;
+  const overlay = join(request.workFolder, "trial.qcow2");
+  await createOverlay({ path: overlay, backingPath: diskPath }, signal);
+  try {
+    const machine = await bootForPreparation(
+      { ...request, diskPath: overlay },
+      options,
+      {
+        kernel: kernelPath,
+        initrd: initrdPath,
+        arguments: kernelArguments ?? "",
+      },
+      () => undefined,
+      signal,
+    );
+    await machine[Symbol.asyncDispose]();
+    return true;
+  } catch (error) {
+    signal.throwIfAborted();
+    // Through UEFI there is no way back: machines are started without it.
+    if (
+      !(error instanceof GuesthouseError) ||
+      error.failure.code !== "images.invalid" ||
+      request.firmware === "uefi"
+    )
+      throw error;
+    options.log.warn("image keeps its own boot loader: no direct start", {
+      image: request.name,
+      error,
+    });
+    return false;
+  } finally {
+    await rm(overlay, { force: true });
+  }
 }
 
 type Step = (detail: string, fraction: number) => void;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 const kernelSchema = z.object({
   release: z.string().min(1),

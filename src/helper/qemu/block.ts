@@ -1,5 +1,5 @@
 import { lstat } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { isMissing } from "../../base/files.ts";
 import { bug, failed } from "../../protocol/failure.ts";
 import { qemuImg } from "./qemuImg.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { GuesthouseError } from "../../protocol/failure.ts";
 import { qemuIds } from "./commandLine.ts";
 import type { Qmp } from "./qmp.ts";

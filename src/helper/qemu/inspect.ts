@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { ExecaError, execa } from "execa";
-import { z } from "zod";
+import * as z from "zod";
 import { withDeadline } from "../../base/deadline.ts";
 import { failed } from "../../protocol/failure.ts";
 import { decodeMessage } from "./qmpWire.ts";

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { z } from "zod";
+import * as z from "zod";
 import type { ProcessTable } from "./processFacts.ts";
 
 const columns =

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Whatever QEMU says in one line: https://www.qemu.org/docs/master/interop/qmp-spec.html. */
 export type QmpMessage =

@@ -1,6 +1,6 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { makePrivateFolder } from "../../base/files.ts";
 import { type JsonRead, readJson, writeJson } from "../../base/jsonFile.ts";
 import { failureSchema } from "../../protocol/failure.ts";
