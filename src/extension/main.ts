@@ -29,6 +29,7 @@ import { registerCommands, runTold } from "./registerCommands.ts";
 import { readSettings } from "./settings.ts";
 import { aliasOf } from "./ssh/address.ts";
 import { sshCommands } from "./ssh/commands.ts";
+import { keepInclude } from "./ssh/include.ts";
 import { machineOpener } from "./ssh/open.ts";
 import { openedAliases } from "./ssh/openedAliases.ts";
 import { forgetPlatforms } from "./ssh/remoteSettings.ts";
@@ -143,6 +144,8 @@ export function activate(context: ExtensionContext): void {
         void runTold(() => connection.reconnect());
       else if (event.affectsConfiguration("guesthouse.qemuPath"))
         void runTold(() => connection.restart());
+      else if (event.affectsConfiguration("guesthouse.manageSshConfig"))
+        void runTold(() => keepInclude(call, settings()));
     }),
     {
       dispose() {

@@ -64,6 +64,7 @@ export class Connection {
   readonly #attachments = new Set<(client: RpcClient) => void>();
   #state: ConnectionState = { kind: "idle" };
   #client: RpcClient | undefined;
+  #status: HelperStatus | undefined;
   #opening: Promise<RpcClient> | undefined;
   #settled: Promise<void> = Promise.resolve();
 
@@ -160,6 +161,7 @@ export class Connection {
     try {
       const { client, status } = await this.#options.open(this.#end.signal);
       this.#client = client;
+      this.#status = status;
       for (const attach of this.#attachments) attach(client);
       void client.closed.then(() => this.#lost(client));
       this.#settled = this.#settle(client);
@@ -175,16 +177,19 @@ export class Connection {
 
   /** One hook after the other: later ones build on what earlier ones read. */
   async #settle(client: RpcClient): Promise<void> {
+    let failure: Failure | undefined;
     for (const hook of this.#hooks) {
       try {
         await hook(client);
       } catch (error) {
-        const failure = await this.#options.toFailure(error);
-        // A connection that was lost while the lists were read is told by `#lost`.
-        if (this.#client === client && failure.kind !== "cancelled")
-          this.#become({ kind: "failed", failure });
+        failure ??= await this.#options.toFailure(error);
       }
     }
+    // A connection that was lost while the lists were read is told by `#lost`.
+    if (this.#client !== client || this.#status === undefined) return;
+    if (failure !== undefined) this.#become({ kind: "failed", failure });
+    else if (this.#state.kind === "failed")
+      this.#become({ kind: "connected", status: this.#status });
   }
 
   #lost(client: RpcClient): void {

@@ -1,4 +1,3 @@
-import { homedir } from "node:os";
 import { commands, env, extensions, l10n, Uri, window } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
 import { about } from "../failures/about.ts";
@@ -9,7 +8,8 @@ import type { OpenIn, Settings } from "../settings.ts";
 import { addressOf, authorityOf, homeFolderOf } from "./address.ts";
 import { installedSshExtension, sshExtensionFor } from "./editors.ts";
 import type { OpenedAliases } from "./openedAliases.ts";
-import { prepareEditor, sshConfigFile } from "./remoteSettings.ts";
+import { keepInclude } from "./include.ts";
+import { prepareEditor } from "./remoteSettings.ts";
 
 export interface OpenTarget {
   /** `machine`: its copied folder, or its user's home. */
@@ -35,14 +35,7 @@ export function machineOpener(deps: {
 
   /** True when `ssh <alias>` finds our settings; the user may have opted out. */
   const include = async (machine: Machine): Promise<boolean> => {
-    const configFile = sshConfigFile(homedir());
-    if (settings().manageSshConfig) {
-      const { included } = await call("ssh.include", {
-        wanted: true,
-        ...(configFile === undefined ? {} : { configFile }),
-      });
-      return included;
-    }
+    if (settings().manageSshConfig) return keepInclude(call, settings());
     const { access } = await call("ssh.access", { machine: machine.id });
     return access.included;
   };

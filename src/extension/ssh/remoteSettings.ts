@@ -81,6 +81,9 @@ async function update<T>(
   // Without a default the setting isn't registered, and writing it would fail.
   if (known?.defaultValue === undefined) return;
   const next = change(known.globalValue ?? known.defaultValue);
-  if (next !== undefined)
-    await settings.update(name, next, ConfigurationTarget.Global);
+  if (next === undefined) return;
+  // A value that is the default again leaves the user's file.
+  const same = JSON.stringify(next) === JSON.stringify(known.defaultValue);
+  const value = same ? undefined : next;
+  await settings.update(name, value, ConfigurationTarget.Global);
 }

@@ -121,7 +121,8 @@ test("every word of the manifest is translatable, and none is left over", () => 
 test("the bundle of translatable strings is that of the sources", async () => {
   const present = JSON.parse(read("l10n/bundle.l10n.json")) as unknown;
   expect(present).toEqual(await getL10nJson(sources));
-});
+  // Its parser is WebAssembly and takes seconds on a busy machine.
+}, 60_000);
 
 test("settings are read under names that exist, with the manifest's defaults", () => {
   const settings = read("src/extension/settings.ts");

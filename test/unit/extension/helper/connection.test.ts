@@ -180,6 +180,21 @@ test("after the window let go nothing connects any more", async () => {
   expect([opened, connection.state.kind]).toEqual([1, "idle"]);
 });
 
+test("a list that can't be read is told, and a refresh that can read it takes that back", async () => {
+  let broken = true;
+  connection.onConnected(() => {
+    if (broken) throw failed("host.permission", "No.");
+  });
+  await connection.settled();
+  expect(connection.state).toMatchObject({
+    kind: "failed",
+    failure: { code: "host.permission" },
+  });
+  broken = false;
+  await connection.refresh();
+  expect(connection.state.kind).toBe("connected");
+});
+
 test("a refresh reads the list again on the same connection", async () => {
   const records = machineRecords(connection);
   await connection.settled();
