@@ -7,6 +7,8 @@ import { failed } from "../../protocol/failure.ts";
 import type { Architecture, ImageSource } from "../../protocol/images.ts";
 import { imageInfo } from "../qemu/block.ts";
 import type { Layout } from "../store/layout.ts";
+import { run } from "./build/command.ts";
+import { isolated } from "./build/namespace.ts";
 import { asDiskFailure } from "./diskSpace.ts";
 import type { MadeImage, OnProgress } from "./made.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
@@ -105,12 +107,18 @@ export async function clearWorkFolders(
   layout: Layout,
   log: Log,
 ): Promise<void> {
-  for (const name of await readdir(layout.work).catch(() => []))
-    await rm(join(layout.work, name), {
-      recursive: true,
-      force: true,
-      maxRetries: 3,
-    }).catch((error: unknown) =>
-      log.warn("a work folder can't be removed", { folder: name, error }),
-    );
+  for (const name of await readdir(layout.work).catch(() => [])) {
+    const path = join(layout.work, name);
+    try {
+      await rm(path, { recursive: true, force: true, maxRetries: 3 });
+    } catch {
+      // A rootless build that was killed leaves files of subordinate ids, which only its namespace may remove.
+      await run(
+        isolated("user", { file: "rm", args: ["-rf", "--", path] }),
+        AbortSignal.timeout(60_000),
+      ).catch((error: unknown) =>
+        log.warn("a work folder can't be removed", { folder: name, error }),
+      );
+    }
+  }
 }
