@@ -9,16 +9,18 @@ export LC_ALL
 root=${1:?usage: image-facts.sh ROOT}
 root=${root%/}
 
+# Awk programs differ in how they replace backslashes; sed doesn't.
+escaped() { tr '\001-\010\013-\037' ' ' | sed 's/\\/\\\\/g; s/"/\\"/g'; }
 # Lines to a JSON array of strings.
 strings() {
-  awk 'BEGIN { printf "[" }
-    { gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/[\001-\037]/, " ")
-      printf "%s\"%s\"", (NR > 1 ? "," : ""), $0 }
+  escaped | awk 'BEGIN { printf "[" }
+    { printf "%s\"%s\"", (NR > 1 ? "," : ""), $0 }
     END { printf "]" }'
 }
-text() { printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g' | tr '\001-\037' ' '; }
+text() { printf '%s' "$1" | escaped | tr '\n' ' '; }
 bool() { if "$@" >/dev/null 2>&1; then printf true; else printf false; fi; }
-any() { for file in "$@"; do [ -e "$file" ] && return 0; done; return 1; }
+# A link counts although its target is only right inside the image.
+any() { for file in "$@"; do { [ -e "$file" ] || [ -L "$file" ]; } && return 0; done; return 1; }
 
 # --- kernel
 modules_home=$root/lib/modules
@@ -99,11 +101,10 @@ network_owners() {
 
 fstab() {
   [ -f "$root/etc/fstab" ] || { printf '[]'; return; }
-  awk 'BEGIN { printf "[" }
+  escaped <"$root/etc/fstab" | awk 'BEGIN { printf "[" }
     /^[ \t]*(#|$)/ { next }
-    NF >= 2 { gsub(/\\/, "\\\\"); gsub(/"/, "\\\"")
-      printf "%s{\"device\":\"%s\",\"mount\":\"%s\",\"options\":\"%s\"}", (n++ ? "," : ""), $1, $2, (NF > 3 ? $4 : "defaults") }
-    END { printf "]" }' "$root/etc/fstab"
+    NF >= 2 { printf "%s{\"device\":\"%s\",\"mount\":\"%s\",\"options\":\"%s\"}", (n++ ? "," : ""), $1, $2, (NF > 3 ? $4 : "defaults") }
+    END { printf "]" }'
 }
 
 masked_units() {
@@ -132,9 +133,8 @@ suspicious_tokens() {
   done
 }
 tokens() {
-  suspicious_tokens | awk -F '\t' 'BEGIN { printf "[" }
-    { gsub(/\\/, "\\\\"); gsub(/"/, "\\\"")
-      printf "%s{\"file\":\"%s\",\"token\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2 }
+  suspicious_tokens | escaped | awk -F '\t' 'BEGIN { printf "[" }
+    { printf "%s{\"file\":\"%s\",\"token\":\"%s\"}", (NR > 1 ? "," : ""), $1, $2 }
     END { printf "]" }'
 }
 

@@ -1,0 +1,64 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  buildKey,
+  readBuildInputs,
+} from "../../../../../src/helper/images/build/key.ts";
+
+describe("build key", () => {
+  let guest: string;
+  beforeEach(async () => {
+    guest = await mkdtemp(join(tmpdir(), "guest-"));
+    await mkdir(join(guest, "debian/files/etc"), { recursive: true });
+    await writeFile(join(guest, "image-facts.sh"), "facts");
+    await writeFile(
+      join(guest, "debian/packages.txt"),
+      "# kernel\n%KERNEL%\nsudo # root\n",
+    );
+    await writeFile(join(guest, "debian/files/etc/fstab"), "none");
+  });
+  afterEach(() => rm(guest, { recursive: true }));
+
+  const key = async (
+    options: Partial<Parameters<typeof readBuildInputs>[1]> = {},
+  ): Promise<string> =>
+    buildKey(
+      await readBuildInputs(guest, {
+        release: "bookworm",
+        arch: "amd64",
+        diskGiB: 20,
+        ...options,
+      }),
+    );
+
+  test("is the same for the same inputs, in whatever order they stand", async () => {
+    const inputs = await readBuildInputs(guest, {
+      release: "bookworm",
+      arch: "amd64",
+      diskGiB: 20,
+    });
+    expect(inputs.packages).toEqual(["linux-image-amd64", "sudo"]);
+    const reversed = Object.fromEntries(Object.entries(inputs).reverse());
+    expect(buildKey(reversed as unknown as typeof inputs)).toBe(
+      buildKey(inputs),
+    );
+    expect(await key()).toBe(buildKey(inputs));
+    expect(await key()).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  test("changes with every input", async () => {
+    const keys = [await key(), await key({ arch: "arm64" })];
+    keys.push(await key({ diskGiB: 10 }), await key({ release: "trixie" }));
+    await writeFile(join(guest, "debian/files/etc/fstab"), "other");
+    keys.push(await key());
+    await writeFile(join(guest, "debian/files/etc/motd"), "");
+    keys.push(await key());
+    await writeFile(join(guest, "image-facts.sh"), "more facts");
+    keys.push(await key());
+    await writeFile(join(guest, "debian/packages.txt"), "%KERNEL%\n");
+    keys.push(await key());
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
