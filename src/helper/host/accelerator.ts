@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
 import { uptime } from "node:os";
-import { z } from "zod";
+import * as z from "zod";
 import { withDeadline } from "../../base/deadline.ts";
 import { hasErrorCode, isMissing } from "../../base/files.ts";
 import { readJson, writeJson } from "../../base/jsonFile.ts";
