@@ -147,6 +147,33 @@ test("a missing QEMU is named", async () => {
   });
 });
 
+test("a QEMU that never answers is ended again", async () => {
+  const folder = await scratchFolder();
+  const binary = join(folder, "qemu-that-hangs");
+  await writeFile(
+    binary,
+    `#!/bin/sh\necho $$ > ${folder}/pid\nexec sleep 600\n`,
+    { mode: 0o755 },
+  );
+  await expect(
+    launchQemu({
+      binary,
+      args: [],
+      logPath: join(folder, "qemu.log"),
+      cwd: folder,
+      qmpSocket: join(folder, "qmp"),
+      timeoutMs: 500,
+    }),
+  ).rejects.toMatchObject({
+    failure: {
+      code: "machines.startFailed",
+      message: expect.stringContaining("did not answer in time"),
+    },
+  });
+  const pid = Number(await readFile(join(folder, "pid"), "utf8"));
+  await expect.poll(() => processIdentity(pid)).toBeUndefined();
+});
+
 test("a launch that is cancelled leaves no process behind", async () => {
   const folder = await scratchFolder();
   await emptyDisk(folder);
