@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
-import type { Locator } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually } from "../vm/household.ts";
-import { endings } from "./harness/endings.ts";
+import { endings, pictureFailures } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
 import { outputText, pressInDialog, showOutput } from "./harness/messages.ts";
 import type { EditorServer } from "./harness/server.ts";
@@ -18,23 +18,27 @@ import {
   treeRow,
   treeRows,
   welcomeButton,
-  type Workbench,
 } from "./harness/workbench.ts";
 
-const bootTimeoutMs = 300_000;
+/** Far more than an idle machine needs: emulated guests of other tests may run beside this one. */
+const bootTimeoutMs = 600_000;
+/** The grace that an emulated guest is given, and a little. */
+const stopTimeoutMs = 180_000;
 const name = "debian-12";
 
 const atEnd = endings();
 let at: TestHouse;
 let server: EditorServer;
-let window: Workbench;
+let page: Page;
 let alias: string;
 
 const machineRow = (description?: RegExp): Locator =>
-  treeRow(window.page, "Machines", name, description);
+  treeRow(page, "Machines", name, description);
 
 const running = (): Promise<void> =>
   machineRow(/^running/).waitFor({ timeout: bootTimeoutMs });
+
+pictureFailures(() => page);
 
 beforeAll(async () => {
   at = await openHouse();
@@ -42,16 +46,16 @@ beforeAll(async () => {
   await at.house.json(["image", "pull", "debian-12"]);
   server = await startEditor(at);
   atEnd(server.stop);
-  window = await openWorkbench(server);
+  const window = await openWorkbench(server);
   atEnd(window.close);
-  await showContainer(window.page, "Guesthouse");
+  ({ page } = window);
+  await showContainer(page, "Guesthouse");
 });
 
 test("the welcome view's button makes a VM, whose row shows the stages of its boot until it runs (B9)", async () => {
-  const { page } = window;
   const button = welcomeButton(page, "Machines", "Create Your First VM");
   await button.waitFor();
-  await picture(window.page, "welcome.png");
+  await picture(page, "welcome.png");
   await button.click();
   const seen = new Set<string>();
   const inStatusBar = new Set<string>();
@@ -60,7 +64,7 @@ test("the welcome view's button makes a VM, whose row shows the stages of its bo
     const text = row?.description.split(" · ")[0];
     if (text !== undefined && text !== "") {
       if (!seen.has(text) && text.includes("services"))
-        await picture(window.page, "booting.png");
+        await picture(page, "booting.png");
       seen.add(text);
     }
     for (const item of await statusBar(page)) inStatusBar.add(item);
@@ -80,29 +84,31 @@ test("the welcome view's button makes a VM, whose row shows the stages of its bo
 test("its boot log is an output channel with the console and the stages (B13)", async () => {
   await contextAction(machineRow(), "Show Boot Log");
   const text = await eventually("The boot log", 30_000, async () => {
-    const shown = await outputText(window.page);
+    const shown = await outputText(page);
     return shown.includes("── ") ? shown : undefined;
   });
   expect(text).toContain("Linux version");
-  await picture(window.page, "boot-log.png");
+  await picture(page, "boot-log.png");
 });
 
 test("Stop VM and Start VM, pressed in its row, stop and start it (B16)", async () => {
   await inlineAction(machineRow(), "Stop VM");
-  await machineRow(/^stopped/).waitFor({ timeout: 120_000 });
+  await machineRow(/^stopped/).waitFor({ timeout: stopTimeoutMs });
   expect((await at.house.machine(name)).state.kind).toBe("stopped");
   await inlineAction(machineRow(), "Start VM");
   await running();
 });
 
 test("Open VM readies the editor and ssh, and asks the editor for a window in the guest", async () => {
-  const opened = window.page.context().waitForEvent("page");
+  const opened = page
+    .context()
+    .waitForEvent("page", { timeout: bootTimeoutMs });
   await inlineAction(machineRow(), "Open VM");
-  const page = await opened;
+  const popup = await opened;
   // The browser's editor drops the authority of the address; the extension host's test sees it whole.
   const { user } = await at.house.machine(name);
-  expect(decodeURIComponent(page.url())).toContain(`/home/${user}`);
-  await page.close();
+  expect(decodeURIComponent(popup.url())).toContain(`/home/${user}`);
+  await popup.close();
   const settings = JSON.parse(
     await readFile(server.settingsFile, "utf8"),
   ) as Record<string, unknown>;
@@ -116,11 +122,11 @@ test("Open VM readies the editor and ssh, and asks the editor for a window in th
 });
 
 test("a reload of the window shows the same VM, and its boot log is there again (B14)", async () => {
-  await reloadWorkbench(window.page);
+  await reloadWorkbench(page);
   await machineRow(/^running/).waitFor();
-  await showOutput(window.page, `Guesthouse: ${name}`);
+  await showOutput(page, `Guesthouse: ${name}`);
   const text = await eventually("The boot log", 30_000, async () => {
-    const shown = await outputText(window.page);
+    const shown = await outputText(page);
     return shown.includes("Linux version") ? shown : undefined;
   });
   expect(text).toContain("── ");
@@ -145,11 +151,10 @@ test("kill -9 of the helper leaves the guest running, and the view comes back by
 });
 
 test("Delete VM asks, then deletes; the log's channel stays (B13)", async () => {
-  const { page } = window;
   await contextAction(machineRow(), "Delete VM…");
   await pressInDialog(page, `Delete ${name}?`, "Delete");
   await welcomeButton(page, "Machines", "Create Your First VM").waitFor({
-    timeout: 120_000,
+    timeout: stopTimeoutMs,
   });
   expect(await at.house.json(["list"])).toEqual([]);
   await showOutput(page, `Guesthouse: ${name}`);

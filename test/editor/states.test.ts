@@ -2,12 +2,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { failed } from "../../src/protocol/failure.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { type FakeHelper, startFakeHelper } from "../fakes/helper.ts";
 import { diagnosis, image, machine } from "../unit/extension/samples.ts";
-import { endings } from "./harness/endings.ts";
+import { endings, pictureFailures } from "./harness/endings.ts";
 import { packExtension } from "./harness/house.ts";
 import {
   pressInDialog,
@@ -27,7 +28,6 @@ import {
   statusBar,
   treeRow,
   treeRows,
-  type Workbench,
 } from "./harness/workbench.ts";
 
 /* Every state that is hard to bring about with a real guest, shown by the real editor over the real protocol. */
@@ -35,7 +35,8 @@ import {
 const atEnd = endings();
 let helper: FakeHelper;
 let server: EditorServer;
-let window: Workbench;
+let page: Page;
+let problems: string[];
 
 const now = Date.now();
 const inStates: Record<string, Machine["state"]> = {
@@ -55,6 +56,8 @@ const put = (name: string, state: Machine["state"]): void =>
     machine({ id: `id-${name}`, name, state, revision: ++revision }),
   );
 
+pictureFailures(() => page);
+
 beforeAll(async () => {
   const manifest = await readFile(
     fileURLToPath(new URL("../../package.json", import.meta.url)),
@@ -72,15 +75,16 @@ beforeAll(async () => {
     env: { GUESTHOUSE_HOME: home },
   });
   atEnd(server.stop);
-  window = await openWorkbench(server);
+  const window = await openWorkbench(server);
   atEnd(window.close);
-  await showContainer(window.page, "Guesthouse");
-  await treeRow(window.page, "Machines", "running").waitFor();
+  ({ page, problems } = window);
+  await showContainer(page, "Guesthouse");
+  await treeRow(page, "Machines", "running").waitFor();
 });
 
 test("each state has words of its own, which a screen reader says, too", async () => {
-  await picture(window.page, "states.png");
-  const rows = await treeRows(window.page, "Machines");
+  await picture(page, "states.png");
+  const rows = await treeRows(page, "Machines");
   const told = Object.fromEntries(
     rows.map(({ label, description }) => [label, description.split(" · ")[0]]),
   );
@@ -99,7 +103,6 @@ test("each state has words of its own, which a screen reader says, too", async (
 });
 
 test("a row offers what its state allows, and nothing else", async () => {
-  const { page } = window;
   const offered = async (name: string): Promise<string[]> =>
     inlineActions(treeRow(page, "Machines", name));
   expect(await offered("stopped")).toEqual(["Start VM", "Open VM"]);
@@ -115,7 +118,6 @@ test("a row offers what its state allows, and nothing else", async () => {
 });
 
 test("a notice changes the row, and the status bar tells what goes on", async () => {
-  const { page } = window;
   for (const name of ["creating", "stopping"])
     helper.removeMachine(`id-${name}`);
   put("starting", { kind: "starting", stage: "sshd", sinceMs: now });
@@ -144,7 +146,7 @@ test("a download shows its bytes and its rate in the Images view", async () => {
     }),
   );
   await treeRow(
-    window.page,
+    page,
     "Images",
     "debian-13",
     /^downloading · 120 MB of 350 MB · 12 MB\/s$/,
@@ -152,7 +154,6 @@ test("a download shows its bytes and its rate in the Images view", async () => {
 });
 
 test("a failed start is one notification, with the remedy as its button (B8)", async () => {
-  const { page } = window;
   helper.answer("machines.start", () => {
     throw failed(
       "machines.notReady",
@@ -181,7 +182,6 @@ test("a failed start is one notification, with the remedy as its button (B8)", a
 });
 
 test("nothing is deleted without consent", async () => {
-  const { page } = window;
   const row = treeRow(page, "Machines", "crashed");
   const deletions = (): unknown[] =>
     helper.requests.filter(({ method }) => method === "machines.delete");
@@ -199,7 +199,6 @@ test("nothing is deleted without consent", async () => {
 });
 
 test("Create VM with Options has a default for everything and changes what is asked for", async () => {
-  const { page } = window;
   helper.answer("machines.create", ({ name, cpus }) => {
     const created = machine({
       id: "id-made",
@@ -236,5 +235,5 @@ test("Create VM with Options has a default for everything and changes what is as
 });
 
 test("nothing of this raised an error in the page", () => {
-  expect(window.problems).toEqual([]);
+  expect(problems).toEqual([]);
 });

@@ -73,6 +73,8 @@ export async function outputText(page: Page): Promise<string> {
   );
   await page.keyboard.press("ControlOrMeta+A");
   await page.keyboard.press("ControlOrMeta+C");
+  // At the end again, where the view follows what is to come.
+  await page.keyboard.press("ControlOrMeta+End");
   const text = await page.evaluate(() =>
     (globalThis as unknown as PageGlobal).navigator.clipboard.readText(),
   );
