@@ -259,7 +259,9 @@ describe("the shape of files", () => {
     expect(
       sources
         .filter(({ text }) =>
-          /\bshell:\s*true|execSync\(|\bexec\(\s*`/.test(text),
+          /\bshell:\s*true|\bexecSync\(|import \{[^}]*\bexec\b[^}]*\} from "node:child_process"/.test(
+            text,
+          ),
         )
         .map(({ path }) => path),
     ).toEqual([]);

@@ -19,6 +19,7 @@ import { machineHandlers } from "../machines/handlers.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { createMachines } from "../machines/machines.ts";
 import { MachineRegistry } from "../machines/registry.ts";
+import { checkInclude } from "../ssh/checkInclude.ts";
 import { writeSshConfig } from "../ssh/config.ts";
 import { sshHandlers } from "../ssh/handlers.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
@@ -125,6 +126,7 @@ export async function createCapabilities({
       home: layout.home,
       acceleratorCache: layout.accelerator,
       log,
+      extraChecks: async () => [await checkInclude(layout.ssh.config)],
     }),
     ...imageHandlers(images),
     ...machineHandlers({

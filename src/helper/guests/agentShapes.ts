@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Answers of the QEMU guest agent, as far as they are used (qemu-ga-ref). */
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Diagnosis } from "../../protocol/machines.ts";
 
 export type CloudInitReport = NonNullable<Diagnosis["cloudInit"]>;

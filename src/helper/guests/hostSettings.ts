@@ -55,7 +55,8 @@ export async function hostSettings(
   const paths = bundleVariables
     .flatMap((name) => env[name] ?? [])
     .filter((path) => !systemBundles.has(path));
-  for (const folder of folders) paths.push(...(await certificatesIn(folder, notes)));
+  for (const folder of folders)
+    paths.push(...(await certificatesIn(folder, notes)));
   const found = new Map<string, string>();
   for (const path of new Set(paths)) {
     try {

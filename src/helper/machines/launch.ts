@@ -1,9 +1,14 @@
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { Forward } from "../../protocol/machines.ts";
+import { uefiFirmware } from "../images/firmware.ts";
 import type { GoldenImage } from "../images/images.ts";
 import { freePorts } from "../networks/ports.ts";
-import { qemuArguments, type VmNetwork } from "../qemu/commandLine.ts";
+import {
+  qemuArguments,
+  type VmNetwork,
+  type VmSpec,
+} from "../qemu/commandLine.ts";
 import { launchQemu } from "../qemu/process.ts";
 import type { Layout } from "../store/layout.ts";
 import type { MachineHandles, MachineRecord } from "../store/records.ts";
@@ -62,7 +67,7 @@ export async function launchMachine(
             memoryMiB: record.memoryMiB,
             diskPath: files.disk,
             seedPath: files.seed,
-            ...directBoot(image),
+            ...(await bootOf(image)),
             macAddress: record.macAddress,
             network,
             qmpSocket: files.qmpSocket,
@@ -110,17 +115,21 @@ export async function launchMachine(
   }
 }
 
-function directBoot(image: GoldenImage): {
-  directBoot?: { kernel: string; initrd: string; arguments: string };
-} {
-  if (!image.directBoot) return {};
-  return {
-    directBoot: {
-      kernel: image.files.kernel,
-      initrd: image.files.initrd,
-      arguments: image.kernelArguments ?? "",
-    },
-  };
+/** The kernel itself where the image has one; else firmware, which only ARM's machine lacks. */
+async function bootOf(
+  image: GoldenImage,
+): Promise<Pick<VmSpec, "directBoot" | "firmwarePath">> {
+  if (image.directBoot)
+    return {
+      directBoot: {
+        kernel: image.files.kernel,
+        initrd: image.files.initrd,
+        arguments: image.kernelArguments ?? "",
+      },
+    };
+  return image.architecture === "arm64"
+    ? { firmwarePath: await uefiFirmware(image.architecture) }
+    : {};
 }
 
 async function choosePorts(
