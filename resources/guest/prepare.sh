@@ -3,6 +3,8 @@
 # preparation machine, one step a call:
 #   prepare.sh install      what is missing, settings, unneeded services
 #   prepare.sh kernel       prints release, kernel, initrd and command line
+#   prepare.sh minimal      prints root's UUID and a static busybox, for an
+#                           initrd of our own; nothing where that can't work
 #   prepare.sh clean        forgets this boot: identity, records, logs, caches
 #   prepare.sh off USER     removes the login, then switches off by itself
 # POSIX sh; runs on Debian, Ubuntu, Fedora and their relatives, and Alpine.
@@ -105,11 +107,47 @@ UseDNS no'
   fi
 }
 
-# Only a seed disk is ever looked for.
+# Only a seed disk is ever looked for, and only the modules run that a local
+# machine needs. `locale` names what is set already: another would be generated
+# at each clone's first boot.
 configure_cloud_init() {
   mkdir -p /etc/cloud/cloud.cfg.d
-  cat >/etc/cloud/cloud.cfg.d/99_guesthouse.cfg <<'CFG'
+  language=$(sed -n 's/^LANG="\{0,1\}\([^"]*\).*/\1/p' /etc/default/locale /etc/locale.conf 2>/dev/null | head -n1)
+  cat >/etc/cloud/cloud.cfg.d/99_guesthouse.cfg <<CFG
 datasource_list: [NoCloud, None]
+cloud_init_modules:
+  - seed_random
+  - bootcmd
+  - write-files
+  - growpart
+  - resizefs
+  - disk_setup
+  - mounts
+  - set_hostname
+  - update_hostname
+  - update_etc_hosts
+  - ca-certs
+  - users-groups
+  - ssh
+cloud_config_modules:
+  - locale
+  - set-passwords
+  - $1
+  - timezone
+  - runcmd
+cloud_final_modules:
+  - package-update-upgrade-install
+  - write-files-deferred
+  - scripts-vendor
+  - scripts-per-once
+  - scripts-per-boot
+  - scripts-per-instance
+  - scripts-user
+  - phone-home
+  - final-message
+  - power-state-change
+resize_rootfs: noblock
+locale: ${language:-C.UTF-8}
 manage_etc_hosts: localhost
 no_ssh_fingerprints: true
 ssh:
@@ -117,6 +155,14 @@ ssh:
 CFG
   printf 'datasource: NoCloud\npolicy: enabled\n' >/etc/cloud/ds-identify.cfg
   rm -f /etc/cloud/cloud-init.disabled
+}
+
+package_module() {
+  case $1 in
+    alpine) echo apk-configure ;;
+    fedora) echo yum-add-repo ;;
+    *) echo apt-configure ;;
+  esac
 }
 
 # Work that a development machine does not need at every boot, or in its
@@ -187,6 +233,38 @@ print_kernel() {
     "$(uname -r)" "$(kernel_file)" "$(initrd_file)" "$(kernel_arguments)"
 }
 
+# --- minimal
+
+# An initrd of our own loads a handful of modules and mounts an ext4 root.
+print_minimal() {
+  device=$(awk '$2 == "/" { found = $1; type = $3 } END { if (type == "ext4") print found }' /proc/mounts)
+  case $device in /dev/vd*) ;; *) return 0 ;; esac
+  uuid=$(blkid "$device" | sed -n 's/.* UUID="\([^"]*\)".*/\1/p')
+  folder=/tmp/guesthouse-busybox
+  rm -rf $folder
+  mkdir $folder
+  cd $folder
+  case $(family) in
+    debian)
+      apt-get -q download busybox-static >&2 || {
+        apt-get -q update >&2
+        apt-get -q download busybox-static >&2
+      }
+      dpkg-deb -x busybox-static_*.deb .
+      busybox=$folder/bin/busybox
+      [ -e "$busybox" ] || busybox=$folder/usr/bin/busybox
+      ;;
+    alpine)
+      apk fetch --quiet busybox-static >&2
+      tar -xzf busybox-static-*.apk bin/busybox.static 2>/dev/null
+      busybox=$folder/bin/busybox.static
+      ;;
+    *) return 0 ;;
+  esac
+  [ -n "$uuid" ] && [ -x "$busybox" ] || return 0
+  printf 'uuid=%s\nbusybox=%s\n' "$uuid" "$busybox"
+}
+
 # --- clean
 
 clean() {
@@ -214,6 +292,8 @@ clean() {
   rm -rf /var/lib/dhcp/* /var/lib/dhcpcd/* /var/lib/NetworkManager/*.lease /var/lib/NetworkManager/secret_key \
     /var/lib/NetworkManager/timestamps
   echo localhost >/etc/hostname
+  sed -i '/^127\.0\.1\.1/d' /etc/hosts
+  grep -q '^127\.0\.0\.1' /etc/hosts || printf '127.0.0.1\tlocalhost\n::1\t\tlocalhost\n' >>/etc/hosts
   rm -f /root/.ssh/authorized_keys /root/.bash_history /root/.ash_history
 
   # Records and caches
@@ -278,15 +358,16 @@ case ${1:-} in
     install_packages "$kind"
     enable_services
     configure_sshd
-    configure_cloud_init
+    configure_cloud_init "$(package_module "$kind")"
     trim_units
     hold_kernel "$kind"
     ;;
   kernel) print_kernel ;;
+  minimal) print_minimal ;;
   clean) clean ;;
   off) switch_off "${2:?usage: prepare.sh off USER}" ;;
   *)
-    say "usage: prepare.sh install|kernel|clean|off USER"
+    say "usage: prepare.sh install|kernel|minimal|clean|off USER"
     exit 2
     ;;
 esac

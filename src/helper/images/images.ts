@@ -231,7 +231,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         name,
         title: name,
         architecture,
-        firmware: architecture === "amd64" ? "bios" : "uefi",
+        // ARM machines have no other firmware; PCs have a choice, which the disk decides.
+        ...(architecture === "arm64" ? { firmware: "uefi" } : {}),
         defaultUser: user ?? "guest",
         expectedBootSeconds: importedBootSeconds,
         source: (format) => ({ kind: "imported", path, format }),

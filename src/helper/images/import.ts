@@ -5,7 +5,7 @@ import { checkImage, convertImage, imageInfo } from "../qemu/block.ts";
 import { parseChecksum, verifyFile } from "./checksums.ts";
 import { type DiskFormat, probeDiskFormat } from "./diskFormat.ts";
 import { requireSpace } from "./diskSpace.ts";
-import { inspectDisk } from "./inspectDisk.ts";
+import { type DiskFindings, inspectDisk } from "./inspectDisk.ts";
 import type { StageProgress } from "./progress.ts";
 
 export interface DiskImport {
@@ -29,7 +29,7 @@ export async function importDisk(
   { name, source, target, checksum }: DiskImport,
   onProgress: (progress: StageProgress) => void,
   signal: AbortSignal,
-): Promise<{ format: DiskFormat }> {
+): Promise<DiskFindings & { readonly format: DiskFormat }> {
   const format = await probeDiskFormat(source);
   if (checksum !== undefined) {
     const expected = parseChecksum(checksum);
@@ -75,7 +75,7 @@ export async function importDisk(
         },
         signal,
       );
-    await inspectDisk(name, raw, signal);
+    const findings = await inspectDisk(name, raw, signal);
     await convertImage(
       raw,
       target,
@@ -91,10 +91,10 @@ export async function importDisk(
       },
       signal,
     );
+    return { format, ...findings };
   } finally {
     if (raw !== source) await rm(raw, { force: true });
   }
-  return { format };
 }
 
 interface DiskSizes {

@@ -5,11 +5,17 @@ import { findProgram, run } from "./build/command.ts";
 import {
   type FileSystem,
   type Partition,
+  bootsByUefi,
   fileSystemOf,
   readPartitions,
 } from "./partitions.ts";
 import { reasonsAgainst, reportOf } from "./validate.ts";
 import { check, error, ok } from "./verdict.ts";
+
+export interface DiskFindings {
+  /** What the disk is meant to be started by, as far as a PC has a choice. */
+  readonly firmware: "bios" | "uefi";
+}
 
 /**
  * Looks into a raw disk without starting it, so that one that can never become an image is refused within seconds and
@@ -20,8 +26,8 @@ export async function inspectDisk(
   name: string,
   rawPath: string,
   signal: AbortSignal,
-): Promise<void> {
-  const found = await findFileSystems(rawPath);
+): Promise<DiskFindings> {
+  const { found, firmware } = await lookAt(rawPath);
   const kinds = new Set(found.map(({ kind }) => kind));
   if (kinds.size === 1 && kinds.has("unknown"))
     throw unusable(name, [
@@ -35,17 +41,19 @@ export async function inspectDisk(
       ),
     ]);
   // Other file systems can't be read here; the root may be on one of them.
-  if (kinds.has("xfs") || kinds.has("btrfs") || kinds.has("lvm")) return;
+  if (kinds.has("xfs") || kinds.has("btrfs") || kinds.has("lvm"))
+    return { firmware };
   const debugfs = await findProgram("debugfs");
-  if (debugfs === undefined) return;
+  if (debugfs === undefined) return { firmware };
   for (const { kind, partition } of found) {
     if (kind !== "ext") continue;
     const root = await readRoot(debugfs, rawPath, partition, signal);
     if (root === undefined) continue;
     const checks = rootChecks(root);
     if (!reportOf(checks, new Date()).usable) throw unusable(name, checks);
-    return;
+    break;
   }
+  return { firmware };
 }
 
 function unusable(name: string, checks: readonly ImageCheck[]): unknown {
@@ -60,16 +68,21 @@ function unusable(name: string, checks: readonly ImageCheck[]): unknown {
   );
 }
 
-async function findFileSystems(
-  rawPath: string,
-): Promise<{ kind: FileSystem; partition: Partition }[]> {
+async function lookAt(rawPath: string): Promise<
+  DiskFindings & {
+    readonly found: readonly {
+      readonly kind: FileSystem;
+      readonly partition: Partition;
+    }[];
+  }
+> {
   const disk = await open(rawPath, "r");
   try {
     const { size } = await disk.stat();
     const found = [];
     for (const partition of await readPartitions(disk, size))
       found.push({ kind: await fileSystemOf(disk, partition), partition });
-    return found;
+    return { found, firmware: (await bootsByUefi(disk)) ? "uefi" : "bios" };
   } finally {
     await disk.close();
   }

@@ -157,7 +157,8 @@ export async function discardPartials(
 
 /** A disk that is to become an image. */
 export interface DiskIntent extends Omit<ImageIntent, "source"> {
-  readonly firmware: "bios" | "uefi";
+  /** Default: what the disk looks like. */
+  readonly firmware?: "bios" | "uefi";
   readonly source: (format: string) => ImageSource;
 }
 
@@ -171,7 +172,7 @@ export async function prepareDisk(
 ): Promise<StoredImage> {
   return inWorkFolder(maker.layout, intent.name, async (folder) => {
     const target = join(folder, "imported.qcow2");
-    const { format } = await importDisk(
+    const { format, firmware } = await importDisk(
       { ...disk, name: intent.name, target },
       onProgress,
       signal,
@@ -181,7 +182,7 @@ export async function prepareDisk(
         name: intent.name,
         diskPath: target,
         architecture: intent.architecture,
-        firmware: intent.firmware,
+        firmware: intent.firmware ?? firmware,
         expectedBootSeconds: intent.expectedBootSeconds,
         defaultUser: intent.defaultUser,
         workFolder: folder,

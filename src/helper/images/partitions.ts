@@ -70,6 +70,15 @@ const within = (partitions: Partition[], diskBytes: number): Partition[] =>
       startBytes > 0 && sizeBytes > 0 && startBytes < diskBytes,
   );
 
+/** Without a boot sector's code there is nothing for a BIOS to start, so the disk is meant for UEFI. */
+export async function bootsByUefi(disk: FileHandle): Promise<boolean> {
+  const head = await readAt(disk, 0, 2 * sectorBytes);
+  return (
+    head.toString("latin1", 512, 520) === "EFI PART" &&
+    head.subarray(0, 440).every((byte) => byte === 0)
+  );
+}
+
 export type FileSystem = "ext" | "xfs" | "btrfs" | "fat" | "lvm" | "unknown";
 
 /** What a partition holds, by its superblock's magic. */

@@ -1,7 +1,5 @@
-import { createWriteStream } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { GuesthouseError, failed } from "../../protocol/failure.ts";
 import {
   convertImage,
@@ -9,16 +7,13 @@ import {
   imageInfo,
   resizeDisk,
 } from "../qemu/block.ts";
-import { shellCommand } from "../ssh/quote.ts";
-import type { SshSession } from "../ssh/session.ts";
-import { type ImageFacts, imageFactsSchema } from "./facts.ts";
+import { guestScripts } from "./guestScripts.ts";
 import type { MadeImage, Prepare, PrepareRequest } from "./made.ts";
 import {
   type PreparationHost,
-  type PreparationMachine,
   bootForPreparation,
 } from "./preparationMachine.ts";
-import { type GuestKernel, parseGuestKernel } from "./prepareKernel.ts";
+import { takeBootFiles } from "./prepareBoot.ts";
 
 export interface PreparationOptions extends PreparationHost {
   /** The product's `resources/`. */
@@ -28,8 +23,6 @@ export interface PreparationOptions extends PreparationHost {
 const GiB = 2 ** 30;
 /** Stock images leave no room for what is installed. */
 const roomBytes = 2 * GiB;
-/** For what a slow, emulated guest needs for packages. */
-const stepTimeoutMs = 45 * 60_000;
 const offTimeoutMs = 120_000;
 
 /**
@@ -127,15 +120,8 @@ async function setUp(
   const guest = await guestScripts(machine, options.resources, signal);
   step("installing what is missing", 0.4);
   await guest.prepare(["install"], signal);
-  const boot = parseGuestKernel(await guest.prepare(["kernel"], signal));
-  if (boot !== undefined) {
-    step("copying its kernel", 0.7);
-    await guest.fetch(boot.kernel, join(request.workFolder, "kernel"), signal);
-    await guest.fetch(boot.initrd, join(request.workFolder, "initrd"), signal);
-  } else
-    options.log.warn("image keeps its own boot loader: no kernel to be found", {
-      image: request.name,
-    });
+  step("copying its kernel", 0.7);
+  const boot = await takeBootFiles(guest, request.workFolder, options, signal);
   step("cleaning up", 0.8);
   await guest.prepare(["clean"], signal);
   const facts = await guest.facts(signal);
@@ -149,119 +135,5 @@ async function setUp(
         actions: ["retry", "report"],
       },
     );
-  return { facts, ...bootFiles(request.workFolder, boot) };
+  return { facts, ...boot };
 }
-
-const bootFiles = (
-  folder: string,
-  boot: GuestKernel | undefined,
-): Pick<MadeImage, "kernelPath" | "initrdPath" | "kernelArguments"> =>
-  boot === undefined
-    ? {}
-    : {
-        kernelPath: join(folder, "kernel"),
-        initrdPath: join(folder, "initrd"),
-        kernelArguments: boot.arguments,
-      };
-
-/** Our scripts in the guest, run as root. */
-interface GuestScripts {
-  /** Answers with standard output. */
-  readonly prepare: (
-    args: readonly string[],
-    signal: AbortSignal,
-  ) => Promise<string>;
-  readonly facts: (signal: AbortSignal) => Promise<ImageFacts>;
-  /** Copies a file that only root may read. */
-  readonly fetch: (
-    remote: string,
-    local: string,
-    signal: AbortSignal,
-  ) => Promise<void>;
-}
-
-async function guestScripts(
-  { session, user }: PreparationMachine,
-  resources: string,
-  signal: AbortSignal,
-): Promise<GuestScripts> {
-  const paths = {
-    prepare: "/tmp/guesthouse-prepare.sh",
-    facts: "/tmp/guesthouse-facts.sh",
-  };
-  for (const [path, name] of [
-    [paths.prepare, "prepare.sh"],
-    [paths.facts, "image-facts.sh"],
-  ] as const)
-    await run(
-      session,
-      `cat >${path}`,
-      signal,
-      await readFile(join(resources, "guest", name)),
-    );
-  const asRoot = user === "root" ? [] : await rootPrefix(session, signal);
-  const root = (argv: readonly string[]): string =>
-    shellCommand([...asRoot, ...argv]);
-  return {
-    prepare: (args, within) =>
-      run(session, root(["sh", paths.prepare, ...args]), within),
-    facts: async (within) =>
-      imageFactsSchema.parse(
-        JSON.parse(await run(session, root(["sh", paths.facts, "/"]), within)),
-      ),
-    fetch: async (remote, local, within) => {
-      const command = await session.start(root(["cat", remote]), within);
-      command.stdin.end();
-      const [{ code, stderr }] = await Promise.all([
-        command.ended,
-        pipeline(command.stdout, createWriteStream(local, { mode: 0o600 })),
-      ]);
-      if (code !== 0) throw stepFailed(`cat ${remote}`, code, stderr);
-    },
-  };
-}
-
-async function rootPrefix(
-  session: SshSession,
-  signal: AbortSignal,
-): Promise<string[]> {
-  for (const program of ["sudo", "doas"]) {
-    const { code } = await session.exec(`${program} -n true`, {}, signal);
-    if (code === 0) return [program, "-n"];
-  }
-  throw failed(
-    "images.invalid",
-    "The image's user can't become root: it has neither sudo nor doas.",
-    { remedy: "Install sudo in the image and import it again." },
-  );
-}
-
-async function run(
-  session: SshSession,
-  command: string,
-  signal: AbortSignal,
-  stdin?: Uint8Array,
-): Promise<string> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(stepTimeoutMs)]);
-  const { code, stdout, stderr } = await session.exec(
-    command,
-    stdin === undefined ? {} : { stdin },
-    within,
-  );
-  if (code === 0) return stdout;
-  throw stepFailed(command, code, stderr);
-}
-
-const stepFailed = (command: string, code: number, stderr: string): unknown =>
-  failed(
-    "images.invalid",
-    `Setting up the image failed (${command}, code ${String(code)}): ${lastLines(stderr)}`,
-    {
-      remedy:
-        "Check that the guest can reach its package mirror, or install qemu-guest-agent, cloud-init and openssh-server in the image yourself.",
-      actions: ["showLog", "retry"],
-    },
-  );
-
-const lastLines = (text: string): string =>
-  text.trim().split("\n").slice(-3).join(" · ");

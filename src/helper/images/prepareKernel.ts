@@ -40,3 +40,27 @@ export function parseGuestKernel(text: string): GuestKernel | undefined {
     /(^|\s)root=\S+/.test(data.arguments);
   return complete ? data : undefined;
 }
+
+/** An ext4 root that an initrd of ours can mount. */
+export interface MinimalRoot {
+  readonly uuid: string;
+  /** Static; path in the guest. */
+  readonly busybox: string;
+}
+
+/** Reads what `prepare.sh minimal` prints; undefined when the guest's root is nothing for an initrd of ours. Pure. */
+export function parseMinimalRoot(text: string): MinimalRoot | undefined {
+  const uuid = /^uuid=([0-9a-f-]{36})$/m.exec(text)?.[1];
+  const busybox = /^busybox=(\/\S+)$/m.exec(text)?.[1];
+  return uuid === undefined || busybox === undefined
+    ? undefined
+    : { uuid, busybox };
+}
+
+/** The guest's own command line with the root as our initrd finds it: by UUID, ext4, without its initrd's words. Pure. */
+export function minimalArguments(line: string, { uuid }: MinimalRoot): string {
+  const kept = line
+    .split(/\s+/)
+    .filter((word) => !/^(root|rootfstype|modules|rootdelay)=/.test(word));
+  return [`root=UUID=${uuid}`, "rootfstype=ext4", ...kept].join(" ");
+}

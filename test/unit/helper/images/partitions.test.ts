@@ -1,9 +1,13 @@
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   parseListing,
   rootChecks,
 } from "../../../../src/helper/images/inspectDisk.ts";
 import {
+  bootsByUefi,
   gptPartitions,
   mbrPartitions,
 } from "../../../../src/helper/images/partitions.ts";
@@ -35,6 +39,24 @@ describe("partitions", () => {
     expect(gptPartitions(table, 256, 100 * MiB)).toEqual([
       { startBytes: MiB, sizeBytes: 2 * MiB },
     ]);
+  });
+});
+
+describe("bootsByUefi", () => {
+  it.each([
+    ["a GPT without code in its boot sector", true, true, false],
+    ["a GPT with code, which boots both ways", true, false, true],
+    ["an MBR without code", false, false, false],
+  ])("%s", async (_what, gpt, expected, code) => {
+    const folder = await mkdtemp(join(tmpdir(), "gh-part-"));
+    const head = Buffer.alloc(1024);
+    if (gpt) head.write("EFI PART", 512);
+    if (code) head.writeUInt8(0xeb, 0);
+    await writeFile(join(folder, "disk"), head);
+    const disk = await open(join(folder, "disk"));
+    expect(await bootsByUefi(disk)).toBe(expected);
+    await disk.close();
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { parseGuestKernel } from "../../../../src/helper/images/prepareKernel.ts";
+import {
+  minimalArguments,
+  parseGuestKernel,
+  parseMinimalRoot,
+} from "../../../../src/helper/images/prepareKernel.ts";
 
 const printed = (change: Record<string, string> = {}): string =>
   Object.entries({
@@ -29,5 +33,32 @@ describe("parseGuestKernel", () => {
     ["nothing", ""],
   ])("leaves the boot loader in charge with %s", (_what, text) => {
     expect(parseGuestKernel(text)).toBeUndefined();
+  });
+});
+
+describe("an initrd of our own", () => {
+  const uuid = "0b1c2d3e-0000-4000-8000-0123456789ab";
+
+  it("is made where the guest says how", () => {
+    const text = `Get:1 busybox\nuuid=${uuid}\nbusybox=/tmp/x/busybox\n`;
+    expect(parseMinimalRoot(text)).toEqual({ uuid, busybox: "/tmp/x/busybox" });
+  });
+
+  it.each([
+    "",
+    `uuid=${uuid}\n`,
+    "uuid=\nbusybox=/x\n",
+    `uuid=${uuid}\nbusybox=\n`,
+  ])("is not made of “%s”", (text) => {
+    expect(parseMinimalRoot(text)).toBeUndefined();
+  });
+
+  it("gets the root by UUID and keeps the rest of the line", () => {
+    expect(
+      minimalArguments(
+        "root=PARTUUID=1 ro rootfstype=btrfs modules=ext4 net.ifnames=0 console=ttyS0",
+        { uuid, busybox: "/x" },
+      ),
+    ).toBe(`root=UUID=${uuid} rootfstype=ext4 ro net.ifnames=0 console=ttyS0`);
   });
 });
