@@ -145,10 +145,10 @@ const waitingUnit: Rule = ({ consoleLines }) => {
 
 const network: Rule = (facts) => {
   const { frames, addresses } = facts;
-  if (frames?.driver === false)
+  if (frames?.driver === false && userlandUp(facts))
     return {
       cause: "noTraffic",
-      hint: "No driver in the guest has taken the network card: its kernel has no virtio_net, or has not come that far.",
+      hint: "No driver in the guest has taken the network card: its kernel has no virtio_net, or the module is missing.",
     };
   const silent = frames?.sent === 0;
   if (!silent && addresses?.length !== 0) {

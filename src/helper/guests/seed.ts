@@ -181,7 +181,10 @@ function authorityFiles(certificates: readonly string[]): object[] {
         "store=/etc/ssl/certs",
         `for certificate in ${folder}/guesthouse-*.crt; do`,
         '  if [ -d "$anchors" ]; then cp "$certificate" "$anchors/"; continue; fi',
+        // A clone of a clone runs this again over what its parent did.
+        '  grep -qF "$(sed -n 2p "$certificate")" "$store/ca-certificates.crt" && continue',
         '  cat "$certificate" >> "$store/ca-certificates.crt"',
+        "  command -v openssl > /dev/null || continue",
         '  name=$(openssl x509 -noout -subject_hash -in "$certificate")',
         "  n=0",
         '  while [ -e "$store/$name.$n" ]; do n=$((n + 1)); done',
