@@ -12,7 +12,7 @@ import { bootForPreparation } from "../../src/helper/images/preparationMachine.t
 import { createOverlay } from "../../src/helper/qemu/block.ts";
 import { layoutOf } from "../../src/helper/store/layout.ts";
 import type { Accelerator } from "../../src/protocol/host.ts";
-import { makeStockDisk } from "./stockDisk.ts";
+import { cachedStockDisk } from "./stockDisk.ts";
 
 const needed = ["mmdebstrap", "syslinux", "mcopy", "mkfs.vfat", "sfdisk"];
 const missing: string[] = [];
@@ -38,7 +38,10 @@ describe.skipIf(reason !== undefined)(
     const stages: string[] = [];
     let accelerator: () => Promise<Accelerator>;
 
+    let stock: string;
+
     beforeAll(async () => {
+      stock = await cachedStockDisk();
       folder = await mkdtemp(join(tmpdir(), "gh-prepare-"));
       const layout = layoutOf(join(folder, "home"));
       await makePrivateFolder(layout.home);
@@ -74,7 +77,6 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("from a disk with boot loader and without guest agent to a golden image", async () => {
-      const stock = await makeStockDisk(join(folder, "stock"));
       const image = await images.importFile({
         path: stock,
         name: "stock",

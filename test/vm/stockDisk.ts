@@ -1,4 +1,14 @@
-import { mkdir, open, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  open,
+  rename,
+  rm,
+  writeFile,
+} from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import {
@@ -27,21 +37,41 @@ const packages = [
   "dosfstools",
 ];
 
-export interface StockOptions {
-  /** Leaves the kernel's modules out, as in a container's file system. */
-  readonly withoutModules?: boolean;
-}
-
 const bootMiB = 96;
 const rootMiB = 1536;
 const startSector = 2048;
+
+/** The disk out of the developer's cache, where it is made on first use. */
+export async function cachedStockDisk(): Promise<string> {
+  const { GUESTHOUSE_CACHE, XDG_CACHE_HOME } = process.env;
+  const cache =
+    GUESTHOUSE_CACHE ??
+    join(XDG_CACHE_HOME ?? join(homedir(), ".cache"), "guesthouse-dev");
+  const recipe = createHash("sha256")
+    .update(JSON.stringify([packages, bootMiB, rootMiB]))
+    .digest("hex");
+  const cached = join(cache, `stock-disk-${recipe.slice(0, 12)}.qcow2`);
+  const there = await access(cached).then(
+    () => true,
+    () => false,
+  );
+  if (there) return cached;
+  await mkdir(cache, { recursive: true });
+  const folder = await mkdtemp(join(cache, "stock-"));
+  try {
+    await rename(await makeStockDisk(folder), cached);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  return cached;
+}
 
 /**
  * Makes a disk like a distribution's cloud image from packages, without loop devices: boot loader, FAT boot partition,
  * ext4 root, stock initramfs, stock cloud-init. Needs root, mmdebstrap, syslinux, mtools, dosfstools, sfdisk; takes
  * about two minutes. Answers with the path of a qcow2.
  */
-export async function makeStockDisk(folder: string): Promise<string> {
+async function makeStockDisk(folder: string): Promise<string> {
   const at = (name: string): string => join(folder, name);
   const sources = at("sources.list");
   await mkdir(folder, { recursive: true });
