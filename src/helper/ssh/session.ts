@@ -26,6 +26,8 @@ export interface SshCommand {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly ended: Promise<ExecResult>;
+  /** Ends it, whatever it does. */
+  stop(): void;
 }
 
 export interface SshSession {
@@ -153,6 +155,10 @@ async function startCommand(
   return {
     stdin: channel,
     stdout: channel,
+    stop: () => {
+      channel.close();
+      channel.destroy();
+    },
     ended: watchCommand(channel, options, signal),
   };
 }

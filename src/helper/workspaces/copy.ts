@@ -1,8 +1,11 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
+import { sleep } from "../../base/deadline.ts";
+import { hasErrorCode } from "../../base/files.ts";
 import { GuesthouseError, failed, refused } from "../../protocol/failure.ts";
 import { shellQuote } from "../ssh/quote.ts";
 import type { ExecResult, SshCommand, SshSession } from "../ssh/session.ts";
+import { transferFailed } from "../ssh/transfer.ts";
 import { listAll, listForCopy } from "./fileList.ts";
 import { packInto, type CopyProgress, type PackEntry } from "./pack.ts";
 import { unpackFrom } from "./unpack.ts";
@@ -84,6 +87,7 @@ export async function copyPathOut(
       paced(onProgress),
       signal,
     ),
+    signal,
   );
 }
 
@@ -104,22 +108,46 @@ async function send(
     command,
     `files to ${guestFolder} in the guest`,
     packInto(command.stdin, entries, paced(onProgress), signal),
+    signal,
   );
 }
+
+/** Time for tar's last words after the stream to or from it broke. */
+const lastWordsMs = 1_000;
 
 /** When tar fails over there, the stream breaks over here: what tar said is the cause. */
 async function transfer(
   command: SshCommand,
   what: string,
   stream: Promise<CopyProgress>,
+  signal?: AbortSignal,
 ): Promise<CopyProgress> {
-  const [streamed, ended] = await Promise.allSettled([stream, command.ended]);
-  if (ended.status === "rejected") throw ended.reason;
-  if (ended.value.code !== 0) throw tarFailed(what, ended.value);
-  if (streamed.status === "fulfilled") return streamed.value;
-  if (streamed.reason instanceof GuesthouseError) throw streamed.reason;
-  throw streamed.reason;
+  try {
+    const copied = await stream;
+    const result = await command.ended;
+    if (result.code !== 0) throw tarFailed(what, result);
+    return copied;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof GuesthouseError) throw error;
+    const result = await Promise.race([
+      command.ended.catch(() => undefined),
+      sleep(lastWordsMs).then(() => undefined),
+    ]);
+    if (result !== undefined && result.code !== 0)
+      throw tarFailed(what, result);
+    throw isOurs(error) ? error : transferFailed(what, error);
+  } finally {
+    command.stop();
+    command.ended.catch(() => undefined);
+  }
 }
+
+/** A full disk or a missing permission on this side says so by itself. */
+const isOurs = (error: unknown): boolean =>
+  ["ENOSPC", "EDQUOT", "EACCES", "EPERM"].some((code) =>
+    hasErrorCode(error, code),
+  );
 
 const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
   failed(

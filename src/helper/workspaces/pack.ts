@@ -88,11 +88,15 @@ async function addEntry(
 
 type Header = Parameters<Pack["entry"]>[0];
 
+/** An entry without content. */
 function write(archive: Pack, header: Header): Promise<void> {
   const { promise, resolve, reject } = promiseWithResolvers<void>();
-  archive.entry({ ...header, size: 0 }, (error) =>
-    error ? reject(error) : resolve(),
-  );
+  const done = (error?: Error | null): void =>
+    error ? reject(error) : resolve();
+  const entry = { ...header, size: 0 };
+  // A file's entry waits for its content, even for none.
+  if (header.type === "file") archive.entry(entry, "", done);
+  else archive.entry(entry, done);
   return promise;
 }
 

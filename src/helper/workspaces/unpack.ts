@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, type Header } from "tar-stream";
+import { hasErrorCode } from "../../base/files.ts";
 import { failed } from "../../protocol/failure.ts";
 import type { CopyProgress } from "./pack.ts";
 import { pump } from "./pump.ts";
@@ -21,6 +22,7 @@ export async function unpackFrom(
   signal?: AbortSignal,
 ): Promise<CopyProgress> {
   const archive = extract();
+  const root = resolve(folder);
   const counted = { files: 0, bytes: 0 };
   const links: { path: string; to: string }[] = [];
   const place = (name: string): string =>
@@ -34,7 +36,9 @@ export async function unpackFrom(
     const { header } = entry;
     const path = place(header.name);
     if (header.type === "symlink") links.push({ path, to: header.linkname });
-    else if (!(await writeEntry(Readable.from(entry), header, path, place))) {
+    else if (
+      !(await writeEntry(root, Readable.from(entry), header, path, place))
+    ) {
       entry.resume();
       continue;
     }
@@ -46,7 +50,7 @@ export async function unpackFrom(
   }
   await fed;
   for (const { path, to } of links) {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(root, dirname(path));
     await rm(path, { force: true });
     await symlink(to, path);
   }
@@ -54,6 +58,7 @@ export async function unpackFrom(
 }
 
 async function writeEntry(
+  root: string,
   content: Readable,
   header: Header,
   path: string,
@@ -62,24 +67,44 @@ async function writeEntry(
   const mode = header.mode & 0o777;
   switch (header.type) {
     case "directory":
-      await mkdir(path, { recursive: true });
+      await makeFolder(root, path);
       // Without the owner's bits nothing could be put into it.
       await chmod(path, mode | 0o700);
       return true;
     case "file":
     case "contiguous-file":
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(root, dirname(path));
       await removeLink(path);
       await pipeline(content, createWriteStream(path, { mode }));
       await chmod(path, mode);
       return true;
     case "link":
       // A second name of a file that came before.
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(root, dirname(path));
       await copyFile(place(header.linkname), path);
       return true;
     default:
       return false;
+  }
+}
+
+/** Like `mkdir -p` below `root`, but refuses to walk through links, whoever left them there. */
+async function makeFolder(root: string, path: string): Promise<void> {
+  if (path === root) {
+    await mkdir(root, { recursive: true });
+    return;
+  }
+  await makeFolder(root, dirname(path));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (!hasErrorCode(error, "EEXIST")) throw error;
+    if ((await lstat(path)).isDirectory()) return;
+    throw failed(
+      "ssh.transferFailed",
+      `${path} is not a folder, so nothing from the guest is written into it.`,
+      { remedy: "Copy to another folder, or remove it first.", cause: error },
+    );
   }
 }
 
