@@ -1,6 +1,4 @@
 import type { Command } from "commander";
-import type { Machine } from "../../protocol/machines.ts";
-import { bytes, seconds, table } from "./format.ts";
 import {
   forwardOption,
   gibOption,
@@ -8,6 +6,7 @@ import {
   mebibytesOption,
 } from "./options.ts";
 import { showImage, showMachine } from "./progress.ts";
+import { showText } from "./inspect.ts";
 import { type Session, withHelper } from "./session.ts";
 
 interface WaitFlags {
@@ -16,7 +15,7 @@ interface WaitFlags {
   readonly timeout?: number;
 }
 
-/** Commands on machines themselves: create, list, show, start, stop, … */
+/** Commands that change machines: create, start, stop, set, delete, … */
 export function addMachineCommands(program: Command): void {
   program
     .command("create")
@@ -74,33 +73,6 @@ export function addMachineCommands(program: Command): void {
           machine.state.kind === "running"
             ? `${machine.name} is running. ssh ${machine.alias}`
             : `${machine.name} is ${machine.state.kind}.`,
-      ),
-    );
-
-  program
-    .command("list")
-    .alias("ls")
-    .description("list the machines")
-    .option("--json", "print JSON")
-    .action(async (flags: { json?: boolean }) =>
-      withHelper(
-        flags,
-        async ({ client }) => (await client.call("machines.list", {})).machines,
-        listText,
-      ),
-    );
-
-  program
-    .command("show")
-    .argument("<name>")
-    .description("show one machine")
-    .option("--json", "print JSON")
-    .action(async (name: string, flags: { json?: boolean }) =>
-      withHelper(
-        flags,
-        async ({ client }) =>
-          (await client.call("machines.show", { machine: name })).machine,
-        showText,
       ),
     );
 
@@ -242,63 +214,6 @@ export function addMachineCommands(program: Command): void {
         ({ deleted }) => `Deleted ${deleted.join(", ")}.`,
       ),
     );
-
-  program
-    .command("stats")
-    .argument("<name>")
-    .description("what a machine uses now")
-    .option("--json", "print JSON")
-    .action(async (name: string, flags: { json?: boolean }) =>
-      withHelper(
-        flags,
-        async ({ client, signal }) =>
-          (await client.call("machines.stats", { machine: name }, signal))
-            .stats,
-        (stats) =>
-          table([
-            ["processor", `${stats.cpuSeconds.toFixed(1)} s used`],
-            [
-              "memory",
-              `${stats.memoryUsedMiB.toFixed(0)} of ${String(stats.memoryMiB)} MiB`,
-            ],
-            [
-              "disk",
-              `${bytes(stats.diskUsedBytes)} of ${bytes(stats.diskVirtualBytes)}`,
-            ],
-            ...(stats.network === undefined
-              ? []
-              : [
-                  [
-                    "network",
-                    `${bytes(stats.network.sentBytes)} sent, ${bytes(stats.network.receivedBytes)} received`,
-                  ],
-                ]),
-            ["up", seconds(stats.uptimeSeconds * 1000)],
-          ]),
-      ),
-    );
-
-  program
-    .command("diagnose")
-    .argument("<name>")
-    .description("say what is wrong with a machine")
-    .option("--json", "print JSON")
-    .action(async (name: string, flags: { json?: boolean }) =>
-      withHelper(
-        flags,
-        async ({ client, signal }) =>
-          (await client.call("machines.diagnose", { machine: name }, signal))
-            .diagnosis,
-        (diagnosis) =>
-          [
-            diagnosis.hint,
-            ...diagnosis.probes.map(
-              ({ id, passed, required, detail }) =>
-                `  ${passed ? "✓" : required ? "✗" : "–"} ${id}: ${detail}`,
-            ),
-          ].join("\n"),
-      ),
-    );
 }
 
 interface CreateFlags extends WaitFlags {
@@ -342,50 +257,4 @@ function watch({ client, progress }: Session, name: string | undefined): void {
     if (machine.name === followed || machine.alias === followed)
       showMachine(progress, machine);
   });
-}
-
-function listText(machines: readonly Machine[]): string {
-  if (machines.length === 0)
-    return "No machines yet. Make one with: guesthouse create";
-  return table([
-    ["NAME", "STATE", "CPUS", "MEMORY", "DISK", "IMAGE", "SSH"],
-    ...machines.map((machine) => [
-      machine.name,
-      machine.state.kind,
-      String(machine.cpus),
-      `${String(machine.memoryMiB)} MiB`,
-      `${String(machine.diskGiB)} GiB`,
-      `${machine.image.name}${machine.image.stale ? " (outdated)" : ""}`,
-      `ssh ${machine.alias}`,
-    ]),
-  ]);
-}
-
-function showText(machine: Machine): string {
-  const { runtime } = machine;
-  return table([
-    ["name", machine.name],
-    ["state", machine.state.kind],
-    ["image", `${machine.image.name} ${machine.image.digest.slice(0, 19)}`],
-    ["processors", String(machine.cpus)],
-    ["memory", `${String(machine.memoryMiB)} MiB`],
-    ["disk", `${String(machine.diskGiB)} GiB`],
-    ["user", machine.user],
-    ["ssh", `ssh ${machine.alias}`],
-    ...(runtime === undefined
-      ? []
-      : [
-          [
-            "accelerator",
-            `${runtime.accelerator} (${runtime.acceleratorReason})`,
-          ],
-          ["process", String(runtime.pid)],
-          ...runtime.forwards.map(({ hostPort, guestPort }) => [
-            "forward",
-            `127.0.0.1:${String(hostPort)} → ${String(guestPort)}`,
-          ]),
-        ]),
-    ...machine.boot.map(({ stage, atMs }) => [`  ${stage}`, seconds(atMs)]),
-    ["log", machine.logPath],
-  ]);
 }

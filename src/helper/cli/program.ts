@@ -6,6 +6,7 @@ import { addDaemonCommands } from "./daemon.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { exitCodes, exitCodesHelp } from "./exitCodes.ts";
 import { addImageCommands } from "./images.ts";
+import { addInspectCommands } from "./inspect.ts";
 import { addMachineCommands } from "./machines.ts";
 import { addProxyCommand } from "./proxy.ts";
 
@@ -17,6 +18,7 @@ export function createProgram(): Command {
     .showHelpAfterError("(guesthouse help shows what there is)")
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
+  addInspectCommands(program);
   addMachineCommands(program);
   addConnectCommands(program);
   addImageCommands(program);
