@@ -161,7 +161,7 @@ export function addMachineCommands(program: Command): void {
   program
     .command("set")
     .argument("<name>")
-    .description("change a stopped machine")
+    .description("resize a stopped machine, or rename any")
     .option("-c, --cpus <count>", "virtual processors", integerOption)
     .option("-m, --memory <size>", "memory", mebibytesOption)
     .option("-d, --disk <size>", "disk; grows only", gibOption)
@@ -171,21 +171,20 @@ export function addMachineCommands(program: Command): void {
       withHelper(
         flags,
         async ({ client, signal }) => {
-          let answer = await client.call(
-            "machines.set",
-            {
-              machine: name,
-              ...given({
-                cpus: flags.cpus,
-                memoryMiB: flags.memory,
-                diskGiB: flags.disk,
-              }),
-            },
-            signal,
-          );
+          const machine = name;
+          const size = given({
+            cpus: flags.cpus,
+            memoryMiB: flags.memory,
+            diskGiB: flags.disk,
+          });
+          // A new name alone is fine for a machine that runs.
+          let answer =
+            Object.keys(size).length > 0 || flags.name === undefined
+              ? await client.call("machines.set", { machine, ...size }, signal)
+              : await client.call("machines.show", { machine }, signal);
           if (flags.name !== undefined)
             answer = await client.call("machines.rename", {
-              machine: name,
+              machine: answer.machine.id,
               name: flags.name,
             });
           return answer.machine;

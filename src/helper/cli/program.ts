@@ -18,8 +18,8 @@ export function createProgram(): Command {
     .showHelpAfterError("(guesthouse help shows what there is)")
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
-  addInspectCommands(program);
   addMachineCommands(program);
+  addInspectCommands(program);
   addConnectCommands(program);
   addImageCommands(program);
   addDoctorCommand(program);
