@@ -30,7 +30,13 @@ start) # -> "PORT TOKEN"
     settings="$home/data/data/User/settings.json"
     if [ ! -e "$settings" ]; then
       mkdir -p "$(dirname "$settings")"
-      echo '{ "workbench.startupEditor": "none", "chat.disableAIFeatures": true }' >"$settings"
+      cat >"$settings" <<'SETTINGS'
+{
+  "workbench.startupEditor": "none",
+  "workbench.secondarySideBar.defaultVisibility": "hidden",
+  "chat.disableAIFeatures": true
+}
+SETTINGS
     fi
     od -An -tx1 -N16 /dev/urandom | tr -d ' \n' >"$run/token"
     NODE_EXEC_PATH="$tree/node" setsid nohup "$tree/node" "$tree/vscode/out/server-main.js" \
