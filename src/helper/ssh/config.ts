@@ -72,6 +72,13 @@ function hostBlock(
 export const configPath = (path: string): string =>
   `"${forwardSlashes(path).replaceAll("%", "%%")}"`;
 
+/**
+ * Include takes a glob, and since OpenSSH 9.9 expands `%` and `$` in it, which older ones take as they are: a question
+ * mark matches such a character for both.
+ */
+export const includePattern = (path: string): string =>
+  `"${forwardSlashes(path).replace(/[%$*?["\\]/g, "?")}"`;
+
 /** The value goes to the user's shell after `%` expansion (ssh_config(5), ProxyCommand). */
 function proxyCommand(launcher: string, alias: string): string {
   const escaped = launcher.replaceAll("%", "%%");

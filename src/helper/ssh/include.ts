@@ -9,7 +9,7 @@ import {
   replaceFile,
 } from "../../base/files.ts";
 import { failed } from "../../protocol/failure.ts";
-import { configPath } from "./config.ts";
+import { includePattern } from "./config.ts";
 
 export interface IncludeRequest {
   /** The user's own file: `remote.SSH.configFile` of the editor; default `~/.ssh/config`. */
@@ -71,7 +71,7 @@ export function withInclude(
   wanted: boolean,
 ): string {
   const newline = text.includes("\r\n") ? "\r\n" : "\n";
-  const statement = `Include ${configPath(include)}`;
+  const statement = `Include ${includePattern(include)}`;
   const lines = text.split(/\r?\n/);
   const rest = lines.filter(
     (line, index) =>

@@ -15,6 +15,7 @@ export interface ExecOptions {
 export interface ExecResult {
   /** Exit code; -1 when a signal ended the command. */
   readonly code: number;
+  /** Its name, e.g. `SIGTERM`. */
   readonly signal?: string;
   /** What was written, as far as no callback took it; at most 1 MiB each. */
   readonly stdout: string;

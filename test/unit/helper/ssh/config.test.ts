@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   configPath,
+  includePattern,
   sshConfigText,
 } from "../../../../src/helper/ssh/config.ts";
 import { launcherText } from "../../../../src/helper/ssh/launcher.ts";
@@ -71,6 +72,12 @@ test("B24: the Include line of another data folder is left alone", () => {
   const other = withInclude("", "/other/guesthouse.conf", true);
   const both = withInclude(other, include, true);
   expect(withInclude(both, include, false)).toBe(other);
+});
+
+test("characters that mean something to Include are matched by its glob", () => {
+  expect(includePattern("/a b/100%/$x/[1]/c.conf")).toBe(
+    '"/a b/100?/?x/?1]/c.conf"',
+  );
 });
 
 test("a POSIX launcher quotes what the shell would read", () => {
