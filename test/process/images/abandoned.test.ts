@@ -25,9 +25,11 @@ test("a preparation machine whose helper was killed is ended, and nothing else (
     );
   const abandoned = qemu("prep-12345678");
   const machine = qemu("0123456789ab");
-  const bystander = execa("sleep", ["60", join(layout.run, "prep-")], {
-    reject: false,
-  });
+  const bystander = execa(
+    process.execPath,
+    ["-e", "setTimeout(() => {}, 60_000)", join(layout.run, "prep-")],
+    { reject: false },
+  );
   try {
     await new Promise((resolve) => setTimeout(resolve, 500));
     await endAbandonedPreparations(layout, silentLog);
