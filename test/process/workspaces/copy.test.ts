@@ -1,0 +1,229 @@
+import { execa } from "execa";
+import {
+  chmod,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  test,
+} from "vitest";
+import {
+  connectSsh,
+  type SshSession,
+} from "../../../src/helper/ssh/session.ts";
+import {
+  copyFolderIn,
+  copyPathIn,
+  copyPathOut,
+} from "../../../src/helper/workspaces/copy.ts";
+import { workspaceHandlers } from "../../../src/helper/workspaces/handlers.ts";
+import { missing, startSshd, type RealSshd } from "../ssh/realSshd.ts";
+
+const quiet = (): void => undefined;
+
+describe.skipIf(missing)(
+  `copies over OpenSSH's server (skipped where ${missing ?? "it is missing"})`,
+  () => {
+    let sshd: RealSshd;
+    let session: SshSession;
+    let round = 0;
+    let here: string;
+    let there: string;
+    beforeAll(async () => {
+      sshd = await startSshd();
+      session = await connectSsh(sshd.target);
+    });
+    afterAll(async () => {
+      session.close();
+      await sshd.close();
+    });
+    beforeEach(async () => {
+      round += 1;
+      here = join(sshd.folder, `here-${String(round)}`);
+      there = join(sshd.folder, `there it's ${String(round)}`);
+      await mkdir(here);
+    });
+
+    test("a repository arrives as a working repository, without what is ignored", async () => {
+      const git = (...args: string[]) =>
+        execa("git", [
+          "-C",
+          here,
+          "-c",
+          "user.name=t",
+          "-c",
+          "user.email=t@t",
+          ...args,
+        ]);
+      await git("init", "-q");
+      await mkdir(join(here, "node_modules"));
+      await writeFile(join(here, ".gitignore"), "node_modules/\n");
+      await writeFile(join(here, "node_modules", "x"), "x");
+      await writeFile(join(here, "run.sh"), "#!/bin/sh\n", { mode: 0o755 });
+      await symlink("run.sh", join(here, "link"));
+      await git("add", "-A");
+      await git("commit", "-qm", "one");
+      await writeFile(join(here, "new ü"), "new");
+      const copied = await copyFolderIn(session, here, there, quiet);
+      expect(copied.guestFolder).toBe(there);
+      expect((await stat(join(there, "run.sh"))).mode & 0o777).toBe(0o755);
+      expect(await readlink(join(there, "link"))).toBe("run.sh");
+      expect(await readdir(there)).not.toContain("node_modules");
+      const { stdout } = await execa("git", ["-C", there, "status", "--short"]);
+      expect(stdout).toContain("?? ");
+      expect(
+        (await execa("git", ["-C", there, "log", "--oneline"])).stdout,
+      ).toMatch(/one$/);
+    });
+
+    test("a thousand files arrive, and progress is told now and then, not a thousand times", async () => {
+      await Promise.all(
+        Array.from({ length: 1000 }, (_, i) =>
+          writeFile(join(here, `f${String(i)}`), String(i).repeat(50)),
+        ),
+      );
+      const told: number[] = [];
+      const copied = await copyFolderIn(session, here, there, ({ files }) =>
+        told.push(files),
+      );
+      expect(copied.files).toBe(1000);
+      expect(await readdir(there)).toHaveLength(1000);
+      expect(told.length).toBeGreaterThan(0);
+      expect(told.length).toBeLessThan(100);
+    });
+
+    test("a file goes in and out, named as with cp", async () => {
+      await writeFile(join(here, "a"), "A");
+      await chmod(join(here, "a"), 0o640);
+      await mkdir(there);
+      await copyPathIn(session, join(here, "a"), join(there, "b"), quiet);
+      await copyPathIn(session, join(here, "a"), there, quiet);
+      expect((await readdir(there)).sort()).toEqual(["a", "b"]);
+      await copyPathOut(session, join(there, "b"), join(here, "c"), quiet);
+      await copyPathOut(session, join(there, "b"), here, quiet);
+      expect((await readdir(here)).sort()).toEqual(["a", "b", "c"]);
+      expect(await readFile(join(here, "c"), "utf8")).toBe("A");
+      expect((await stat(join(here, "c"))).mode & 0o777).toBe(0o640);
+    });
+
+    test("a folder goes in and out whole, ignored files too", async () => {
+      await mkdir(join(here, "d", "e"), { recursive: true });
+      await writeFile(join(here, "d", ".gitignore"), "*\n");
+      await writeFile(join(here, "d", "e", "f"), "F");
+      await copyPathIn(session, join(here, "d"), there, quiet);
+      expect(await readFile(join(there, "e", "f"), "utf8")).toBe("F");
+      const copied = await copyPathOut(
+        session,
+        `${there}/`,
+        join(here, "back"),
+        quiet,
+      );
+      expect(copied).toEqual({ files: 2, bytes: 3 });
+      expect(await readFile(join(here, "back", "e", "f"), "utf8")).toBe("F");
+    });
+
+    test("a relative target is in the user's home", async () => {
+      await writeFile(join(here, "a"), "A");
+      const name = `guesthouse-test-${String(process.pid)}`;
+      const { guestFolder } = await copyFolderIn(
+        session,
+        here,
+        `~/${name}`,
+        quiet,
+      );
+      try {
+        expect(guestFolder).toBe(join(homedir(), name));
+        expect(await readdir(guestFolder)).toEqual(["a"]);
+      } finally {
+        await execa("rm", ["-r", guestFolder]);
+      }
+    });
+
+    test("what tar over there says is the message", async () => {
+      await expect(
+        copyPathOut(session, join(there, "none"), here, quiet),
+      ).rejects.toMatchObject({
+        failure: {
+          code: "ssh.transferFailed",
+          message: expect.stringContaining("No such file"),
+        },
+      });
+      await writeFile(join(here, "a"), "A");
+      await expect(
+        copyPathIn(session, join(here, "a"), "/proc/nowhere/a", quiet),
+      ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });
+      await expect(
+        copyPathIn(session, join(here, "none"), there, quiet),
+      ).rejects.toMatchObject({ failure: { code: "request.invalid" } });
+    });
+
+    test("a failure on this side ends the copy over there", async () => {
+      await mkdir(there);
+      await writeFile(join(there, "big"), Buffer.alloc(20_000_000));
+      await mkdir(join(here, "big"));
+      await expect(
+        copyPathOut(session, join(there, "big"), here, quiet),
+      ).rejects.toThrow();
+      expect((await session.exec("exit 0")).code).toBe(0);
+    });
+
+    test("cancelling ends a copy at once, the connection stays good", async () => {
+      await writeFile(join(here, "big"), Buffer.alloc(200_000_000));
+      const startedAt = performance.now();
+      await expect(
+        copyFolderIn(session, here, there, quiet, AbortSignal.timeout(150)),
+      ).rejects.toMatchObject({ name: "TimeoutError" });
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect((await session.exec("exit 0")).code).toBe(0);
+    });
+
+    test("the handlers copy, tell progress with a last word, and remember the folder", async () => {
+      await writeFile(join(here, "a"), "AAA");
+      const told: unknown[] = [];
+      const folders: unknown[] = [];
+      const handlers = workspaceHandlers({
+        find: () => ({ id: "0123", name: "box", alias: "gh-box", user: "dev" }),
+        target: () => Promise.resolve(sshd.target),
+        onCopied: (progress) => told.push(progress),
+        onFolder: (id, folder) => void folders.push({ id, ...folder }),
+      });
+      const context = { requestId: "1", signal: new AbortController().signal };
+      expect(
+        await handlers["workspaces.copyIn"](
+          { machine: "box", folder: here, target: there },
+          context,
+        ),
+      ).toEqual({ guestFolder: there, files: 1, bytes: 3 });
+      expect(told.at(-1)).toEqual({
+        machine: "0123",
+        files: 1,
+        bytes: 3,
+        done: true,
+      });
+      expect(folders).toEqual([{ id: "0123", local: here, guest: there }]);
+      expect(
+        await handlers["workspaces.copy"](
+          {
+            machine: "box",
+            direction: "out",
+            source: `${there}/a`,
+            target: join(here, "b"),
+          },
+          context,
+        ),
+      ).toEqual({ files: 1, bytes: 3 });
+    });
+  },
+);
