@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { chmod, realpath, stat } from "node:fs/promises";
+import { chmod, realpath, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import {
@@ -49,7 +49,8 @@ export async function includeConfig(
     try {
       await verify(configFile, request.aliases ?? [], signal);
     } catch (error) {
-      if (changed && before !== undefined) await write(path, before);
+      if (changed && before === undefined) await rm(path, { force: true });
+      else if (changed) await write(path, before ?? "");
       throw error;
     }
   return { included: request.wanted, changed, configFile };
@@ -111,31 +112,31 @@ async function modeOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** Asks ssh itself what it would do for each alias (ssh(1), `-G`). */
+/** Asks ssh itself what it would do for an alias (ssh(1), `-G`). */
 async function verify(
   configFile: string,
   aliases: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
-  for (const alias of aliases.length > 0 ? aliases : ["localhost"]) {
-    const result = await execa("ssh", ["-F", configFile, "-G", alias], {
-      reject: false,
-      stdin: "ignore",
-      timeout: 10_000,
-      ...(signal === undefined ? {} : { cancelSignal: signal }),
-    });
-    signal?.throwIfAborted();
-    const ours = aliases.length === 0 || hasLine(result.stdout, alias);
-    if (result.exitCode === 0 && ours) continue;
-    throw failed(
-      "ssh.configFailed",
-      `OpenSSH does not take the settings for ${alias} from ${configFile}: ${result.stderr.trim() || result.shortMessage || "another entry of the file comes first"}.`,
-      {
-        remedy: `Mend ${configFile}, then turn the Include line on again.`,
-        actions: ["doctor", "retry"],
-      },
-    );
-  }
+  // One stands for all: they come from one file.
+  const alias = aliases[0] ?? "localhost";
+  const result = await execa("ssh", ["-F", configFile, "-G", alias], {
+    reject: false,
+    stdin: "ignore",
+    timeout: 10_000,
+    ...(signal === undefined ? {} : { cancelSignal: signal }),
+  });
+  signal?.throwIfAborted();
+  const ours = aliases.length === 0 || hasLine(result.stdout, alias);
+  if (result.exitCode === 0 && ours) return;
+  throw failed(
+    "ssh.configFailed",
+    `OpenSSH does not take the settings for ${alias} from ${configFile}: ${result.stderr.trim() || result.shortMessage || "another entry of the file comes first"}.`,
+    {
+      remedy: `Mend ${configFile}, then turn the Include line on again.`,
+      actions: ["doctor", "retry"],
+    },
+  );
 }
 
 const hasLine = (output: string, alias: string): boolean =>
