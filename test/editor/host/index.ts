@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
 import { commandIds } from "../../../src/extension/commandIds.ts";
@@ -12,6 +13,16 @@ const env = (name: string): string => {
   return value;
 };
 
+/** Waits until this process has hardly anything to do for half a second. */
+async function untilIdle(): Promise<void> {
+  for (;;) {
+    const before = performance.eventLoopUtilization();
+    await sleep(500);
+    const { utilization } = performance.eventLoopUtilization(before);
+    if (utilization < 0.02) return;
+  }
+}
+
 export const run = (): Promise<void> => runMocha(define);
 
 function define(): void {
@@ -24,7 +35,9 @@ function define(): void {
 
     test("activates with less than 50 ms of processor time", async () => {
       const extension = vscode.extensions.getExtension(extensionId);
-      // Not the clock's time: this machine may be busy with other things.
+      // The editor's own extensions start up in this process, too; and other processes may keep the machine busy, so
+      // the clock is no measure.
+      await untilIdle();
       const before = process.cpuUsage();
       await extension?.activate();
       const { user, system } = process.cpuUsage(before);
