@@ -107,11 +107,9 @@ fstab() {
     END { printf "]" }'
 }
 
+# Unit names have no spaces.
 masked_units() {
-  for link in "$root"/etc/systemd/system/*; do
-    [ -L "$link" ] && [ "$(readlink "$link")" = /dev/null ] && basename "$link"
-  done
-  return 0
+  ls -l "$root/etc/systemd/system/" 2>/dev/null | sed -n 's|.* \([^ ]*\) -> /dev/null$|\1|p'
 }
 
 machine_id_empty() {
@@ -120,6 +118,20 @@ machine_id_empty() {
 
 # --- placeholders that a template left behind, in files that steer the boot
 suspicious_tokens() {
+  find "$root/etc/hostname" "$root/etc/hosts" "$root/etc/fstab" "$root/etc/resolv.conf" \
+    "$root/etc/network" "$root/etc/netplan" "$root/etc/systemd" "$root/etc/NetworkManager/system-connections" \
+    "$root/etc/ssh/sshd_config" "$root/etc/ssh/sshd_config.d" "$root/etc/cloud/cloud.cfg" "$root/etc/cloud/cloud.cfg.d" \
+    "$root/etc/default/grub" "$root/etc/kernel/cmdline" "$root/boot/grub/grub.cfg" "$root/boot/loader/entries" \
+    -type f -exec awk -v skip="${#root}" '
+      { line = $0; sub(/^[ \t]*[#;].*/, "", line)
+        while (match(line, /__[A-Z][A-Z0-9_]*__|\{\{[^}]*\}\}|@@[A-Z][A-Z0-9_]*@@|(^|[^A-Za-z_.-])undefined($|[^A-Za-z_-])/)) {
+          token = substr(line, RSTART, RLENGTH)
+          if (token ~ /undefined/) token = "undefined"
+          print substr(FILENAME, skip + 1) "\t" token
+          line = substr(line, RSTART + RLENGTH)
+        } }' '{}' + 2>/dev/null | sort -u
+}
+tokens() {
   find "$root/etc/hostname" "$root/etc/hosts" "$root/etc/fstab" "$root/etc/resolv.conf" \
     "$root/etc/network" "$root/etc/netplan" "$root/etc/systemd" "$root/etc/NetworkManager/system-connections" \
     "$root/etc/ssh/sshd_config" "$root/etc/ssh/sshd_config.d" "$root/etc/cloud/cloud.cfg" "$root/etc/cloud/cloud.cfg.d" \
