@@ -55,7 +55,7 @@ beforeAll(async () => {
 test("the welcome view's button makes a VM, whose row shows the stages of its boot until it runs (B9)", async () => {
   const button = welcomeButton(page, "Machines", "Create Your First VM");
   await button.waitFor();
-  await picture(page, "welcome.png");
+  await picture(page, "screenshot-welcome.png");
   await button.click();
   const seen = new Set<string>();
   const inStatusBar = new Set<string>();
@@ -64,7 +64,7 @@ test("the welcome view's button makes a VM, whose row shows the stages of its bo
     const text = row?.description.split(" · ")[0];
     if (text !== undefined && text !== "") {
       if (!seen.has(text) && text.includes("services"))
-        await picture(page, "booting.png");
+        await picture(page, "screenshot-booting.png");
       seen.add(text);
     }
     for (const item of await statusBar(page)) inStatusBar.add(item);
@@ -88,7 +88,7 @@ test("its boot log is an output channel with the console and the stages (B13)", 
     return shown.includes("── ") ? shown : undefined;
   });
   expect(text).toContain("Linux version");
-  await picture(page, "boot-log.png");
+  await picture(page, "screenshot-machines.png");
 });
 
 test("Stop VM and Start VM, pressed in its row, stop and start it (B16)", async () => {

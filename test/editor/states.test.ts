@@ -83,7 +83,7 @@ beforeAll(async () => {
 });
 
 test("each state has words of its own, which a screen reader says, too", async () => {
-  await picture(page, "states.png");
+  await picture(page, "screenshot-states.png");
   const rows = await treeRows(page, "Machines");
   const told = Object.fromEntries(
     rows.map(({ label, description }) => [label, description.split(" · ")[0]]),

@@ -2,9 +2,11 @@ import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import { endings, pictureFailures } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
-import { offersCommand } from "./harness/quickInput.ts";
+import { offersCommand, runCommand } from "./harness/quickInput.ts";
 import {
   openWorkbench,
+  picture,
+  renderedPage,
   showContainer,
   statusBar,
   treeRow,
@@ -52,6 +54,17 @@ test("the palette offers what can be done now, and nothing else", async () => {
     true,
   );
   expect(await offersCommand(page, "Guesthouse: Start VM")).toBe(false);
+});
+
+test("Check This Computer shows a page with what was found and what mends it", async () => {
+  await runCommand(page, "Guesthouse: Check This Computer");
+  await page.locator(".tab", { hasText: "Host check" }).first().waitFor();
+  const report = renderedPage(page);
+  await report.getByRole("heading", { name: "Host check" }).waitFor();
+  const text = await report.locator("body").innerText();
+  expect(text).toContain("This computer is ready for VMs.");
+  expect(text).toContain("qemu-system-");
+  await picture(page, "screenshot-doctor.png");
 });
 
 test("the status bar is quiet while nothing goes on", async () => {

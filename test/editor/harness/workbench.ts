@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Locator, Page } from "playwright-core";
+import type { FrameLocator, Locator, Page } from "playwright-core";
 import { onlyPage, startBrowser, workbenchUrl } from "./browser.ts";
 import type { DomElement } from "./dom.ts";
 import type { EditorServer } from "./server.ts";
@@ -183,6 +183,13 @@ export async function titleAction(
 
 const menu = (page: Page): Locator =>
   page.locator(".context-view .monaco-menu, .monaco-menu-container").last();
+
+/** The inside of the web view that is shown, such as a rendered Markdown page. */
+export function renderedPage(page: Page): FrameLocator {
+  return page
+    .frameLocator("iframe.webview.ready:visible")
+    .frameLocator("iframe#active-frame");
+}
 
 /** Lines of the status bar, left to right. */
 export async function statusBar(page: Page): Promise<string[]> {
