@@ -145,7 +145,7 @@ function networkProbes({ frames, addresses }: Facts): Probe[] {
 const isGlobal = (address: string): boolean =>
   !/^(127\.|169\.254\.|::1\/|fe80:)/i.test(address);
 
-/** cloud-init prints a table of addresses on the console; undefined when it did not. */
+/** cloud-init prints a table of addresses on the console, often before the lease: an empty one says nothing. */
 function consoleAddresses(lines: readonly string[]): string[] | undefined {
   const rows = lines.flatMap((line) => {
     const row = /ci-info: \| +(\S+) +\| +(True|False) +\| +(\S+) +\|/.exec(
@@ -153,13 +153,13 @@ function consoleAddresses(lines: readonly string[]): string[] | undefined {
     );
     return row === null ? [] : [{ name: row[1], address: row[3] ?? "." }];
   });
-  if (rows.length === 0) return undefined;
-  return rows
+  const found = rows
     .filter(
       ({ name, address }) => name !== "lo" && /^[\d.]{7,}$|:.*:/.test(address),
     )
     .map(({ address }) => address)
     .filter(isGlobal);
+  return found.length === 0 ? undefined : found;
 }
 
 interface AgentAnswer {

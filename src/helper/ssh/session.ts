@@ -153,6 +153,9 @@ async function startCommand(
 ): Promise<SshCommand> {
   signal?.throwIfAborted();
   const channel = await openChannel(client, command, signal);
+  const ended = watchCommand(channel, options, signal);
+  // Whoever pumps the streams comes to it last.
+  ended.catch(() => undefined);
   return {
     stdin: channel,
     stdout: channel,
@@ -160,7 +163,7 @@ async function startCommand(
       channel.close();
       channel.destroy();
     },
-    ended: watchCommand(channel, options, signal),
+    ended,
   };
 }
 

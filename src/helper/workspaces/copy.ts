@@ -139,7 +139,6 @@ async function transfer(
     throw isOurs(error) ? error : transferFailed(what, error);
   } finally {
     command.stop();
-    command.ended.catch(() => undefined);
   }
 }
 

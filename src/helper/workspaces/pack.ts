@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { lstat, readlink } from "node:fs/promises";
+import { lstat, readFile, readlink } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
@@ -38,25 +38,46 @@ export async function packInto(
     }
     archive.finalize();
   };
-  const fed = feed().catch((error: unknown) => {
-    // Ends the pipeline below, which then throws the same.
+  // However it ends, the archive goes with it: whoever waits for room or for data in it is let go.
+  const end = (error: unknown): void =>
     archive.destroy(error instanceof Error ? error : new Error(String(error)));
-    throw error;
-  });
+  const onAbort = (): void => end(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  const fed = feed();
   const piped = pipeline(
-    archive as AsyncIterable<Uint8Array>,
+    inLargeChunks(archive as AsyncIterable<Uint8Array>),
     target,
-    signal === undefined ? {} : { signal },
   );
-  // A feed whose target broke would wait for room for ever.
-  await Promise.race([Promise.all([fed, piped]), rejection(piped)]);
+  fed.catch(end);
+  piped.catch(end);
+  try {
+    await Promise.all([fed, piped]);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
   return counted;
 }
 
-function rejection(work: Promise<unknown>): Promise<never> {
-  return new Promise((_, reject) => {
-    work.catch(reject);
-  });
+const largeBytes = 32 * 1024;
+
+/** Each chunk becomes a packet that an emulated guest has to decrypt, and small files make three of them each. */
+async function* inLargeChunks(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Buffer> {
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of source) {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes < largeBytes) continue;
+    yield Buffer.concat(waiting);
+    waiting = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(waiting);
 }
 
 async function addEntry(
@@ -75,8 +96,10 @@ async function addEntry(
       const linkname = await readlink(local);
       await write(archive, { ...header, type: "symlink", linkname });
     } else if (found.isFile()) {
-      await writeFile(archive, header, local, found.size);
-      counted.bytes += found.size;
+      counted.bytes +=
+        found.size <= smallBytes
+          ? await writeSmallFile(archive, header, local)
+          : await writeLargeFile(archive, header, local, found.size);
     } else return false;
     counted.files += 1;
     return true;
@@ -88,30 +111,43 @@ async function addEntry(
 
 type Header = Parameters<Pack["entry"]>[0];
 
-/** An entry without content. */
-function write(archive: Pack, header: Header): Promise<void> {
-  const { promise, resolve, reject } = promiseWithResolvers<void>();
-  const done = (error?: Error | null): void =>
-    error ? reject(error) : resolve();
-  const entry = { ...header, size: 0 };
-  // A file's entry waits for its content, even for none.
-  if (header.type === "file") archive.entry(entry, "", done);
-  else archive.entry(entry, done);
-  return promise;
+/** Read at once: a stream for each of ten thousand files costs more than their bytes. */
+const smallBytes = 256 * 1024;
+
+async function writeSmallFile(
+  archive: Pack,
+  header: Header,
+  local: string,
+): Promise<number> {
+  const content = await readFile(local);
+  await write(archive, { ...header, type: "file" }, content);
+  return content.length;
 }
 
-async function writeFile(
+async function writeLargeFile(
   archive: Pack,
   header: Header,
   local: string,
   size: number,
-): Promise<void> {
-  if (size === 0) return write(archive, { ...header, type: "file" });
+): Promise<number> {
   const source = createReadStream(local, { end: size - 1 });
   // Opened before the header is written: an unreadable file must not leave half an entry behind.
   await opened(source);
-  const sink = archive.entry({ ...header, type: "file", size });
-  await pump(source, sink);
+  await pump(source, archive.entry({ ...header, type: "file", size }));
+  return size;
+}
+
+function write(
+  archive: Pack,
+  header: Header,
+  content?: Uint8Array,
+): Promise<void> {
+  const { promise, resolve, reject } = promiseWithResolvers<void>();
+  const done = (error?: Error | null): void =>
+    error ? reject(error) : resolve();
+  if (content === undefined) archive.entry({ ...header, size: 0 }, done);
+  else archive.entry({ ...header, size: content.length }, content, done);
+  return promise;
 }
 
 function opened(source: Readable): Promise<void> {
