@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import { version } from "../../base/version.ts";
-import { withDeadline } from "../../base/deadline.ts";
+import { failed } from "../../protocol/failure.ts";
 import { defaultHome } from "../../rpc/address.ts";
 import { runDaemon } from "../daemon/run.ts";
+import { processIdentity, waitForExit } from "../qemu/process.ts";
 import { bytes, table } from "./format.ts";
 import { reportFailures, runningHelper, say } from "./session.ts";
+
+const endTimeoutMs = 15_000;
 
 interface JsonFlag {
   readonly json?: boolean;
@@ -56,13 +59,19 @@ export function addDaemonCommands(program: Command): void {
       reportFailures(flags, async () => {
         const helper = await runningHelper();
         if (helper !== undefined) {
+          const identity = await processIdentity(helper.status.pid);
           await helper.client.call("helper.stop", { reason: "requested" });
-          await withDeadline(
-            "The helper's end",
-            10_000,
-            () => helper.client.closed,
-          );
           helper.client.close();
+          // Its connection ends before its last line is in the log: whoever removes the folder next must not meet it.
+          if (
+            identity !== undefined &&
+            !(await waitForExit(identity, endTimeoutMs))
+          )
+            throw failed(
+              "helper.unreachable",
+              `The helper (process ${String(identity.pid)}) did not end within ${String(endTimeoutMs / 1000)} s.`,
+              { remedy: "Look at the helper's log; end that process by hand." },
+            );
         }
         say(flags, { stopped: helper !== undefined }, ({ stopped }) =>
           stopped
