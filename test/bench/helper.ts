@@ -25,7 +25,7 @@ export async function benchHelper(root: string): Promise<Row[]> {
       helper = await ensureHelper(options);
       starts.push(performance.now() - startedAt);
       helper.client.close();
-      await house.guesthouse(["daemon", "stop"]);
+      await house.json(["daemon", "stop"]);
     }
     await Promise.all(
       Array.from({ length: machineCount }, (_, i) =>
@@ -37,6 +37,9 @@ export async function benchHelper(root: string): Promise<Row[]> {
     const startWithMany = performance.now() - startedAt;
     const { client } = helper;
     const trips = await timed(1_000, () => client.call("helper.status", {}));
+    const { machines } = await client.call("machines.list", {});
+    if (machines.length !== machineCount)
+      throw new Error(`the helper lists ${String(machines.length)} machines`);
     const lists = await timed(20, () => client.call("machines.list", {}));
     const { status } = await client.call("helper.status", {});
     client.close();

@@ -1,12 +1,12 @@
 // npm run bench [name…]: bundles the benches and runs them, all or those named.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import esbuild from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = await mkdtemp(join(tmpdir(), "gh-bench-"));
+// As deep below the root as the sources are, which find the project from where they lie.
+const folder = join(root, "dist-test", "bench");
 try {
   const outfile = join(folder, "bench.mjs");
   await esbuild.build({

@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
 import { makePrivateFolder } from "../../base/files.ts";
 import { fileLog, type Log } from "../../base/log.ts";
 import { refused, toFailure } from "../../protocol/failure.ts";
@@ -15,6 +16,8 @@ import { startServer } from "./server.ts";
  */
 export async function runDaemon(home: string, version: string): Promise<void> {
   let log: Log | undefined;
+  // The helper waits most of its life: a nursery that never grows costs it nothing and saves a third of its memory.
+  setFlagsFromString("--semi-space-growth-factor=1");
   try {
     const layout = layoutOf(home);
     await makeHome(layout);
