@@ -100,7 +100,7 @@ describe("two clones of one image, created at once", () => {
       (
         await inGuest(
           machine,
-          "sudo cat /var/lib/cloud/data/instance-id /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub /sys/class/net/e*/address; hostname",
+          "sudo awk 1 /var/lib/cloud/data/instance-id /etc/machine-id /etc/ssh/ssh_host_ed25519_key.pub /sys/class/net/e*/address; hostname",
         )
       )
         .trim()

@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
+import {
+  link,
+  mkdir,
+  readFile,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { sleep } from "../../base/deadline.ts";
 import { hasErrorCode, isMissing } from "../../base/files.ts";
 
 export interface LockOwner {
@@ -12,12 +21,16 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+const rounds = 100;
+const pauseMs = 20;
+const abandonedMs = 10_000;
+
 /**
  * Takes a lock file for this process; undefined when a living process holds it.
  *
- * The file comes into being whole, by link(2), so nobody ever reads half an owner. A dead owner's file is first moved
- * aside: of two takers that both saw it, one moves it and the other finds it missing. If what was moved is not what
- * was seen (a third process was faster still), it is put back.
+ * The file comes into being whole, by link(2), so nobody ever reads half an owner. Removing a dead owner's file is the
+ * dangerous step: a slow taker might remove the lock of a faster one. So only the holder of a guard folder, of which
+ * there can be one, removes, and only after it has read the dead owner once more.
  */
 export async function takeLock(
   path: string,
@@ -28,7 +41,7 @@ export async function takeLock(
   const mine = `${path}.${token}`;
   await writeFile(mine, JSON.stringify({ ...owner, token }), { mode: 0o600 });
   try {
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < rounds; round++) {
       try {
         await link(mine, path);
         return { release: () => releaseLock(path, token) };
@@ -48,16 +61,31 @@ export async function takeLock(
 }
 
 async function removeStale(path: string, seenText: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}.stale`;
+  const guard = `${path}.guard`;
   try {
-    await rename(path, aside);
+    await mkdir(guard, { mode: 0o700 });
   } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
+    if (!hasErrorCode(error, "EEXIST")) throw error;
+    await removeAbandoned(guard);
+    await sleep(pauseMs);
+    return;
   }
-  if ((await readFile(aside, "utf8")) !== seenText)
-    await link(aside, path).catch(() => undefined);
-  await rm(aside, { force: true });
+  try {
+    if ((await readOwner(path))?.text === seenText)
+      await rm(path, { force: true });
+  } finally {
+    await rmdir(guard).catch(() => undefined);
+  }
+}
+
+/** A taker that was killed inside the guard, which is held for milliseconds, must not bar the way for ever. */
+async function removeAbandoned(guard: string): Promise<void> {
+  try {
+    const { mtimeMs } = await stat(guard);
+    if (Date.now() - mtimeMs > abandonedMs) await rmdir(guard);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
 }
 
 async function releaseLock(path: string, token: string): Promise<void> {
