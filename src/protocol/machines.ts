@@ -55,6 +55,16 @@ export const diagnosisSchema = z.object({
 });
 export type Diagnosis = z.infer<typeof diagnosisSchema>;
 
+/** Why a machine is stopped. */
+export const stopReasons = [
+  "created",
+  "requested",
+  "guest",
+  "crashed",
+  "hostRestarted",
+  "startFailed",
+] as const;
+
 /** See `src/helper/machines/lifecycle.ts` for the drawing. */
 export const machineStateSchema = z.discriminatedUnion("kind", [
   z.object({
@@ -82,14 +92,7 @@ export const machineStateSchema = z.discriminatedUnion("kind", [
   }),
   z.object({
     kind: z.literal("stopped"),
-    reason: z.enum([
-      "created",
-      "requested",
-      "guest",
-      "crashed",
-      "hostRestarted",
-      "startFailed",
-    ]),
+    reason: z.enum(stopReasons),
     failure: failureSchema.optional(),
   }),
   z.object({ kind: z.literal("deleting") }),

@@ -126,6 +126,10 @@ export function showText(machine: Machine): string {
             "accelerator",
             `${runtime.accelerator} (${runtime.acceleratorReason})`,
           ],
+          [
+            "network",
+            `${runtime.network.backend} (${runtime.network.hostLoopbackReachable ? "the guest can reach" : "the guest can't reach"} this host's loopback)`,
+          ],
           ["process", String(runtime.pid)],
           ...runtime.forwards.map(({ hostPort, guestPort }) => [
             "forward",

@@ -5,7 +5,11 @@ import { makePrivateFolder } from "../../base/files.ts";
 import { type JsonRead, readJson, writeJson } from "../../base/jsonFile.ts";
 import { failureSchema } from "../../protocol/failure.ts";
 import { acceleratorKinds } from "../../protocol/host.ts";
-import { bootStages, forwardSchema } from "../../protocol/machines.ts";
+import {
+  bootStages,
+  forwardSchema,
+  stopReasons,
+} from "../../protocol/machines.ts";
 import type { Layout, MachineFiles } from "./layout.ts";
 
 /** Durable intent: what a machine is. Never holds a pid, a socket or a port of the moment (B15). */
@@ -31,14 +35,7 @@ export const machineRecordSchema = z.object({
   forwards: z.array(forwardSchema),
   folder: z.object({ local: z.string(), guest: z.string() }).optional(),
   lastStop: z.object({
-    reason: z.enum([
-      "created",
-      "requested",
-      "guest",
-      "crashed",
-      "hostRestarted",
-      "startFailed",
-    ]),
+    reason: z.enum(stopReasons),
     failure: failureSchema.optional(),
   }),
 });
