@@ -1,18 +1,24 @@
 import type { z } from "zod";
+import { checkpointMethods } from "./checkpoints.ts";
 import { helperMethods } from "./helper.ts";
 import { hostMethods } from "./host.ts";
 import { imageMethods, imageNotices } from "./images.ts";
 import { machineMethods, machineNotices } from "./machines.ts";
 import { sshMethods } from "./ssh.ts";
+import { storageMethods } from "./storage.ts";
+import { templateMethods, templateNotices } from "./templates.ts";
 import { workspaceMethods, workspaceNotices } from "./workspaces.ts";
 
 /** Every request a client may send. */
 export const methods = {
+  ...checkpointMethods,
   ...helperMethods,
   ...hostMethods,
   ...imageMethods,
   ...machineMethods,
   ...sshMethods,
+  ...storageMethods,
+  ...templateMethods,
   ...workspaceMethods,
 };
 
@@ -20,6 +26,7 @@ export const methods = {
 export const notices = {
   ...imageNotices,
   ...machineNotices,
+  ...templateNotices,
   ...workspaceNotices,
 };
 

@@ -6,6 +6,10 @@ import { notice, request } from "./method.ts";
 /** The way from a click to a prompt, in order. A stage is entered once a boot. */
 export const bootStages = [
   "clone",
+  /** The guest goes on from a saved state: no boot. */
+  "resume",
+  /** It has taken on its own identity. */
+  "handoff",
   "firmware",
   "kernel",
   "init",
@@ -59,6 +63,8 @@ export type Diagnosis = z.infer<typeof diagnosisSchema>;
 export const stopReasons = [
   "created",
   "requested",
+  /** Its memory is kept; the next start goes on where it was. */
+  "suspended",
   "guest",
   "crashed",
   "hostRestarted",
@@ -108,6 +114,24 @@ export const forwardSchema = z.object({
 });
 export type Forward = z.infer<typeof forwardSchema>;
 
+/** How a machine came up: by booting, or by resuming a template, another machine's state, or its own. */
+export const startWays = ["cold", "warm", "fork", "restored"] as const;
+export type StartWay = (typeof startWays)[number];
+
+export const checkpointSchema = z.object({
+  /** 8 hex digits. */
+  id: z.string(),
+  note: z.string(),
+  createdAt: z.iso.datetime(),
+  /** With memory a roll back goes on where the guest was; without, it boots. */
+  memory: z.boolean(),
+  /** Made before a risky operation, not by the user. */
+  automatic: z.boolean(),
+  /** Allocated for the memory and for the disk's frozen layer. */
+  sizeBytes: z.number(),
+});
+export type Checkpoint = z.infer<typeof checkpointSchema>;
+
 export const machineSchema = z.object({
   /** 12 hex digits, for ever. */
   id: z.string(),
@@ -123,17 +147,33 @@ export const machineSchema = z.object({
   }),
   /** 0 for a clone of an image; one more for each clone of a clone. */
   generation: z.number().int(),
+  /** The machine that this one was forked or branched from; it may be gone by now. */
+  parent: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      /** The checkpoint that it was branched from. */
+      checkpoint: z.string().optional(),
+    })
+    .optional(),
   cpus: z.number().int(),
   memoryMiB: z.number().int(),
   diskGiB: z.number(),
   user: z.string(),
   state: machineStateSchema,
+  /** Oldest first. */
+  checkpoints: z.array(checkpointSchema),
+  /** Its memory lies on the host's disk; the next start goes on from there. */
+  suspended: z
+    .object({ at: z.iso.datetime(), sizeBytes: z.number() })
+    .optional(),
   createdAt: z.iso.datetime(),
   /** Filled while QEMU lives. */
   runtime: z
     .object({
       pid: z.number().int(),
       startedAtMs: z.number(),
+      way: z.enum(startWays),
       accelerator: acceleratorSchema.shape.kind,
       acceleratorReason: z.string(),
       sshPort: z.number().int(),
@@ -175,7 +215,7 @@ export type MachineStats = z.infer<typeof machineStatsSchema>;
 
 const which = z.object({ /** Name, alias or id. */ machine: z.string() });
 const answer = z.object({ machine: machineSchema });
-const wait = {
+export const waitShape = {
   /** Answer only when the guest is ready; default true. */
   wait: z.boolean().optional(),
   /** Overrides the scaled boot timeout. */
@@ -202,11 +242,13 @@ export const machineMethods = {
       /** Forwarded ports beside SSH; hostPort 0 asks the system for one. */
       forwards: z.array(forwardSchema).optional(),
       start: z.boolean().optional(),
-      ...wait,
+      /** False boots it even where a warm template could be resumed. */
+      warm: z.boolean().optional(),
+      ...waitShape,
     }),
     answer,
   ),
-  "machines.start": request(which.extend(wait), answer),
+  "machines.start": request(which.extend(waitShape), answer),
   /** Sync, agent or ACPI shutdown, grace period, then TERM, then KILL; `how` says which one ended it. */
   "machines.stop": request(
     which.extend({
@@ -217,9 +259,19 @@ export const machineMethods = {
       how: z.enum(["alreadyStopped", "shutdown", "terminated", "killed"]),
     }),
   ),
-  "machines.restart": request(which.extend(wait), answer),
+  "machines.restart": request(which.extend(waitShape), answer),
   "machines.pause": request(which, answer),
   "machines.resume": request(which, answer),
+  /** Copies a running, paused or suspended machine with its memory, disk and processes; it pauses for a moment. */
+  "machines.fork": request(
+    which.extend({ name: z.string().optional(), ...waitShape }),
+    answer.extend({
+      /** How long the parent stood still. */
+      pausedMs: z.number(),
+    }),
+  ),
+  /** Keeps memory and disk and ends QEMU; the next start goes on where it was. */
+  "machines.suspend": request(which, answer),
   "machines.rename": request(which.extend({ name: z.string() }), answer),
   "machines.set": request(
     which.extend({

@@ -36,6 +36,11 @@ export interface VmSpec {
   readonly accelerator: AcceleratorKind;
   readonly cpus: number;
   readonly memoryMiB: number;
+  /**
+   * File that holds the guest's memory, as large as it: `shared` writes to it (a template in the making), else changes
+   * stay private to the process. QEMU 7.2 opens it for writing either way. Absent: anonymous memory.
+   */
+  readonly memoryFile?: { readonly path: string; readonly shared: boolean };
   /** qcow2, written to. */
   readonly diskPath: string;
   /** Raw NoCloud volume, read only. */
@@ -48,6 +53,8 @@ export interface VmSpec {
   readonly network: VmNetwork;
   readonly qmpSocket: string;
   readonly agentSocket: string;
+  /** `<path>.in` and `<path>.out` are FIFOs: the far end of the handoff port, held open by QEMU itself. */
+  readonly handoffPath: string;
   readonly consoleSocket: string;
   /** Everything that the guest writes to its console is appended here. */
   readonly consoleLog: string;
@@ -58,6 +65,8 @@ export interface VmSpec {
   readonly vmGenerationId: string;
   /** Wait for QMP `cont` before the first instruction. */
   readonly stopped?: boolean;
+  /** Wait for QMP `migrate-incoming` instead of booting. */
+  readonly incoming?: boolean;
 }
 
 /** Names inside QEMU that other rooms use over QMP. */
@@ -67,6 +76,9 @@ export const qemuIds = {
   netdev: "net0",
   nic: "nic0",
 } as const;
+
+/** Name of the virtio-serial port; in the guest `/dev/virtio-ports/<name>`. */
+export const handoffPort = "guesthouse.handoff.0";
 
 /** Free PCI Express slots for later hot-plug (disks, network cards). */
 const spareSlots = 3;
@@ -104,7 +116,16 @@ function machine(spec: VmSpec): string[] {
     ...processorArguments(spec),
     ...["-smp", `cpus=${cpus},sockets=1,cores=${cpus},threads=1`],
     ...["-m", `size=${String(spec.memoryMiB)}M`],
+    ...["-object", memoryBackend(spec), "-machine", "memory-backend=memory"],
   ];
+}
+
+/** One name for the memory of every machine, so that a state saved by one kind can be resumed as another. */
+function memoryBackend({ memoryMiB, memoryFile }: VmSpec): string {
+  const size = `size=${String(memoryMiB)}M`;
+  return memoryFile === undefined
+    ? `memory-backend-ram,id=memory,${size}`
+    : `memory-backend-file,id=memory,${size},mem-path=${escaped(memoryFile.path)},share=${memoryFile.shared ? "on" : "off"}`;
 }
 
 /** Machine, accelerator and processor model: what the accelerator's trial must share with a real machine. */
@@ -263,6 +284,13 @@ function channels(spec: VmSpec): string[] {
       "-device",
       "virtserialport,bus=channels.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0",
     ],
+    // FIFOs and not a socket: QEMU holds both ends open, so the guest sees a connected port and sleeps in its read,
+    // whether or not anybody is at the host's end.
+    ...["-chardev", `pipe,id=handoff,path=${escaped(spec.handoffPath)}`],
+    ...[
+      "-device",
+      `virtserialport,bus=channels.0,nr=2,chardev=handoff,name=${handoffPort}`,
+    ],
   ];
 }
 
@@ -292,6 +320,7 @@ function process(spec: VmSpec): string[] {
     ...(spec.sandbox ? ["-sandbox", sandboxOptions] : []),
     ...["-pidfile", spec.pidFile],
     ...(spec.stopped === true ? ["-S"] : []),
+    ...(spec.incoming === true ? ["-incoming", "defer"] : []),
   ];
 }
 

@@ -11,6 +11,12 @@ export interface Layout {
   readonly helperSocket: string;
   /** Sockets of everything that runs; short enough for `sun_path`. */
   readonly run: string;
+  /** Warm templates, one folder each. */
+  readonly templates: string;
+  readonly template: (id: string) => TemplateFiles;
+  /** Frozen disk layers that machines, forks and checkpoints share; named by 16 hex digits. */
+  readonly layers: string;
+  readonly layer: (id: string) => string;
   readonly images: string;
   readonly image: (digest: string) => ImageFiles;
   readonly imageNames: string;
@@ -35,6 +41,22 @@ export interface ImageFiles {
   readonly report: string;
 }
 
+export interface TemplateFiles {
+  readonly folder: string;
+  readonly record: string;
+  /** Guest memory; clones map it privately. */
+  readonly memory: string;
+  /** QEMU's device state, without the memory. */
+  readonly state: string;
+  readonly disk: string;
+}
+
+export interface CheckpointFiles {
+  readonly folder: string;
+  /** A whole migration stream, memory included; absent when the checkpoint has none. */
+  readonly state: string;
+}
+
 export interface MachineFiles {
   readonly folder: string;
   /** Durable intent: what the machine is. */
@@ -42,8 +64,15 @@ export interface MachineFiles {
   /** Transient: what runs now; can be lost at any time (B15). */
   readonly handles: string;
   readonly disk: string;
+  /** An overlay about to take the place of `disk`; see `snapshots/layers.ts`. */
+  readonly nextDisk: string;
+  /** A whole migration stream: where the next start goes on from. */
+  readonly state: string;
+  readonly checkpoint: (id: string) => CheckpointFiles;
   readonly seed: string;
   readonly hostKey: string;
+  /** Two FIFOs, `.in` and `.out`: QEMU's end of the handoff port. */
+  readonly handoff: string;
   readonly pidFile: string;
   readonly qemuLog: string;
   readonly log: string;
@@ -70,6 +99,8 @@ export function layoutOf(
   const machines = join(home, "machines");
   const logs = join(home, "logs");
   const ssh = join(home, "ssh");
+  const templates = join(home, "templates");
+  const layers = join(home, "layers");
   return {
     home,
     run,
@@ -91,6 +122,19 @@ export function layoutOf(
         report: join(folder, "report.json"),
       };
     },
+    templates,
+    template: (id) => {
+      const folder = join(templates, id);
+      return {
+        folder,
+        record: join(folder, "template.json"),
+        memory: join(folder, "memory"),
+        state: join(folder, "state"),
+        disk: join(folder, "disk.qcow2"),
+      };
+    },
+    layers,
+    layer: (id) => join(layers, `${id}.qcow2`),
     imageNames: join(images, "names.json"),
     downloads: join(home, "downloads"),
     work: join(home, "work"),
@@ -102,6 +146,13 @@ export function layoutOf(
         record: join(folder, "machine.json"),
         handles: join(folder, "handles.json"),
         disk: join(folder, "disk.qcow2"),
+        nextDisk: join(folder, "disk.next.qcow2"),
+        state: join(folder, "state"),
+        checkpoint: (checkpointId) => {
+          const own = join(folder, "checkpoints", checkpointId);
+          return { folder: own, state: join(own, "state") };
+        },
+        handoff: join(folder, "handoff"),
         seed: join(folder, "seed.iso"),
         hostKey: join(folder, "host_key"),
         pidFile: join(folder, "qemu.pid"),

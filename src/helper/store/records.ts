@@ -7,7 +7,9 @@ import { failureSchema } from "../../protocol/failure.ts";
 import { acceleratorKinds } from "../../protocol/host.ts";
 import {
   bootStages,
+  checkpointSchema,
   forwardSchema,
+  startWays,
   stopReasons,
 } from "../../protocol/machines.ts";
 import type { Layout, MachineFiles } from "./layout.ts";
@@ -34,6 +36,33 @@ export const machineRecordSchema = z.object({
   /** Wanted beside SSH; hostPort 0 takes a free one at each start. */
   forwards: z.array(forwardSchema),
   folder: z.object({ local: z.string(), guest: z.string() }).optional(),
+  /** The machine that this one was forked or branched from. */
+  parent: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      checkpoint: z.string().optional(),
+    })
+    .optional(),
+  /** Oldest first. */
+  checkpoints: z
+    .array(checkpointSchema.extend({ layer: z.string() }))
+    .default([]),
+  /** Where its next start goes on from. */
+  resumeFrom: z
+    .discriminatedUnion("kind", [
+      /** A template, by id: until the guest has taken on its identity. */
+      z.object({ kind: z.literal("template"), id: z.string() }),
+      /** `state` in the machine's folder: it was suspended, rolled back or forked. */
+      z.object({
+        kind: z.literal("state"),
+        way: z.enum(["fork", "restored"]),
+        at: z.iso.datetime(),
+        sizeBytes: z.number(),
+      }),
+    ])
+    .or(z.undefined())
+    .optional(),
   lastStop: z.object({
     reason: z.enum(stopReasons),
     failure: failureSchema.optional(),
@@ -46,6 +75,7 @@ export const machineHandlesSchema = z.object({
   pid: z.number().int(),
   startTime: z.string(),
   startedAtMs: z.number(),
+  way: z.enum(startWays).default("cold"),
   accelerator: z.enum(acceleratorKinds),
   acceleratorReason: z.string(),
   sshPort: z.number().int(),
