@@ -99,10 +99,7 @@ test("a port that somebody holds is named", async () => {
   try {
     await expect(
       launchIn(folder, {
-        network: {
-          backend: "user",
-          forwards: [{ hostPort: port, guestPort: 22 }],
-        },
+        network: userNetwork([{ hostPort: port, guestPort: 22 }]),
       }),
     ).rejects.toMatchObject({
       failure: {
