@@ -1,5 +1,9 @@
 import { join } from "node:path";
-import type { PortForward, VmNetwork, VmSpec } from "../../src/helper/qemu/commandLine.ts";
+import type {
+  PortForward,
+  VmNetwork,
+  VmSpec,
+} from "../../src/helper/qemu/commandLine.ts";
 
 export const userNetwork = (forwards: readonly PortForward[]): VmNetwork => ({
   backend: "user",

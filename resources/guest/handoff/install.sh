@@ -26,6 +26,7 @@ put() {
 }
 
 put handoff /usr/lib/guesthouse/handoff 755
+put settle /usr/lib/guesthouse/settle 755
 if [ -x "$root/sbin/openrc-run" ]; then
   put guesthouse-handoff.openrc /etc/init.d/guesthouse-handoff 755
   mkdir -p "$root/etc/runlevels/default"

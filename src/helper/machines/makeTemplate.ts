@@ -246,16 +246,20 @@ async function settle(
     signal,
   );
   // The service proves itself in the template, or no clone of it would ever be itself.
-  using handoff = await openHandoff(own.handoff);
-  await handoff.prepare({ timeNs: nowNs() });
-  const outcome = await handoff.complete(
-    { timeoutMs: serviceTimeoutMs },
-    signal,
-  );
-  if (outcome.kind !== "applied")
-    throw cantBe(
-      `the guest service of “${image.name}” does not answer (${outcome.kind})`,
+  const handoff = await openHandoff(own.handoff);
+  try {
+    handoff.prepare({});
+    const { kind } = await handoff.complete(
+      { timeoutMs: serviceTimeoutMs },
+      signal,
     );
+    if (kind !== "applied")
+      throw cantBe(
+        `the guest service of “${image.name}” does not answer (${kind})`,
+      );
+  } finally {
+    handoff.close();
+  }
   await withAgent(
     own.agentSocket,
     { timeoutMs: 10_000 },
@@ -273,8 +277,6 @@ async function settle(
     signal,
   );
 }
-
-export const nowNs = (): string => `${String(Date.now())}000000`;
 
 const cantBe = (why: string): Error =>
   failed("templates.failed", `A warm template can't be made: ${why}.`, {

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import type { Diagnosis } from "../../protocol/machines.ts";
@@ -8,14 +7,16 @@ import {
   type Handoff,
   type HandoffOutcome,
 } from "../guests/handoff.ts";
-import type { HandoffMessage } from "../guests/handoffMessage.ts";
+import type {
+  HandoffIdentity,
+  HandoffMessage,
+} from "../guests/handoffMessage.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
 import { gatewayAddress, prefixLength } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
 import type { Entry, Live } from "./entry.ts";
-import { nowNs } from "./makeTemplate.ts";
 import type { ReachDeps } from "./reach.ts";
 import { enterStage } from "./reach.ts";
 
@@ -46,12 +47,17 @@ export async function resumeGuest(
   signal: AbortSignal,
 ): Promise<Resumed> {
   const files = deps.layout.machine(entry.record.id);
-  const message = await messageFor(entry.record, live, deps.layout, files);
-  using handoff = await openHandoff(files.handoff);
-  await handoff.prepare(message);
-  await live.qmp?.execute("cont");
-  await enterStage(entry, live, deps, "resume");
-  const outcome = await acknowledged(handoff, live, files, message, signal);
+  const identity = await identityOf(entry.record, live, deps.layout, files);
+  const handoff = await openHandoff(files.handoff);
+  let outcome: HandoffOutcome;
+  try {
+    const message = handoff.prepare(identity);
+    await live.qmp?.execute("cont");
+    void enterStage(entry, live, deps, "resume");
+    outcome = await acknowledged(handoff, live, files, message, signal);
+  } finally {
+    handoff.close();
+  }
   await tell(outcome, files, deps.log.with({ machine: entry.record.id }));
   switch (outcome.kind) {
     case "applied":
@@ -79,30 +85,25 @@ async function acknowledged(
   if (outcome.kind !== "noAnswer") return outcome;
   return applyByAgent(
     files.agentSocket,
-    { ...message, timeNs: nowNs() },
+    message,
     { timeoutMs: agentMs },
     signal,
   );
 }
 
-/** Everything that makes it itself; a machine that goes on as what it was needs only time and fresh randomness. */
-async function messageFor(
+/** Everything that makes it itself; one that goes on as what it was needs only the time and fresh randomness. */
+async function identityOf(
   record: MachineRecord,
   live: Live,
   layout: Layout,
   files: MachineFiles,
-): Promise<HandoffMessage> {
-  const always = {
-    timeNs: nowNs(),
-    entropy: randomBytes(64).toString("base64"),
-  };
-  if (live.handles.way === "restored") return always;
+): Promise<HandoffIdentity> {
+  if (live.handles.way === "restored") return {};
   const [hostKey, userKey] = await Promise.all([
     readFile(files.hostKey, "utf8"),
     ensureUserKey(layout.ssh),
   ]);
   return {
-    ...always,
     hostname: record.name,
     machineId: record.uuid.replaceAll("-", ""),
     network: {
@@ -134,9 +135,9 @@ export function sentenceOf(outcome: HandoffOutcome): string {
     case "partly":
       return `the guest could not take on all of its identity: ${outcome.failed.map(({ what, why }) => `${what} (${why})`).join(", ")}`;
     case "refusedVersion":
-      return `the guest's service is older than this Guesthouse (it speaks version ${String(outcome.supports)})`;
+      return `the guest's service is older than this Guesthouse (it speaks version ${String(outcome.supports ?? 0)})`;
     case "noAnswer":
-      return "neither the guest's service nor its agent answered after the resume";
+      return `neither the guest's service nor its agent answered after the resume: ${outcome.why}`;
   }
 }
 
