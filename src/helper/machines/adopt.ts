@@ -12,6 +12,8 @@ import {
   waitForExit,
 } from "../qemu/process.ts";
 import { connectQmp, type Qmp } from "../qemu/qmp.ts";
+import { settleDisk } from "../snapshots/freeze.ts";
+import { putBack } from "../snapshots/migration.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
@@ -78,6 +80,7 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   let record = read.value;
   const known = await readHandles(files);
   let identity = await findLiving(files, known);
+  if (identity === undefined) await settleDisk(layout, files, undefined);
   if (record.resumeFrom !== undefined) {
     await takeBack(files, identity, log);
     identity = undefined;
@@ -107,6 +110,7 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
       return undefined;
     },
   );
+  await settleCapture(layout, files, qmp, log);
   const live: Live = {
     handles,
     qmp,
@@ -179,6 +183,25 @@ async function stateOf(
     stage: handles.boot.at(-1)?.stage ?? "firmware",
     sinceMs: handles.startedAtMs,
   };
+}
+
+/** A capture that its helper did not live to end: the guest goes on, and its disk is one thing again. */
+async function settleCapture(
+  layout: Layout,
+  files: MachineFiles,
+  qmp: Qmp | undefined,
+  log: Log,
+): Promise<void> {
+  if (qmp === undefined) return;
+  try {
+    const { status } = (await qmp.execute("query-status")) as {
+      status: string;
+    };
+    if (status !== "running" && status !== "paused") await putBack(qmp, true);
+    await settleDisk(layout, files, qmp);
+  } catch (error) {
+    log.warn("what a capture left could not be settled", { error });
+  }
 }
 
 /** What a lost handles file said, read back from QEMU's own command line. */

@@ -1,5 +1,6 @@
 import { rename, rm } from "node:fs/promises";
-import { createOverlay, imageInfo } from "../qemu/block.ts";
+import { createOverlay } from "../qemu/block.ts";
+import { readQcow2Header } from "../qemu/qcow2.ts";
 import type { MachineFiles } from "../store/layout.ts";
 
 /**
@@ -10,13 +11,13 @@ export async function emptyDisk(
   files: MachineFiles,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { backing, virtualSizeBytes } = await imageInfo(files.disk, signal);
-  if (backing === undefined) return;
+  const { backingPath, virtualSizeBytes } = await readQcow2Header(files.disk);
+  if (backingPath === undefined) return;
   await rm(files.nextDisk, { force: true });
   await createOverlay(
     {
       path: files.nextDisk,
-      backingPath: backing.path,
+      backingPath,
       sizeBytes: virtualSizeBytes,
     },
     signal,

@@ -184,6 +184,16 @@ export function createMachines(deps: MachinesDeps): Machines {
     );
   }
 
+  /** A new machine had to boot: the next one of its kind shall not have to. */
+  function warmUpFor({ record }: Entry): void {
+    images
+      .resolve(record.image.digest)
+      .then((image) => warm.onColdStart(record, image))
+      .catch((error: unknown) =>
+        log.info("no template is made", { machine: record.id, error }),
+      );
+  }
+
   const machines: Machines = {
     reachDeps,
     adopt: () =>
@@ -216,7 +226,10 @@ export function createMachines(deps: MachinesDeps): Machines {
         else {
           // A boot begins anew; what it might have resumed from is of another time.
           await forgetState(entry, reachDeps);
-          void followBoot(entry, live, reachDeps, timeoutMs);
+          const isNew = entry.record.lastStop.reason === "created";
+          void followBoot(entry, live, reachDeps, timeoutMs).then(() => {
+            if (isNew && entry.state.kind === "running") warmUpFor(entry);
+          });
         }
       });
       if (wait !== false) await machines.untilReady(entry, signal);

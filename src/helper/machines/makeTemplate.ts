@@ -1,7 +1,11 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import { rename, rm, stat } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makePrivateFolder } from "../../base/files.ts";
+import {
+  allocatedBytes,
+  makePrivateFolder,
+  syncFile,
+} from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import { failed } from "../../protocol/failure.ts";
 import type { TemplateShape } from "../../protocol/templates.ts";
@@ -15,7 +19,6 @@ import type { GoldenImage } from "../images/images.ts";
 import { freePorts } from "../networks/ports.ts";
 import { createOverlay } from "../qemu/block.ts";
 import { qemuArguments } from "../qemu/commandLine.ts";
-import { saveState, syncFile } from "../qemu/migration.ts";
 import {
   endProcess,
   findQemu,
@@ -25,7 +28,9 @@ import {
 } from "../qemu/process.ts";
 import { generateHostKey } from "../ssh/keys.ts";
 import type { TemplateRecord } from "../snapshots/templates.ts";
-import { allocatedBytes, emptyOverlay } from "../snapshots/templates.ts";
+import { newLayerId } from "../snapshots/layers.ts";
+import { saveDevices } from "../snapshots/saveDevices.ts";
+import { emptyOverlay, folderBytes } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import type { Environment } from "./environment.ts";
 import { newMacAddress } from "./names.ts";
@@ -59,7 +64,7 @@ export async function makeTemplate(
   await rm(files.folder, { recursive: true, force: true });
   await makePrivateFolder(files.folder);
   try {
-    const layer = randomBytes(8).toString("hex");
+    const layer = newLayerId();
     await bootAndSave(making, signal);
     const layerPath = making.layout.layer(layer);
     await makePrivateFolder(dirname(layerPath));
@@ -81,8 +86,7 @@ export async function makeTemplate(
       createdAt: now,
       lastUsedAt: now,
       sizeBytes:
-        (await allocatedBytes(files.folder)) +
-        (await stat(layerPath)).blocks * 512,
+        (await folderBytes(files.folder)) + (await allocatedBytes(layerPath)),
     };
   } catch (error) {
     await rm(files.folder, { recursive: true, force: true });
@@ -203,10 +207,9 @@ async function bootAndSave(
     await settle(making, own, within);
     onStage("save");
     await launched.qmp.execute("stop");
-    await saveState(
+    await saveDevices(
       launched.qmp,
       { file: files.state, socket: socket("state") },
-      { ignoreShared: true },
       within,
     );
     await launched.qmp.execute("quit").catch(() => undefined);

@@ -1,7 +1,11 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { isMissing, makePrivateFolder } from "../../base/files.ts";
+import {
+  allocatedBytes,
+  isMissing,
+  makePrivateFolder,
+} from "../../base/files.ts";
 import { readJson, writeJson } from "../../base/jsonFile.ts";
 import type { Log } from "../../base/log.ts";
 import { type Failure, refused } from "../../protocol/failure.ts";
@@ -21,6 +25,16 @@ export const templateRecordSchema = templateSchema
   });
 export type TemplateRecord = z.infer<typeof templateRecordSchema>;
 
+/** Undefined where there is none, or none that can be read: templates can be made again. */
+export async function readTemplateRecord(
+  path: string,
+): Promise<TemplateRecord | undefined> {
+  const read = await readJson(path, (value) =>
+    templateRecordSchema.parse(value),
+  );
+  return read.kind === "read" ? read.value : undefined;
+}
+
 export interface TemplateEvents {
   readonly changed: (template: Template) => void;
   readonly removed: (id: string, revision: number) => void;
@@ -28,9 +42,6 @@ export interface TemplateEvents {
 
 /** Templates together take no more than this of the host's disk, unless told otherwise. */
 export const defaultLimitBytes = 8 * 1024 ** 3;
-
-/** Blocks are counted in units of 512 bytes (stat(2)). */
-const blockBytes = 512;
 
 /** The store of warm templates: what is there, what is being made, and what has to go when room runs out. */
 export class Templates {
@@ -56,10 +67,8 @@ export class Templates {
     await sweepDoomed(templates);
     for (const id of await readdir(templates)) {
       const files = this.#layout.template(id);
-      const read = await readJson(files.record, (value) =>
-        templateRecordSchema.parse(value),
-      );
-      if (read.kind === "read") this.#ready.set(id, read.value);
+      const record = await readTemplateRecord(files.record);
+      if (record !== undefined) this.#ready.set(id, record);
       else {
         this.#log.info("removing an unusable template", { template: id });
         await removeFolder(files.folder);
@@ -138,7 +147,7 @@ export class Templates {
     this.#ready.delete(id);
     this.#others.delete(id);
     const { folder } = this.files(id);
-    const freed = await allocatedBytes(folder);
+    const freed = await folderBytes(folder);
     await removeFolder(folder).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
     });
@@ -181,10 +190,10 @@ export function leastRecentlyUsed(
 }
 
 /** What the files of a folder really take on the disk. */
-export async function allocatedBytes(folder: string): Promise<number> {
+export async function folderBytes(folder: string): Promise<number> {
   let sum = 0;
   for (const name of await readdir(folder).catch(() => []))
-    sum += (await stat(join(folder, name))).blocks * blockBytes;
+    sum += await allocatedBytes(join(folder, name));
   return sum;
 }
 

@@ -18,7 +18,7 @@ import {
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
 import { connectQmp } from "../../../src/helper/qemu/qmp.ts";
-import { qemuSpec } from "../../fakes/qemuSpec.ts";
+import { qemuSpec, userNetwork } from "../../fakes/qemuSpec.ts";
 import {
   emptyDisk,
   owned,
