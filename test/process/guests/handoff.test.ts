@@ -3,6 +3,7 @@ import {
   mkdir,
   readdir,
   readFile,
+  readlink,
   stat,
   symlink,
   writeFile,
@@ -64,6 +65,8 @@ describe.skipIf(missing)(
 
     test("B4, B36: what is queued before the guest runs makes it another machine, and is acknowledged", async () => {
       expect((await stat(`${guest.fifo}.in`)).mode & 0o777).toBe(0o600);
+      const journal = join(guest.root, "run/log/journal");
+      await mkdir(join(journal, "0".repeat(32)), { recursive: true });
       handoff.prepare(identity);
       guest.serve();
       expect(await handoff.complete({ timeoutMs })).toMatchObject({
@@ -71,6 +74,10 @@ describe.skipIf(missing)(
         by: "service",
         applied: everyPart,
       });
+      // journalctl finds what its parent's id named.
+      expect(await readlink(join(journal, identity.machineId!))).toBe(
+        "0".repeat(32),
+      );
       expect(await guest.read("etc/hostname")).toBe("clone-2\n");
       expect(await guest.read("etc/hosts")).toBe(
         "127.0.0.1\tlocalhost\n127.0.1.1\tclone-2\n",
