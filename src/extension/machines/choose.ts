@@ -64,7 +64,8 @@ export function namedIn(args: Args): string[] {
   // Checkpoints are rows of the same tree and may be selected with machines.
   if (Array.isArray(selected) && selected.includes(clicked))
     return selected.filter(
-      (each) => typeof each === "string" && checkpointOfKey(each) === undefined,
+      (each): each is string =>
+        typeof each === "string" && checkpointOfKey(each) === undefined,
     );
   return typeof clicked === "string" ? [clicked] : [];
 }
