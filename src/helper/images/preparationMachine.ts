@@ -7,7 +7,7 @@ import { failed } from "../../protocol/failure.ts";
 import type { Accelerator } from "../../protocol/host.ts";
 import type { BootStage } from "../../protocol/machines.ts";
 import { diagnose } from "../guests/diagnosis.ts";
-import { makeHandoffFifos } from "../guests/handoff.ts";
+import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import { watchBoot } from "../guests/readiness.ts";
 import { writeSeed } from "../guests/seed.ts";
