@@ -12,6 +12,7 @@ import {
   waitForExit,
 } from "../qemu/process.ts";
 import { connectQmp, type Qmp } from "../qemu/qmp.ts";
+import { removeUnusedLayers } from "../snapshots/layers.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
@@ -24,7 +25,9 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import { sizeOf } from "./bootLog.ts";
+import { letGo } from "./hold.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { settleMachine } from "./settle.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -48,6 +51,9 @@ export async function adoptMachines(deps: AdoptDeps): Promise<void> {
   const batch = 64;
   for (let i = 0; i < ids.length; i += batch)
     await Promise.all(ids.slice(i, i + batch).map((id) => adopt(id, deps)));
+  await removeUnusedLayers(layout).catch((error: unknown) => {
+    deps.log.warn("layers are left alone", { error });
+  });
 }
 
 async function adopt(id: string, deps: AdoptDeps): Promise<void> {
@@ -74,32 +80,55 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   }
   let record = read.value;
   const known = await readHandles(files);
-  const identity = await findLiving(files, known);
+  let identity = await findLiving(files, known);
+  const capturing = known.kind === "read" ? known.value.capturing : undefined;
+  if (
+    identity !== undefined &&
+    (record.rollingBack !== undefined ||
+      (capturing?.suspend === true && record.resumeFrom?.kind === "state"))
+  ) {
+    // The record has it that this guest's present is over; only its end was missing.
+    await endProcess(identity, "SIGKILL");
+    await waitForExit(identity, 5_000);
+    identity = undefined;
+  }
   if (identity === undefined) {
     if (known.kind !== "missing") {
       const startedAtMs =
         known.kind === "read" ? known.value.startedAtMs : Date.now();
       const bootedAtMs = Date.now() - uptime() * 1000;
-      const reason = startedAtMs < bootedAtMs ? "hostRestarted" : "crashed";
+      const reason =
+        capturing?.suspend === true && record.resumeFrom?.kind === "state"
+          ? "suspended"
+          : startedAtMs < bootedAtMs
+            ? "hostRestarted"
+            : "crashed";
       record = { ...record, lastStop: { reason } };
       await writeRecord(files, record);
       log.info("machine ended while nobody watched", { reason });
     }
+    record = await settleMachine(layout, record, undefined);
     await removeLeftovers(files);
     registry.add(record, { kind: "stopped", ...record.lastStop });
     return;
   }
-  const handles =
-    known.kind === "read" && known.value.pid === identity.pid
+  const handles = {
+    ...(known.kind === "read" && known.value.pid === identity.pid
       ? known.value
-      : await rebuildHandles(files, identity);
-  await writeHandles(files, handles);
+      : await rebuildHandles(files, identity)),
+    capturing: undefined,
+  };
   const qmp = await connectQmp(files.qmpSocket, { timeoutMs: 5_000 }).catch(
     (error: unknown) => {
       log.warn("an adopted QEMU's monitor does not answer", { error });
       return undefined;
     },
   );
+  if (qmp !== undefined) {
+    if (capturing !== undefined) await letGo(capturing, qmp);
+    record = await settleMachine(layout, record, qmp);
+    await writeHandles(files, handles);
+  }
   const live: Live = {
     handles,
     qmp,

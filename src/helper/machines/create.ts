@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { cpus as hostCpus, totalmem } from "node:os";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
@@ -17,13 +16,7 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import { mark } from "./bootLog.ts";
-import {
-  aliasFor,
-  checkName,
-  freeName,
-  newMachineId,
-  newMacAddress,
-} from "./names.ts";
+import { claimName, newIdentity } from "./names.ts";
 import type { Entry } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -73,11 +66,7 @@ export async function createMachine(
       signal,
     );
     registry.enter(entry, step("seed"));
-    const hostKey = generateHostKey(record.alias);
-    entry.record = { ...entry.record, hostPublicKey: hostKey.publicKey };
-    await replaceFile(files.hostKey, hostKey.privateKey);
-    await writeMachineSeed(entry.record, hostKey, layout);
-    await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);
+    entry.record = await giveHostKey(entry.record, layout);
     signal.throwIfAborted();
     await writeRecord(files, entry.record);
   } catch (error) {
@@ -94,6 +83,19 @@ export async function createMachine(
     image: entry.record.image,
   });
   return entry;
+}
+
+/** Makes a machine's host key, tells its seed of it and pins it; answers with the record that names it. */
+export async function giveHostKey(
+  record: MachineRecord,
+  layout: Layout,
+): Promise<MachineRecord> {
+  const hostKey = generateHostKey(record.alias);
+  const named = { ...record, hostPublicKey: hostKey.publicKey };
+  await replaceFile(layout.machine(record.id).hostKey, hostKey.privateKey);
+  await writeMachineSeed(named, hostKey, layout);
+  await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);
+  return named;
 }
 
 /** Writes the seed of a machine from its record: at creation, and again when what the seed says has changed. */
@@ -129,23 +131,14 @@ function draft(
   imageName: string,
   registry: MachineRegistry,
 ): MachineRecord {
-  const taken = registry.takenNames();
-  const name = params.name ?? freeName(nameFrom(imageName), taken);
-  checkName(name);
-  if (taken.has(name))
-    throw refused(
-      "machines.nameTaken",
-      `There is already a machine “${name}”.`,
-      {
-        remedy: `Choose another name, for example “${freeName(name, taken)}”.`,
-      },
-    );
-  const id = newMachineId();
+  const name = claimName(
+    params.name,
+    nameFrom(imageName),
+    registry.takenNames(),
+  );
   return {
     format: 1,
-    id,
-    name,
-    alias: aliasFor(name, registry.takenAliases()),
+    ...newIdentity(name, registry.takenAliases()),
     image: { name: imageName, digest: "" },
     generation: 0,
     cpus: params.cpus ?? Math.min(2, hostCpus().length),
@@ -153,10 +146,6 @@ function draft(
     diskGiB: params.diskGiB ?? defaultDiskGiB,
     user: checkUser(params.user ?? ""),
     createdAt: new Date().toISOString(),
-    macAddress: newMacAddress(),
-    uuid: randomUUID(),
-    vmGenerationId: randomUUID(),
-    instanceId: `guesthouse-${id}`,
     hostPublicKey: "",
     agentForwarding: params.agentForwarding ?? false,
     forwards: params.forwards ?? [],

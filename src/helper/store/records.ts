@@ -46,8 +46,20 @@ export const machineRecordSchema = z.object({
     .optional(),
   /** Oldest first. */
   checkpoints: z
-    .array(checkpointSchema.extend({ layer: z.string() }))
+    .array(
+      checkpointSchema.extend({
+        layer: z.string(),
+        /** What its memory was taken of: a roll back brings this back too. */
+        shape: z.object({
+          cpus: z.number().int(),
+          memoryMiB: z.number().int(),
+          diskGiB: z.number(),
+        }),
+      }),
+    )
     .default([]),
+  /** A roll back to this checkpoint was decided and is under way: whoever finds this completes it. */
+  rollingBack: z.string().or(z.undefined()).optional(),
   /** Where its next start goes on from. */
   resumeFrom: z
     .discriminatedUnion("kind", [
@@ -69,6 +81,7 @@ export const machineRecordSchema = z.object({
   }),
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;
+export type CheckpointRecord = MachineRecord["checkpoints"][number];
 
 /** Transient handles of a running QEMU. Lost or corrupt, they are rebuilt from the system. */
 export const machineHandlesSchema = z.object({
@@ -91,6 +104,16 @@ export const machineHandlesSchema = z.object({
   /** Where this boot begins in the boot log. */
   logOffset: z.number().int(),
   boot: z.array(z.object({ stage: z.enum(bootStages), atMs: z.number() })),
+  /** Its memory is being saved, so that it may stand still without having been paused. */
+  capturing: z
+    .object({
+      /** It ran before. */
+      ran: z.boolean(),
+      /** QEMU ends once the record says so. */
+      suspend: z.boolean(),
+    })
+    .or(z.undefined())
+    .optional(),
   /** When the guest was first reached in this boot. */
   readySinceMs: z.number().or(z.undefined()).optional(),
 });
