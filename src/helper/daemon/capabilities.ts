@@ -20,6 +20,7 @@ import { isLiving } from "../machines/lifecycle.ts";
 import { createMachines } from "../machines/machines.ts";
 import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
 import { MachineRegistry } from "../machines/registry.ts";
+import { snapshotHandlers } from "../machines/snapshotHandlers.ts";
 import { templateHandlers } from "../machines/templateHandlers.ts";
 import { createWarm } from "../machines/warm.ts";
 import { Templates } from "../snapshots/templates.ts";
@@ -162,6 +163,14 @@ export async function createCapabilities({
       onRosterChanged: writeConfig,
     }),
     ...templateHandlers({ images, templates, warm }),
+    ...snapshotHandlers({
+      layout,
+      registry,
+      machines,
+      log,
+      usersChanged: (digest) => images.usersChanged(digest),
+      onRosterChanged: writeConfig,
+    }),
     ...sshHandlers({ files: layout.ssh, ...reach }),
     ...workspaceHandlers({
       ...reach,

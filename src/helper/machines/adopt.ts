@@ -12,8 +12,7 @@ import {
   waitForExit,
 } from "../qemu/process.ts";
 import { connectQmp, type Qmp } from "../qemu/qmp.ts";
-import { settleDisk } from "../snapshots/freeze.ts";
-import { putBack } from "../snapshots/migration.ts";
+import { removeUnusedLayers } from "../snapshots/layers.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
@@ -27,9 +26,11 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import { sizeOf } from "./bootLog.ts";
-import { emptyDisk } from "./emptyDisk.ts";
 import { leasesIn } from "./addresses.ts";
+import { emptyDisk, isFresh } from "./emptyDisk.ts";
+import { letGo } from "./hold.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { settleMachine } from "./settle.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -53,6 +54,9 @@ export async function adoptMachines(deps: AdoptDeps): Promise<void> {
   const batch = 64;
   for (let i = 0; i < ids.length; i += batch)
     await Promise.all(ids.slice(i, i + batch).map((id) => adopt(id, deps)));
+  await removeUnusedLayers(layout).catch((error: unknown) => {
+    deps.log.warn("layers are left alone", { error });
+  });
 }
 
 async function adopt(id: string, deps: AdoptDeps): Promise<void> {
@@ -80,37 +84,54 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   let record = read.value;
   const known = await readHandles(files);
   let identity = await findLiving(files, known);
-  if (identity === undefined) await settleDisk(layout, files, undefined);
-  if (record.resumeFrom !== undefined) {
-    await takeBack(files, identity, log);
+  const capturing = known.kind === "read" ? known.value.capturing : undefined;
+  if (record.rollingBack !== undefined || record.resumeFrom !== undefined) {
+    // The record has it that this guest's present is over, or that it had not begun.
+    await end(identity, log);
+    if (known.kind !== "missing" && isFresh(record)) await emptyDisk(files);
     identity = undefined;
   }
   if (identity === undefined) {
-    if (known.kind !== "missing" && record.resumeFrom === undefined) {
+    const suspended =
+      capturing?.suspend === true && record.resumeFrom?.kind === "state";
+    if (
+      known.kind !== "missing" &&
+      (suspended || record.resumeFrom === undefined)
+    ) {
       const startedAtMs =
         known.kind === "read" ? known.value.startedAtMs : Date.now();
       const bootedAtMs = Date.now() - uptime() * 1000;
-      const reason = startedAtMs < bootedAtMs ? "hostRestarted" : "crashed";
+      const reason = suspended
+        ? "suspended"
+        : startedAtMs < bootedAtMs
+          ? "hostRestarted"
+          : "crashed";
       record = { ...record, lastStop: { reason } };
       await writeRecord(files, record);
       log.info("machine ended while nobody watched", { reason });
     }
+    record = await settleMachine(layout, record, undefined);
     await removeLeftovers(files);
     registry.add(record, { kind: "stopped", ...record.lastStop });
     return;
   }
-  const handles =
-    known.kind === "read" && known.value.pid === identity.pid
+  const handles = {
+    ...(known.kind === "read" && known.value.pid === identity.pid
       ? known.value
-      : await rebuildHandles(files, identity, record);
-  await writeHandles(files, handles);
+      : await rebuildHandles(files, identity, record)),
+    capturing: undefined,
+  };
   const qmp = await connectQmp(files.qmpSocket, { timeoutMs: 5_000 }).catch(
     (error: unknown) => {
       log.warn("an adopted QEMU's monitor does not answer", { error });
       return undefined;
     },
   );
-  await settleCapture(layout, files, qmp, log);
+  if (qmp !== undefined) {
+    if (capturing !== undefined) await letGo(capturing, qmp);
+    record = await settleMachine(layout, record, qmp);
+    await writeHandles(files, handles);
+  }
   const live: Live = {
     handles,
     qmp,
@@ -127,24 +148,16 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   deps.onLiving(entry, live, state.kind === "starting");
 }
 
-/**
- * The state that a machine comes from is given up when its guest has said that it is itself. A helper that ended before
- * leaves a guest that may be anybody, and a disk that it may have written to: both are taken back, so that the next
- * start goes on from the same state with the same disk. Nobody was ever told of this guest.
- */
-async function takeBack(
-  files: MachineFiles,
+async function end(
   identity: ProcessIdentity | undefined,
   log: Log,
 ): Promise<void> {
-  if (identity !== undefined) {
-    log.info("ending a guest that had not come back yet", {
-      pid: identity.pid,
-    });
-    await endProcess(identity, "SIGKILL");
-    await waitForExit(identity, 5_000);
-  }
-  await emptyDisk(files);
+  if (identity === undefined) return;
+  log.info("ending a guest that the machine's record does not know", {
+    pid: identity.pid,
+  });
+  await endProcess(identity, "SIGKILL");
+  await waitForExit(identity, 5_000);
 }
 
 /** The machine's QEMU by its handles, else by its pid file, else by looking at every process of ours. */
@@ -183,25 +196,6 @@ async function stateOf(
     stage: handles.boot.at(-1)?.stage ?? "firmware",
     sinceMs: handles.startedAtMs,
   };
-}
-
-/** A capture that its helper did not live to end: the guest goes on, and its disk is one thing again. */
-async function settleCapture(
-  layout: Layout,
-  files: MachineFiles,
-  qmp: Qmp | undefined,
-  log: Log,
-): Promise<void> {
-  if (qmp === undefined) return;
-  try {
-    const { status } = (await qmp.execute("query-status")) as {
-      status: string;
-    };
-    if (status !== "running" && status !== "paused") await putBack(qmp, true);
-    await settleDisk(layout, files, qmp);
-  } catch (error) {
-    log.warn("what a capture left could not be settled", { error });
-  }
 }
 
 /** What a lost handles file said, read back from QEMU's own command line. */

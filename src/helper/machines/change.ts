@@ -5,6 +5,7 @@ import { resizeDisk } from "../qemu/block.ts";
 import type { Layout } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
 import { writeMachineSeed } from "./create.ts";
+import { resizeRefusal } from "./lifecycle.ts";
 import { checkName } from "./names.ts";
 import type { Entry } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
@@ -51,6 +52,12 @@ export async function setMachine(
   signal: AbortSignal,
 ): Promise<void> {
   const { record } = entry;
+  const refusal = resizeRefusal(
+    record.name,
+    record.resumeFrom?.kind === "state",
+    wanted,
+  );
+  if (refusal !== undefined) throw refusal;
   const change: Partial<MachineRecord> = {};
   if (wanted.cpus !== undefined) change.cpus = wanted.cpus;
   if (wanted.memoryMiB !== undefined) change.memoryMiB = wanted.memoryMiB;

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { copyFile } from "node:fs/promises";
 import { cpus as hostCpus, totalmem } from "node:os";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
@@ -21,13 +20,7 @@ import {
 } from "../store/records.ts";
 import { freeAddress } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
-import {
-  aliasFor,
-  checkName,
-  freeName,
-  newMachineId,
-  newMacAddress,
-} from "./names.ts";
+import { claimName, newIdentity } from "./names.ts";
 import type { Entry } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 import { shapeOf, type Warm } from "./warm.ts";
@@ -77,11 +70,7 @@ export async function createMachine(
     await mark(files.log, `${record.name} (${record.id})`);
     await makeDisk(entry, image, params.warm ?? true, deps, signal);
     registry.enter(entry, step("seed"));
-    const hostKey = generateHostKey(record.alias);
-    entry.record = { ...entry.record, hostPublicKey: hostKey.publicKey };
-    await replaceFile(files.hostKey, hostKey.privateKey);
-    await writeMachineSeed(entry.record, hostKey, layout);
-    await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);
+    entry.record = await giveHostKey(entry.record, layout);
     signal.throwIfAborted();
     await writeRecord(files, entry.record);
   } catch (error) {
@@ -134,6 +123,19 @@ async function makeDisk(
   );
 }
 
+/** Makes a machine's host key, tells its seed of it and pins it; answers with the record that names it. */
+export async function giveHostKey(
+  record: MachineRecord,
+  layout: Layout,
+): Promise<MachineRecord> {
+  const hostKey = generateHostKey(record.alias);
+  const named = { ...record, hostPublicKey: hostKey.publicKey };
+  await replaceFile(layout.machine(record.id).hostKey, hostKey.privateKey);
+  await writeMachineSeed(named, hostKey, layout);
+  await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);
+  return named;
+}
+
 /** Writes the seed of a machine from its record: at creation, and again when what the seed says has changed. */
 export async function writeMachineSeed(
   record: MachineRecord,
@@ -167,36 +169,21 @@ function draft(
   imageName: string,
   registry: MachineRegistry,
 ): MachineRecord {
-  const taken = registry.takenNames();
-  const name = params.name ?? freeName(nameFrom(imageName), taken);
-  checkName(name);
-  if (taken.has(name))
-    throw refused(
-      "machines.nameTaken",
-      `There is already a machine “${name}”.`,
-      {
-        remedy: `Choose another name, for example “${freeName(name, taken)}”.`,
-      },
-    );
-  const id = newMachineId();
+  const name = claimName(
+    params.name,
+    nameFrom(imageName),
+    registry.takenNames(),
+  );
   return {
     format: 1,
-    id,
-    name,
-    alias: aliasFor(name, registry.takenAliases()),
+    ...newIdentity(name, registry.takenAliases()),
     image: { name: imageName, digest: "" },
     generation: 0,
     ...size(params),
     user: checkUser(params.user ?? ""),
     createdAt: new Date().toISOString(),
-    macAddress: newMacAddress(),
-    guestAddress: freeAddress(
-      registry.entries().map(({ record }) => record.guestAddress),
-    ),
+    guestAddress: freeAddress(registry.takenAddresses()),
     checkpoints: [],
-    uuid: randomUUID(),
-    vmGenerationId: randomUUID(),
-    instanceId: `guesthouse-${id}`,
     hostPublicKey: "",
     agentForwarding: params.agentForwarding ?? false,
     forwards: params.forwards ?? [],

@@ -2,11 +2,25 @@ import { rename, rm } from "node:fs/promises";
 import { createOverlay } from "../qemu/block.ts";
 import { readQcow2Header } from "../qemu/qcow2.ts";
 import type { MachineFiles } from "../store/layout.ts";
+import type { MachineRecord } from "../store/records.ts";
 
 /**
- * Puts an empty overlay in the place of the machine's disk: what it holds is what the layer below held, which is what
- * the machine's saved state fits to. Only for a machine whose state waits, and only while no QEMU has its disk open.
+ * Is what a machine's disk holds above its layer nothing that anybody was told of? The state that it comes from is
+ * given up when its guest has said that it is itself; whatever a guest wrote before may be thrown away, and must be
+ * before its state is loaded once more. Pure.
  */
+export function isFresh({ resumeFrom }: MachineRecord): boolean {
+  switch (resumeFrom?.kind) {
+    case undefined:
+      return false;
+    case "template":
+      return true;
+    case "state":
+      return resumeFrom.way === "fork" || resumeFrom.diskFrozen;
+  }
+}
+
+/** Puts an empty overlay in the place of a fresh disk (`isFresh`) that no QEMU has open. */
 export async function emptyDisk(
   files: MachineFiles,
   signal?: AbortSignal,
@@ -18,6 +32,7 @@ export async function emptyDisk(
     {
       path: files.nextDisk,
       backingPath,
+      backingInUse: true,
       sizeBytes: virtualSizeBytes,
     },
     signal,

@@ -7,6 +7,7 @@ export async function removeLeftovers(files: MachineFiles): Promise<void> {
     files.qmpSocket,
     files.agentSocket,
     files.consoleSocket,
+    files.captureSocket,
     files.pidFile,
     files.handles,
   ])

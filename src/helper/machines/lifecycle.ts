@@ -29,7 +29,11 @@ export type Verb =
   | "delete"
   | "stats"
   | "diagnose"
-  | "reach";
+  | "reach"
+  | "fork"
+  | "checkpoint"
+  | "rollBack"
+  | "suspend";
 
 const living: readonly MachineStateKind[] = [
   "starting",
@@ -53,6 +57,10 @@ const allowed: Readonly<Record<Verb, readonly MachineStateKind[]>> = {
   stats: ["starting", "running", "unready", "paused"],
   diagnose: ["starting", "running", "unready", "paused"],
   reach: ["starting", "running", "unready"],
+  fork: ["stopped", "running", "unready", "paused"],
+  checkpoint: ["stopped", "running", "unready", "paused"],
+  rollBack: ["stopped", "starting", "running", "unready", "paused"],
+  suspend: ["running", "unready", "paused"],
 };
 
 const needs: Readonly<Record<Verb, string>> = {
@@ -66,6 +74,16 @@ const needs: Readonly<Record<Verb, string>> = {
   stats: "Start it first.",
   diagnose: "Start it first.",
   reach: "Start or resume it first.",
+  fork: "Wait until it has come to rest.",
+  checkpoint: "Wait until it has come to rest.",
+  rollBack: "Wait until it has come to rest.",
+  suspend: "Only a running or paused machine has a memory to keep.",
+};
+
+const words: Partial<Readonly<Record<Verb, string>>> = {
+  set: "change",
+  rollBack: "roll back",
+  checkpoint: "make a checkpoint of",
 };
 
 /** Undefined when the verb is allowed in this state, else the refusal to throw. */
@@ -77,7 +95,28 @@ export function refusal(
   if (allowed[verb].includes(state.kind)) return undefined;
   return refused(
     "machines.wrongState",
-    `Can't ${verb} “${name}” while it is ${state.kind}.`,
+    `Can't ${words[verb] ?? verb} “${name}” while it is ${state.kind}.`,
     { remedy: needs[verb] },
+  );
+}
+
+/**
+ * A kept memory fits only the processors, the memory and the disk that it was taken with: the refusal to throw when
+ * one of them is to change while the machine's next start goes on from there.
+ */
+export function resizeRefusal(
+  name: string,
+  resumesState: boolean,
+  wanted: Readonly<Partial<Record<"cpus" | "memoryMiB" | "diskGiB", unknown>>>,
+): GuesthouseError | undefined {
+  const resizes =
+    wanted.cpus !== undefined ||
+    wanted.memoryMiB !== undefined ||
+    wanted.diskGiB !== undefined;
+  if (!resumesState || !resizes) return undefined;
+  return refused(
+    "machines.wrongState",
+    `Can't change processors, memory or disk of “${name}” while its memory is kept for the next start.`,
+    { remedy: "Start it, stop it, then change it." },
   );
 }

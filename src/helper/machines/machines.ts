@@ -3,10 +3,12 @@ import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
 import type { GoldenImage, Images } from "../images/images.ts";
 import type { Qmp } from "../qemu/qmp.ts";
+import { freezeAtRest } from "../snapshots/freeze.ts";
 import type { Templates } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import { adoptMachines } from "./adopt.ts";
 import { mark } from "./bootLog.ts";
+import { isFresh } from "./emptyDisk.ts";
 import { surveyHost } from "./environment.ts";
 import { launchMachine, type StartFrom } from "./launch.ts";
 import { isLiving, refusal, type Verb } from "./lifecycle.ts";
@@ -117,6 +119,7 @@ export function createMachines(deps: MachinesDeps): Machines {
           from,
           signal,
         );
+      await freezeForResume(entry);
       const from = startFrom(entry);
       try {
         return await begin(from);
@@ -142,6 +145,16 @@ export function createMachines(deps: MachinesDeps): Machines {
       await registry.rewrite(entry, { lastStop });
       throw error;
     }
+  }
+
+  /** A suspended machine's disk is what fits to its memory: it stays that until the guest has come back. */
+  async function freezeForResume(entry: Entry): Promise<void> {
+    const { resumeFrom, id } = entry.record;
+    if (resumeFrom?.kind !== "state" || isFresh(entry.record)) return;
+    await freezeAtRest(layout, layout.machine(id));
+    await registry.rewrite(entry, {
+      resumeFrom: { ...resumeFrom, diskFrozen: true },
+    });
   }
 
   function startFrom({ record }: Entry): StartFrom {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rename, rm } from "node:fs/promises";
+import { link, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   allocatedBytes,
@@ -69,7 +69,8 @@ export async function makeTemplate(
     await bootAndSave(making, signal);
     const layerPath = making.layout.layer(layer);
     await makePrivateFolder(dirname(layerPath));
-    await rename(files.disk, layerPath);
+    // A second name first: at every moment something that is looked at stands on the layer.
+    await link(files.disk, layerPath);
     await createOverlay(
       { path: emptyOverlay(files), backingPath: layerPath },
       signal,

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { refused } from "../../protocol/failure.ts";
 
 /** RFC 1123 label: also the guest's hostname and part of an ssh alias, which editors fold to lower case. */
@@ -41,4 +41,32 @@ export function newMacAddress(): string {
     byte.toString(16).padStart(2, "0"),
   );
   return ["52", "54", "00", ...tail].join(":");
+}
+
+/** The wanted name, or a free one like `base`. Refuses with `machines.nameInvalid` and `machines.nameTaken`. */
+export function claimName(
+  wanted: string | undefined,
+  base: string,
+  taken: ReadonlySet<string>,
+): string {
+  const name = wanted ?? freeName(base, taken);
+  checkName(name);
+  if (!taken.has(name)) return name;
+  throw refused("machines.nameTaken", `There is already a machine “${name}”.`, {
+    remedy: `Choose another name, for example “${freeName(name, taken)}”.`,
+  });
+}
+
+/** Everything by which a machine differs from every other one; its host key comes later. */
+export function newIdentity(name: string, takenAliases: ReadonlySet<string>) {
+  const id = newMachineId();
+  return {
+    id,
+    name,
+    alias: aliasFor(name, takenAliases),
+    macAddress: newMacAddress(),
+    uuid: randomUUID(),
+    vmGenerationId: randomUUID(),
+    instanceId: `guesthouse-${id}`,
+  };
 }

@@ -68,6 +68,10 @@ export class MachineRegistry {
     return new Set(this.entries().map(({ record }) => record.alias));
   }
 
+  takenAddresses(): string[] {
+    return this.entries().map(({ record }) => record.guestAddress);
+  }
+
   /** Names of the machines that stand on this image. */
   usersOf(digest: string): string[] {
     return this.entries()

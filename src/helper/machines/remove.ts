@@ -1,6 +1,7 @@
 import type { Log } from "../../base/log.ts";
 import type { Images } from "../images/images.ts";
 import { endProcess, waitForExit } from "../qemu/process.ts";
+import { removeUnusedLayers } from "../snapshots/layers.ts";
 import { unpinHost } from "../ssh/knownHosts.ts";
 import type { Layout } from "../store/layout.ts";
 import { removeFolder } from "../store/records.ts";
@@ -36,6 +37,10 @@ export async function deleteMachine(
   registry.enter(entry, { kind: "deleting" });
   await removeFolder(files.folder);
   await unpinHost(layout.ssh.knownHosts, record.alias);
+  // Not those that forks and branches of it stand on.
+  await removeUnusedLayers(layout).catch((error: unknown) => {
+    log.warn("layers are left alone", { error });
+  });
   await mark(files.log, `deleted ${new Date().toISOString()}`).catch(
     () => undefined,
   );

@@ -1,4 +1,4 @@
-import type { Machine } from "../../protocol/machines.ts";
+import { checkpointSchema, type Machine } from "../../protocol/machines.ts";
 import type { MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
 import type { Entry } from "./entry.ts";
@@ -28,7 +28,7 @@ export function viewOf(
     diskGiB: record.diskGiB,
     user: record.user,
     state: entry.state,
-    checkpoints: record.checkpoints.map(({ layer: _, ...shown }) => shown),
+    checkpoints: record.checkpoints.map((kept) => checkpointSchema.parse(kept)),
     createdAt: record.createdAt,
     boot: entry.boot,
     logPath: files.log,

@@ -2,7 +2,12 @@ import { faultPoint } from "../../base/faultPoint.ts";
 import { cancelled } from "../../protocol/failure.ts";
 import type { Qmp } from "../qemu/qmp.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
-import { type Freeze, freezeFaults, prepareFreeze } from "./freeze.ts";
+import {
+  type Freeze,
+  freezeFaults,
+  prepareFreeze,
+  settleDisk,
+} from "./freeze.ts";
 import {
   type Migration,
   prepareMigration,
@@ -29,14 +34,8 @@ export interface CaptureJob {
   readonly qmp: Qmp;
   readonly layout: Layout;
   readonly files: MachineFiles;
-  /** Socket that QEMU sends to; short enough for `sun_path`. */
-  readonly socketPath: string;
   /** Gets the whole migration stream; absent: the disk only, and the guest does not stand still. */
   readonly statePath?: string | undefined;
-  /** False leaves the disk alone: it stays as it is because QEMU ends. */
-  readonly freeze: boolean;
-  /** What the guest does afterwards: what it did before, or nothing more. */
-  readonly after: "goOn" | "stay";
   /**
    * `precopy` sends the memory while the guest runs and stops it for the rest; `stop` stops it at once. Default: the
    * former.
@@ -45,10 +44,11 @@ export interface CaptureJob {
 }
 
 export interface Captured {
-  /** Holds the disk as of that moment; absent without a freeze. */
-  readonly layer: string | undefined;
+  /** Holds the disk as of that moment. */
+  readonly layer: string;
+  /** 0 without memory. */
   readonly stateBytes: number;
-  /** How long the guest stood still, by QEMU's word; 0 when it did before or still does. */
+  /** How long the guest stood still, by QEMU's word; 0 when it did before. */
   readonly pausedMs: number;
 }
 
@@ -70,35 +70,56 @@ export async function captureMachine(
   signal: AbortSignal,
 ): Promise<Captured> {
   signal.throwIfAborted();
-  const freeze = job.freeze ? await prepareFreeze(job, signal) : undefined;
-  if (job.statePath === undefined) {
-    await freeze?.commit();
-    return { layer: freeze?.layer, stateBytes: 0, pausedMs: 0 };
-  }
+  const freeze = await prepareFreeze(job, signal);
+  const { layer } = freeze;
   try {
-    return await captureWithMemory(job, job.statePath, freeze, job.qmp, signal);
+    if (job.statePath === undefined) {
+      await freeze.commit();
+      return { layer, stateBytes: 0, pausedMs: 0 };
+    }
+    return {
+      layer,
+      ...(await saveMemory(job, job.statePath, freeze, signal)),
+    };
   } catch (error) {
-    await freeze?.undo().catch(() => undefined);
+    await freeze.undo().catch(() => undefined);
     throw error;
   }
 }
 
-async function captureWithMemory(
+/**
+ * Keeps the memory of a machine whose QEMU is to end: the guest stands still for good, and its disk stays as it is.
+ * Answers with the bytes written. On failure and on abort the guest does what it did before. Throws as
+ * `captureMachine` does.
+ */
+export async function captureForGood(
+  job: CaptureJob & { readonly statePath: string },
+  signal: AbortSignal,
+): Promise<number> {
+  signal.throwIfAborted();
+  await settleDisk(job.layout, job.files, job.qmp);
+  return (await saveMemory(job, job.statePath, undefined, signal)).stateBytes;
+}
+
+/** The guest goes on afterwards when there is a freeze, and only then. */
+async function saveMemory(
   job: CaptureJob,
   statePath: string,
   freeze: Freeze | undefined,
-  qmp: Qmp,
   signal: AbortSignal,
-): Promise<Captured> {
-  const receiver = await receiveStream(job.socketPath, statePath);
+): Promise<{ stateBytes: number; pausedMs: number }> {
+  const { qmp } = job;
+  const socketPath = job.files.captureSocket;
+  const receiver = await receiveStream(socketPath, statePath);
   const ran = (await runState(qmp)) === "running";
   let before: Awaited<ReturnType<typeof prepareMigration>> | undefined;
   let migration: Migration | undefined;
+  const over = new AbortController();
   try {
     before = await prepareMigration(qmp, downtimeMs);
-    migration = await startMigration(qmp, job.socketPath);
+    migration = await startMigration(qmp, socketPath);
     faultPoint("capture.started");
-    const brokenOff = untilBroken(receiver.received, signal);
+    const brokenOff = untilBroken(receiver.received, signal, over.signal);
     if (job.strategy === "stop") await qmp.execute("stop");
     await Promise.race([halted(qmp, migration, signal), brokenOff]);
     faultPoint("capture.halted");
@@ -108,18 +129,19 @@ async function captureWithMemory(
     await Promise.race([migration.reached("completed"), brokenOff]);
     faultPoint("capture.completed");
     // The guest does not wait for the disk of the host.
-    if (job.after === "goOn") await putBack(qmp, ran);
+    if (freeze !== undefined) await putBack(qmp, ran);
     faultPoint("capture.resumed");
-    const pausedMs = pauseOf(migration, ran && job.after === "goOn");
+    const pausedMs = ran && freeze !== undefined ? pauseOf(migration) : 0;
     const stateBytes = await receiver.received;
     await receiver.keep();
     faultPoint("capture.kept");
-    return { layer: freeze?.layer, stateBytes, pausedMs };
+    return { stateBytes, pausedMs };
   } catch (error) {
     await migration?.cancel().catch(() => undefined);
     await putBack(qmp, ran).catch(() => undefined);
     throw error;
   } finally {
+    over.abort();
     await migration?.close();
     await receiver.close();
     await resetMigration(qmp, before).catch(() => undefined);
@@ -149,20 +171,21 @@ async function halted(
 function untilBroken(
   received: Promise<number>,
   signal: AbortSignal,
+  over: AbortSignal,
 ): Promise<never> {
   const broken = new Promise<never>((_, reject) => {
     received.catch(reject);
     const abort = (): void => reject(cancelled());
     if (signal.aborted) abort();
-    signal.addEventListener("abort", abort, { once: true });
+    signal.addEventListener("abort", abort, { once: true, signal: over });
   });
   broken.catch(() => undefined);
   return broken;
 }
 
-function pauseOf(migration: Migration, resumed: boolean): number {
+function pauseOf(migration: Migration): number {
   const stopped = migration.stoppedAtMs();
   const went = migration.resumedAtMs();
-  if (!resumed || stopped === undefined || went === undefined) return 0;
+  if (stopped === undefined || went === undefined) return 0;
   return Math.max(0, went - stopped);
 }

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import {
@@ -121,7 +121,9 @@ export class Templates {
     record: TemplateRecord,
     limitBytes = defaultLimitBytes,
   ): Promise<void> {
-    await writeJson(this.files(record.id).record, record);
+    const files = this.files(record.id);
+    await writeJson(files.record, record);
+    await rm(files.disk, { force: true });
     this.#others.delete(record.id);
     this.#ready.set(record.id, record);
     this.#events.changed(this.#view(record));

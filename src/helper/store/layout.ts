@@ -79,6 +79,8 @@ export interface MachineFiles {
   readonly qmpSocket: string;
   readonly agentSocket: string;
   readonly consoleSocket: string;
+  /** Where QEMU sends its memory to while it is saved. */
+  readonly captureSocket: string;
 }
 
 export interface SshFiles {
@@ -161,6 +163,7 @@ export function layoutOf(
         qmpSocket: join(run, `${id}.qmp`),
         agentSocket: join(run, `${id}.agent`),
         consoleSocket: join(run, `${id}.console`),
+        captureSocket: join(run, `${id}.save`),
       };
     },
     accelerator: join(home, "accelerator.json"),

@@ -48,8 +48,22 @@ export const machineRecordSchema = z.object({
     .optional(),
   /** Oldest first. */
   checkpoints: z
-    .array(checkpointSchema.extend({ layer: z.string() }))
+    .array(
+      checkpointSchema.extend({
+        layer: z.string(),
+        /** As in `resumeFrom`. */
+        leases: z.number().int().default(1),
+        /** What its memory was taken of: a roll back brings this back too. */
+        shape: z.object({
+          cpus: z.number().int(),
+          memoryMiB: z.number().int(),
+          diskGiB: z.number(),
+        }),
+      }),
+    )
     .default([]),
+  /** A roll back to this checkpoint was decided and is under way: whoever finds this completes it. */
+  rollingBack: z.string().or(z.undefined()).optional(),
   /** Where its next start goes on from. */
   resumeFrom: z
     .discriminatedUnion("kind", [
@@ -63,6 +77,8 @@ export const machineRecordSchema = z.object({
         sizeBytes: z.number(),
         /** How many cards the saved network has handed addresses to; see `machines/addresses.ts`. */
         leases: z.number().int().default(1),
+        /** The disk is an empty overlay above what fits to the state; until then it is what fits. */
+        diskFrozen: z.boolean().default(false),
       }),
     ])
     .or(z.undefined())
@@ -73,6 +89,7 @@ export const machineRecordSchema = z.object({
   }),
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;
+export type CheckpointRecord = MachineRecord["checkpoints"][number];
 
 /** Transient handles of a running QEMU. Lost or corrupt, they are rebuilt from the system. */
 export const machineHandlesSchema = z.object({
@@ -97,6 +114,16 @@ export const machineHandlesSchema = z.object({
   /** Where this boot begins in the boot log. */
   logOffset: z.number().int(),
   boot: z.array(z.object({ stage: z.enum(bootStages), atMs: z.number() })),
+  /** Its memory is being saved, so that it may stand still without having been paused. */
+  capturing: z
+    .object({
+      /** It ran before. */
+      ran: z.boolean(),
+      /** QEMU ends once the record says so. */
+      suspend: z.boolean(),
+    })
+    .or(z.undefined())
+    .optional(),
   /** When the guest was first reached in this boot. */
   readySinceMs: z.number().or(z.undefined()).optional(),
 });

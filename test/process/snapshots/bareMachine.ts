@@ -178,9 +178,13 @@ export async function status(qmp: Qmp): Promise<string> {
   return ((await qmp.execute("query-status")) as { status: string }).status;
 }
 
-/** True when the guest counts. */
-export async function counts(qmp: Qmp): Promise<boolean> {
+/** True as soon as the guest has counted on, false when it has not for three seconds, or `withinMs`. */
+export async function counts(qmp: Qmp, withinMs = 3_000): Promise<boolean> {
   const before = await counter(qmp);
-  await new Promise((resolve) => setTimeout(resolve, 60));
-  return (await counter(qmp)) !== before;
+  const deadlineMs = Date.now() + withinMs;
+  while ((await counter(qmp)) === before) {
+    if (Date.now() > deadlineMs) return false;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return true;
 }

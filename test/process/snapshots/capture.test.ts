@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterEach, expect, test } from "vitest";
 import {
+  captureForGood,
   captureMachine,
   type CaptureJob,
 } from "../../../src/helper/snapshots/capture.ts";
@@ -38,14 +39,12 @@ const job = (
   qmp,
   layout,
   files,
-  socketPath: `${files.qmpSocket}.save`,
   statePath: files.state,
-  freeze: true,
-  after: "goOn",
   ...changes,
 });
 
-const never = new AbortController().signal;
+/** One per capture, as every request has its own. */
+const never = (): AbortSignal => new AbortController().signal;
 
 /** Everything in the data folder that a capture may leave. */
 async function traces({ layout, files }: Scene): Promise<string[]> {
@@ -73,7 +72,7 @@ for (const strategy of ["precopy", "stop"] as const)
     const before = await counter(parent.qmp);
     const captured = await captureMachine(
       job(scene, parent, { strategy }),
-      never,
+      never(),
     );
     expect(await counts(parent.qmp)).toBe(true);
     await writeDisk(parent.qmp, 2, 1);
@@ -85,7 +84,7 @@ for (const strategy of ["precopy", "stop"] as const)
     await execa("mkdir", ["-p", child.folder]);
     await execa("qemu-img", [
       ...["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"],
-      layout.layer(captured.layer!),
+      layout.layer(captured.layer),
       child.disk,
     ]);
     const second = await startFrom(child, files.state);
@@ -109,7 +108,7 @@ test("again and again: five captures of a living machine, and QEMU's settings ar
   const settings = await machine.qmp.execute("query-migrate-parameters");
   const capabilities = await machine.qmp.execute("query-migrate-capabilities");
   for (let n = 1; n <= 5; n++) {
-    await captureMachine(job(scene, machine), never);
+    await captureMachine(job(scene, machine), never());
     await writeDisk(machine.qmp, n, n);
     expect(await counts(machine.qmp)).toBe(true);
   }
@@ -129,7 +128,7 @@ test("a guest that changes its memory faster than it is sent is stopped all the 
   const scene = await home();
   const machine = await start(scene.files, { guest: "busy" });
   const startedMs = Date.now();
-  const { pausedMs } = await captureMachine(job(scene, machine), never);
+  const { pausedMs } = await captureMachine(job(scene, machine), never());
   expect(Date.now() - startedMs).toBeLessThan(30_000);
   expect(pausedMs).toBeGreaterThan(0);
   expect(await counts(machine.qmp)).toBe(true);
@@ -140,7 +139,7 @@ test("a paused machine stays paused, twice in a row, and can be resumed", async 
   const machine = await start(scene.files);
   await machine.qmp.execute("stop");
   for (let n = 0; n < 2; n++) {
-    const { pausedMs } = await captureMachine(job(scene, machine), never);
+    const { pausedMs } = await captureMachine(job(scene, machine), never());
     expect(pausedMs).toBe(0);
     expect(await status(machine.qmp)).toBe("paused");
   }
@@ -155,11 +154,11 @@ test("the disk alone is frozen without the guest's standing still", async () => 
   await writeDisk(machine.qmp, 1, 1);
   const captured = await captureMachine(
     job(scene, machine, { statePath: undefined }),
-    never,
+    never(),
   );
   expect(captured).toMatchObject({ stateBytes: 0, pausedMs: 0 });
   await writeDisk(machine.qmp, 2, 1);
-  expect(await holds(scene.layout.layer(captured.layer!), 1, 1)).toBe(true);
+  expect(await holds(scene.layout.layer(captured.layer), 1, 1)).toBe(true);
   expect(await traces(scene)).not.toContain("state");
 });
 
@@ -167,11 +166,11 @@ test("for a suspension the guest stands still afterwards, and its disk is free f
   const scene = await home();
   const { files } = scene;
   const machine = await start(files);
-  await captureMachine(
-    job(scene, machine, { freeze: false, after: "stay" }),
-    never,
+  await captureForGood(
+    { ...job(scene, machine), statePath: files.state },
+    never(),
   );
-  expect(await counts(machine.qmp)).toBe(false);
+  expect(await counts(machine.qmp, 200)).toBe(false);
   await machine.qmp.execute("quit").catch(() => undefined);
   await waitForExit(machine, 5_000);
   const again = await startFrom(files, files.state);
@@ -193,7 +192,10 @@ for (const memory of ["anonymous", "private file"])
           ? {}
           : { memoryFile: { path: file, shared: false } },
     });
-    await captureMachine(job(scene, machine, { statePath: undefined }), never);
+    await captureMachine(
+      job(scene, machine, { statePath: undefined }),
+      never(),
+    );
     const before = await traces(scene);
     for (const afterMs of [0, 20, 60, 120, 250]) {
       const stop = new AbortController();
@@ -207,7 +209,7 @@ for (const memory of ["anonymous", "private file"])
       expect(await counts(machine.qmp)).toBe(true);
       expect(await traces(scene)).toEqual(before);
     }
-    await captureMachine(job(scene, machine), never);
+    await captureMachine(job(scene, machine), never());
     await writeDisk(machine.qmp, 5, 5);
   });
 
@@ -219,18 +221,18 @@ test("a full disk fails as such; the guest goes on, nothing stays, and with room
   mounted.push(small);
   const machine = await start(files, { guest: "busy" });
   await new Promise((resolve) => setTimeout(resolve, 500));
-  await captureMachine(job(scene, machine, { statePath: undefined }), never);
+  await captureMachine(job(scene, machine, { statePath: undefined }), never());
   const before = await traces(scene);
   const error: unknown = await captureMachine(
     job(scene, machine, { statePath: join(small, "state") }),
-    never,
+    never(),
   ).catch((caught: unknown) => caught);
   expect(toFailure(error).code).toBe("host.diskFull");
   expect(await readdir(small)).toEqual([]);
   expect(await status(machine.qmp)).toBe("running");
   expect(await counts(machine.qmp)).toBe(true);
   expect(await traces(scene)).toEqual(before);
-  await captureMachine(job(scene, machine), never);
+  await captureMachine(job(scene, machine), never());
 });
 
 test("QEMU killed in the midst: a failure that says so, no half a state", async () => {
@@ -238,7 +240,7 @@ test("QEMU killed in the midst: a failure that says so, no half a state", async 
   const machine = await start(scene.files, { guest: "busy" });
   setTimeout(() => void endProcess(machine, "SIGKILL"), 100);
   await expect(
-    captureMachine(job(scene, machine), never),
+    captureMachine(job(scene, machine), never()),
   ).rejects.toMatchObject({ failure: { kind: "failed" } });
   expect((await traces(scene)).join()).not.toMatch(/state|\.save|\.part/);
 });
@@ -259,7 +261,7 @@ test("how long a guest of 512 MiB with 200 MiB in use stands still", async () =>
     const startedMs = performance.now();
     const { pausedMs, stateBytes } = await captureMachine(
       job(scene, machine, { strategy }),
-      never,
+      never(),
     );
     expect(stateBytes).toBeGreaterThan(200 * 1024 ** 2);
     (figures[strategy] ??= []).push({
@@ -267,7 +269,7 @@ test("how long a guest of 512 MiB with 200 MiB in use stands still", async () =>
       totalMs: Math.round(performance.now() - startedMs),
     });
   }
-  console.log("pause of a fork", JSON.stringify(figures));
+  process.stdout.write(`pause of a capture: ${JSON.stringify(figures)}\n`);
   const best = (name: string): number =>
     Math.min(...figures[name]!.map(({ pausedMs }) => pausedMs));
   expect(best("precopy")).toBeLessThan(best("stop"));

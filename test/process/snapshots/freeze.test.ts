@@ -98,8 +98,6 @@ test("a disk frozen while QEMU was killed at any moment is mended with every byt
     const freeze = await prepareFreeze({ layout, files, qmp: machine.qmp });
     if (when === "switched") {
       // The helper dies between QEMU's answer and the rename.
-      const { switchToOverlay, activeDisk, nodeOf } =
-        await import("../../../src/helper/snapshots/diskNodes.ts");
       const { node, others } = await activeDisk(machine.qmp);
       await switchToOverlay(machine.qmp, node, nodeOf(others[0]!));
     }

@@ -1,0 +1,52 @@
+import { failed } from "../../protocol/failure.ts";
+import type { Qmp } from "../qemu/qmp.ts";
+import { putBack, resetMigration, runState } from "../snapshots/migration.ts";
+import type { MachineHandles } from "../store/records.ts";
+import type { Entry, Live } from "./entry.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+/**
+ * Runs `work` while a machine may stand still without having been paused. That it does is written down first, so that
+ * the next helper knows what the guest is to do if this one ends in the midst (see `letGo`); and the machine's state
+ * stays what it was for those who watch.
+ * Throws `qemu.monitor` when QEMU does not answer, and what `work` throws.
+ */
+export async function whileHeld<T>(
+  entry: Entry,
+  live: Live,
+  suspend: boolean,
+  registry: MachineRegistry,
+  work: (qmp: Qmp) => Promise<T>,
+): Promise<T> {
+  const { qmp } = live;
+  if (qmp === undefined)
+    throw failed(
+      "qemu.monitor",
+      `QEMU of “${entry.record.name}” runs, but its monitor does not answer.`,
+      { remedy: "Stop the machine with force, then start it again." },
+    );
+  const before = entry.state;
+  const ran = (await runState(qmp)) === "running";
+  await registry.note(entry, live, { capturing: { ran, suspend } });
+  live.capturing = true;
+  try {
+    return await work(qmp);
+  } finally {
+    live.capturing = false;
+    if (entry.live === live) {
+      const flickered = ran ? "paused" : "running";
+      if (entry.state.kind === flickered && before.kind !== flickered)
+        registry.enter(entry, before);
+      await registry.note(entry, live, { capturing: undefined });
+    }
+  }
+}
+
+/** Lets a guest go on that an earlier helper held when it ended. */
+export async function letGo(
+  capturing: NonNullable<MachineHandles["capturing"]>,
+  qmp: Qmp,
+): Promise<void> {
+  await putBack(qmp, capturing.ran);
+  await resetMigration(qmp, undefined);
+}

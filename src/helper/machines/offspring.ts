@@ -1,0 +1,158 @@
+import { faultPoint } from "../../base/faultPoint.ts";
+import { makePrivateFolder } from "../../base/files.ts";
+import type { Log } from "../../base/log.ts";
+import { createOverlay } from "../qemu/block.ts";
+import { readQcow2Header } from "../qemu/qcow2.ts";
+import { captureFaults } from "../snapshots/capture.ts";
+import { unpinHost } from "../ssh/knownHosts.ts";
+import type { Layout, MachineFiles } from "../store/layout.ts";
+import {
+  type MachineRecord,
+  removeFolder,
+  writeRecord,
+} from "../store/records.ts";
+import { freeAddress } from "./addresses.ts";
+import { mark } from "./bootLog.ts";
+import { giveHostKey } from "./create.ts";
+import type { Entry } from "./entry.ts";
+import type { Machines } from "./machines.ts";
+import { claimName, newIdentity } from "./names.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface SnapshotDeps {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  readonly machines: Machines;
+  readonly log: Log;
+  /** Machines of this image came or went. */
+  readonly usersChanged: (digest: string) => Promise<void>;
+}
+
+/** Steps of a fork that a test may end the helper at. */
+export const forkFaults = [
+  "fork.folder",
+  ...captureFaults,
+  "fork.disk",
+  "fork.identity",
+  "fork.recorded",
+] as const;
+
+/** What a new machine begins with: a frozen disk, and perhaps a kept memory, which `fill` has put in its folder. */
+export interface Inheritance {
+  readonly layer: string;
+  readonly resumeFrom: MachineRecord["resumeFrom"];
+}
+
+export interface OffspringWish {
+  readonly name?: string | undefined;
+  /** The checkpoint that it begins at. */
+  readonly checkpoint?: string | undefined;
+  /** Processors, memory and disk must be those that its memory was kept with. */
+  readonly shape: Pick<MachineRecord, "cpus" | "memoryMiB" | "diskGiB">;
+}
+
+/**
+ * Makes a machine that begins as another one is or was: the same devices, an identity of its own (B4). Everything of
+ * it is made before its record, so that after a crash it is there whole or not at all. The caller holds the parent's
+ * lock, which keeps the layer from being removed meanwhile.
+ */
+export async function makeOffspring<T extends Inheritance>(
+  parent: MachineRecord,
+  wish: OffspringWish,
+  fill: (files: MachineFiles) => Promise<T>,
+  { layout, registry, log, usersChanged }: SnapshotDeps,
+  signal: AbortSignal,
+): Promise<{ entry: Entry; inherited: T }> {
+  const draft = draftOf(parent, wish, registry);
+  const entry = registry.add(draft, {
+    kind: "creating",
+    step: "disk",
+    sinceMs: Date.now(),
+  });
+  const files = layout.machine(draft.id);
+  try {
+    await makePrivateFolder(files.folder);
+    await makePrivateFolder(layout.logs);
+    await mark(
+      files.log,
+      `${draft.name} (${draft.id}), from ${parent.name} (${parent.id})`,
+    );
+    faultPoint("fork.folder");
+    const inherited = await fill(files);
+    const backingPath = layout.layer(inherited.layer);
+    const { virtualSizeBytes } = await readQcow2Header(backingPath);
+    await createOverlay(
+      {
+        path: files.disk,
+        backingPath,
+        sizeBytes: virtualSizeBytes,
+        backingInUse: true,
+      },
+      signal,
+    );
+    faultPoint("fork.disk");
+    registry.enter(entry, {
+      kind: "creating",
+      step: "seed",
+      sinceMs: Date.now(),
+    });
+    const record = await giveHostKey(
+      {
+        ...draft,
+        ...(inherited.resumeFrom === undefined
+          ? {}
+          : { resumeFrom: inherited.resumeFrom }),
+      },
+      layout,
+    );
+    entry.record = record;
+    faultPoint("fork.identity");
+    signal.throwIfAborted();
+    await writeRecord(files, record);
+    faultPoint("fork.recorded");
+    registry.enter(entry, { kind: "stopped", reason: "created" });
+    await usersChanged(record.image.digest);
+    log.info("machine made from another one", {
+      machine: record.id,
+      parent: parent.id,
+      checkpoint: wish.checkpoint,
+    });
+    return { entry, inherited };
+  } catch (error) {
+    registry.remove(entry);
+    await unpinHost(layout.ssh.knownHosts, draft.alias).catch(() => undefined);
+    await removeFolder(files.folder).catch(() => undefined);
+    throw error;
+  }
+}
+
+function draftOf(
+  parent: MachineRecord,
+  { name: wanted, checkpoint, shape }: OffspringWish,
+  registry: MachineRegistry,
+): MachineRecord {
+  const base = `${parent.name.slice(0, 54)}-${checkpoint === undefined ? "fork" : "branch"}`;
+  const name = claimName(wanted, base, registry.takenNames());
+  return {
+    format: 1,
+    ...newIdentity(name, registry.takenAliases()),
+    guestAddress: freeAddress(registry.takenAddresses()),
+    image: parent.image,
+    generation: parent.generation + 1,
+    ...shape,
+    user: parent.user,
+    createdAt: new Date().toISOString(),
+    hostPublicKey: "",
+    agentForwarding: parent.agentForwarding,
+    // A port of the host belongs to one machine at a time.
+    forwards: parent.forwards.map((forward) => ({ ...forward, hostPort: 0 })),
+    ...(parent.folder === undefined ? {} : { folder: parent.folder }),
+    parent: {
+      id: parent.id,
+      name: parent.name,
+      ...(checkpoint === undefined ? {} : { checkpoint }),
+    },
+    checkpoints: [],
+    lastStop: { reason: "created" },
+  };
+}

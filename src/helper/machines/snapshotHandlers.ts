@@ -1,0 +1,93 @@
+import type { HandlersOf } from "../../protocol/contract.ts";
+import type { checkpointMethods } from "../../protocol/checkpoints.ts";
+import type { Machine } from "../../protocol/machines.ts";
+import {
+  branchMachine,
+  createCheckpoint,
+  deleteCheckpoint,
+} from "./checkpoints.ts";
+import type { Entry } from "./entry.ts";
+import { forkMachine } from "./fork.ts";
+import type { SnapshotDeps } from "./offspring.ts";
+import { rollBack } from "./rollBack.ts";
+import { suspendMachine } from "./suspend.ts";
+
+export interface SnapshotHandlerDeps extends SnapshotDeps {
+  /** Machines came or went. */
+  readonly onRosterChanged: () => Promise<void>;
+}
+
+/** The contract's `checkpoints.*`, and of `machines.*` what keeps a machine as it is. */
+export function snapshotHandlers(
+  deps: SnapshotHandlerDeps,
+): HandlersOf<
+  keyof typeof checkpointMethods | "machines.fork" | "machines.suspend"
+> {
+  const { registry, machines } = deps;
+  const answer = (entry: Entry): { machine: Machine } => ({
+    machine: registry.view(entry),
+  });
+  return {
+    "machines.fork": async ({ machine, name, ...options }, { signal }) => {
+      const { entry, pausedMs } = await forkMachine(
+        registry.find(machine),
+        { name },
+        deps,
+        signal,
+      );
+      await deps.onRosterChanged();
+      await machines.start(entry, options, signal);
+      return { ...answer(entry), pausedMs };
+    },
+    "machines.suspend": async ({ machine }, { signal }) => {
+      const entry = registry.find(machine);
+      await suspendMachine(entry, machines, deps, signal);
+      return answer(entry);
+    },
+    "checkpoints.create": async ({ machine, note, memory }, { signal }) => {
+      const entry = registry.find(machine);
+      const { id, pausedMs } = await createCheckpoint(
+        entry,
+        { note, memory },
+        deps,
+        signal,
+      );
+      return { ...answer(entry), checkpoint: id, pausedMs };
+    },
+    "checkpoints.rollBack": async (
+      { machine, checkpoint, keepPresent, ...options },
+      { signal },
+    ) => {
+      const entry = registry.find(machine);
+      const starts = await rollBack(
+        entry,
+        checkpoint,
+        { keepPresent },
+        deps,
+        signal,
+      );
+      if (starts) await machines.start(entry, options, signal);
+      return answer(entry);
+    },
+    "checkpoints.branch": async (
+      { machine, checkpoint, name, ...options },
+      { signal },
+    ) => {
+      const { entry } = await branchMachine(
+        registry.find(machine),
+        checkpoint,
+        { name },
+        deps,
+        signal,
+      );
+      await deps.onRosterChanged();
+      await machines.start(entry, options, signal);
+      return answer(entry);
+    },
+    "checkpoints.delete": async ({ machine, checkpoint }) => {
+      const entry = registry.find(machine);
+      const freedBytes = await deleteCheckpoint(entry, checkpoint, deps);
+      return { ...answer(entry), freedBytes };
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { rm } from "node:fs/promises";
+import { faultPoint } from "../../base/faultPoint.ts";
+import { captureForGood } from "../snapshots/capture.ts";
+import { putBack } from "../snapshots/migration.ts";
+import type { Entry } from "./entry.ts";
+import { stateKept } from "./fork.ts";
+import { whileHeld } from "./hold.ts";
+import type { Machines } from "./machines.ts";
+import type { SnapshotDeps } from "./offspring.ts";
+import { endLiving } from "./rollBack.ts";
+
+/** Steps of a suspension that a test may end the helper at; those of a capture without a freeze come before. */
+export const suspendFaults = [
+  "capture.started",
+  "capture.halted",
+  "capture.completed",
+  "capture.kept",
+  "suspend.captured",
+  "suspend.recorded",
+  "suspend.ended",
+] as const;
+
+/**
+ * Keeps a machine's memory and ends its QEMU; its next start goes on where it was. The record decides: until it says
+ * that there is a memory to go on from, a crash of ours lets the guest go on; from then on, the next helper ends QEMU.
+ * Throws as `captureMachine` does.
+ */
+export function suspendMachine(
+  entry: Entry,
+  machines: Pick<Machines, "living">,
+  deps: Pick<SnapshotDeps, "layout" | "registry" | "log">,
+  signal: AbortSignal,
+): Promise<void> {
+  const { layout, registry } = deps;
+  return registry.locks.run(entry.record.id, async () => {
+    const live = machines.living(entry, "suspend");
+    const files = layout.machine(entry.record.id);
+    const ran = entry.state.kind !== "paused";
+    await whileHeld(entry, live, true, registry, async (qmp) => {
+      const bytes = await captureForGood(
+        { qmp, layout, files, statePath: files.state },
+        signal,
+      );
+      faultPoint("suspend.captured");
+      try {
+        await registry.rewrite(entry, {
+          resumeFrom: stateKept({
+            way: "restored",
+            sizeBytes: bytes,
+            leases: live.handles.leases,
+          }),
+        });
+      } catch (error) {
+        await putBack(qmp, ran);
+        await rm(files.state, { force: true });
+        throw error;
+      }
+      faultPoint("suspend.recorded");
+      await endLiving(entry, live, deps, "suspended");
+      faultPoint("suspend.ended");
+    });
+  });
+}
