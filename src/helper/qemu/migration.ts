@@ -22,12 +22,7 @@ export async function restoreState(
   { ignoreShared }: MigrationOptions,
   signal?: AbortSignal,
 ): Promise<void> {
-  await qmp.execute("migrate-set-capabilities", {
-    capabilities: [
-      { capability: "events", state: true },
-      { capability: "x-ignore-shared", state: ignoreShared },
-    ],
-  });
+  await setCapabilities(qmp, ignoreShared);
   const end = migrationEnd(qmp);
   await qmp.execute("migrate-incoming", { uri: `fd:${String(inheritedFd)}` });
   const how = await withDeadline(
@@ -42,7 +37,17 @@ export async function restoreState(
       "QEMU could not load the saved state.",
       { remedy: "It may come from another version of QEMU; start it cold." },
     );
+  // A state that this machine saves later holds its memory, wherever that came from.
+  if (ignoreShared) await setCapabilities(qmp, false);
 }
+
+const setCapabilities = (qmp: Qmp, ignoreShared: boolean): Promise<unknown> =>
+  qmp.execute("migrate-set-capabilities", {
+    capabilities: [
+      { capability: "events", state: true },
+      { capability: "x-ignore-shared", state: ignoreShared },
+    ],
+  });
 
 function migrationEnd(qmp: Qmp): Promise<MigrationEnd> {
   const { promise, resolve, reject } = promiseWithResolvers<MigrationEnd>();
