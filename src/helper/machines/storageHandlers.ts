@@ -1,0 +1,56 @@
+import type { HandlersOf } from "../../protocol/contract.ts";
+import type { storageMethods } from "../../protocol/storage.ts";
+import {
+  reclaim,
+  storageItems,
+  type StorageFacts,
+} from "../snapshots/storage.ts";
+import type { Layout } from "../store/layout.ts";
+import type { MachineRegistry } from "./registry.ts";
+
+export interface StorageHandlerDeps extends Pick<
+  StorageFacts,
+  "imagesWorking" | "removeTemplate"
+> {
+  readonly layout: Layout;
+  readonly registry: MachineRegistry;
+  /** Names that mean this image. */
+  readonly imageNames: (digest: string) => readonly string[];
+}
+
+/** The contract's `storage.*`. */
+export function storageHandlers(
+  deps: StorageHandlerDeps,
+): HandlersOf<keyof typeof storageMethods> {
+  const { layout, registry } = deps;
+  const facts: StorageFacts = {
+    image: (digest) => ({
+      names: deps.imageNames(digest),
+      users: registry.usersOf(digest),
+    }),
+    imagesWorking: deps.imagesWorking,
+    machineKnown: (id) =>
+      registry.entries().some(({ record }) => record.id === id),
+    alone: (id, work) => registry.locks.run(id, work),
+    removeTemplate: deps.removeTemplate,
+  };
+  const sum = (items: readonly { readonly bytes: number }[]): number =>
+    items.reduce((total, { bytes }) => total + bytes, 0);
+  return {
+    "storage.usage": async () => {
+      const items = await storageItems(layout, facts);
+      return {
+        items,
+        totalBytes: sum(items),
+        reclaimableBytes: sum(items.filter(({ reclaimable }) => reclaimable)),
+      };
+    },
+    "storage.reclaim": async ({ dryRun }, { signal }) => {
+      if (dryRun !== true) return reclaim(layout, facts, signal);
+      const removed = (await storageItems(layout, facts)).filter(
+        ({ reclaimable }) => reclaimable,
+      );
+      return { removed, freedBytes: sum(removed) };
+    },
+  };
+}
