@@ -44,8 +44,8 @@ const identity: HandoffIdentity = {
   proxy: { http: "http://proxy:3128", noProxy: "localhost" },
 };
 const everyPart = [
-  ...["timeNs", "entropy", "network", "hostKey", "hostname", "machineId"],
-  ...["user", "proxy"],
+  ...["timeNs", "entropy", "hostKey", "hostname", "machineId"],
+  ...["user", "proxy", "network"],
 ];
 
 describe.skipIf(missing)(
