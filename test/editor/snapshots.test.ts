@@ -104,7 +104,7 @@ test("checkpoints and forks are below their VM, templates below their image", as
     ["web-fork", 2],
   ]);
   expect(rows[0]?.expanded).toBe(false);
-  expect(rows[2]?.description).toMatch(/ · 240 MB · memory and disk$/);
+  expect(rows[2]?.description).toMatch(/^240 MB · memory and disk · /);
   expect(rows[4]?.description).toBe("suspended · 210 MB");
   await treeRow(
     page,
@@ -203,7 +203,7 @@ test("Roll Back… asks first, and can keep the present state", async () => {
   );
   const row = treeRow(page, "Machines", "fresh");
   await inlineAction(row, "Roll Back…");
-  await pressInDialog(page, "Roll web back to fresh?", "Cancel");
+  await pressInDialog(page, "Roll web back to “fresh”?", "Cancel");
   expect(asked("checkpoints.rollBack")).toBeUndefined();
   await inlineAction(row, "Roll Back…");
   await picture(page, "screenshot-roll-back.png");
@@ -227,7 +227,7 @@ test("from the palette, Branch From Checkpoint asks for VM and checkpoint", asyn
   await pick(page, "web");
   await pick(page, "before the upgrade");
   await answer(page, "try-it");
-  await waitForNotification(page, /try-it begins at before the upgrade/);
+  await waitForNotification(page, /try-it begins at “before the upgrade”/);
   expect(asked("checkpoints.branch")).toEqual({
     machine: "id-web",
     checkpoint: "c2",
