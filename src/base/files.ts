@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Creates a folder and its parents, readable by the owner only. */
@@ -34,13 +34,36 @@ export async function replaceFile(
   await syncFolder(dirname(path));
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes what was made, renamed or removed in a folder last through a power cut. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === "win32") return;
   const folder = await open(path, "r");
   try {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+/** Makes a file's content last through a power cut. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes that the file really takes on the host; 0 when there is none. */
+export async function allocatedBytes(path: string): Promise<number> {
+  try {
+    const { blocks, size } = await lstat(path);
+    // Windows counts no blocks.
+    return process.platform === "win32" ? size : blocks * 512;
+  } catch (error) {
+    if (isMissing(error)) return 0;
+    throw error;
   }
 }
 

@@ -12,10 +12,13 @@ import {
   waitForExit,
 } from "../qemu/process.ts";
 import { connectQmp, type Qmp } from "../qemu/qmp.ts";
+import { settleDisk } from "../snapshots/freeze.ts";
+import { putBack } from "../snapshots/migration.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
   type MachineHandles,
+  type MachineRecord,
   readHandles,
   readRecord,
   removeFolder,
@@ -24,6 +27,8 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import { sizeOf } from "./bootLog.ts";
+import { emptyDisk } from "./emptyDisk.ts";
+import { leasesIn } from "./addresses.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
@@ -74,9 +79,14 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   }
   let record = read.value;
   const known = await readHandles(files);
-  const identity = await findLiving(files, known);
+  let identity = await findLiving(files, known);
+  if (identity === undefined) await settleDisk(layout, files, undefined);
+  if (record.resumeFrom !== undefined) {
+    await takeBack(files, identity, log);
+    identity = undefined;
+  }
   if (identity === undefined) {
-    if (known.kind !== "missing") {
+    if (known.kind !== "missing" && record.resumeFrom === undefined) {
       const startedAtMs =
         known.kind === "read" ? known.value.startedAtMs : Date.now();
       const bootedAtMs = Date.now() - uptime() * 1000;
@@ -92,7 +102,7 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   const handles =
     known.kind === "read" && known.value.pid === identity.pid
       ? known.value
-      : await rebuildHandles(files, identity);
+      : await rebuildHandles(files, identity, record);
   await writeHandles(files, handles);
   const qmp = await connectQmp(files.qmpSocket, { timeoutMs: 5_000 }).catch(
     (error: unknown) => {
@@ -100,6 +110,7 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
       return undefined;
     },
   );
+  await settleCapture(layout, files, qmp, log);
   const live: Live = {
     handles,
     qmp,
@@ -114,6 +125,26 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   registry.tell(entry);
   log.info("adopted", { pid: handles.pid, state: state.kind });
   deps.onLiving(entry, live, state.kind === "starting");
+}
+
+/**
+ * The state that a machine comes from is given up when its guest has said that it is itself. A helper that ended before
+ * leaves a guest that may be anybody, and a disk that it may have written to: both are taken back, so that the next
+ * start goes on from the same state with the same disk. Nobody was ever told of this guest.
+ */
+async function takeBack(
+  files: MachineFiles,
+  identity: ProcessIdentity | undefined,
+  log: Log,
+): Promise<void> {
+  if (identity !== undefined) {
+    log.info("ending a guest that had not come back yet", {
+      pid: identity.pid,
+    });
+    await endProcess(identity, "SIGKILL");
+    await waitForExit(identity, 5_000);
+  }
+  await emptyDisk(files);
 }
 
 /** The machine's QEMU by its handles, else by its pid file, else by looking at every process of ours. */
@@ -154,27 +185,49 @@ async function stateOf(
   };
 }
 
+/** A capture that its helper did not live to end: the guest goes on, and its disk is one thing again. */
+async function settleCapture(
+  layout: Layout,
+  files: MachineFiles,
+  qmp: Qmp | undefined,
+  log: Log,
+): Promise<void> {
+  if (qmp === undefined) return;
+  try {
+    const { status } = (await qmp.execute("query-status")) as {
+      status: string;
+    };
+    if (status !== "running" && status !== "paused") await putBack(qmp, true);
+    await settleDisk(layout, files, qmp);
+  } catch (error) {
+    log.warn("what a capture left could not be settled", { error });
+  }
+}
+
 /** What a lost handles file said, read back from QEMU's own command line. */
 async function rebuildHandles(
   files: MachineFiles,
   identity: ProcessIdentity,
+  record: MachineRecord,
 ): Promise<MachineHandles> {
   const args = (await processTable().commandLine(identity.pid)) ?? [];
   const { sshPort, forwards } = forwardsOf(args);
   return {
     ...identity,
     startedAtMs: Date.now(),
+    way: "cold",
     accelerator: acceleratorOf(args),
     acceleratorReason: "taken over from a running machine",
     sshPort,
     forwards,
+    leases: leasesIn(args, record.guestAddress),
     network: { backend: "user", hostLoopbackReachable: true },
     logOffset: await sizeOf(files.log),
     boot: [],
   };
 }
 
-/** Forwarded ports as `hostfwd=tcp:127.0.0.1:2222-:22` names them. Pure. */
+/** Forwarded ports as `hostfwd=tcp:127.0.0.1:2222-10.0.2.32:22` names them. Pure. */
 export function forwardsOf(args: readonly string[]): {
   sshPort: number;
   forwards: Forward[];

@@ -26,6 +26,8 @@ export interface OverlayOptions {
   readonly backingPath: string;
   /** Default: the backing disk's size. */
   readonly sizeBytes?: number;
+  /** A machine writes to the backing disk at this moment: it is not looked at, and `sizeBytes` must be given. */
+  readonly backingInUse?: boolean;
 }
 
 /** Makes an empty qcow2 above another one; takes some milliseconds and 200 KB. Throws as `qemuImg` does. */
@@ -39,6 +41,7 @@ export async function createOverlay(
   await qemuImg(
     [
       ...["create", "-q", "-f", "qcow2"],
+      ...(options.backingInUse === true ? ["-u"] : []),
       ...["-F", "qcow2", "-b", options.backingPath],
       options.path,
       ...(options.sizeBytes === undefined ? [] : [String(options.sizeBytes)]),

@@ -1,0 +1,67 @@
+import { createWriteStream } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { promiseWithResolvers } from "../../base/deadline.ts";
+import { syncFile, syncFolder } from "../../base/files.ts";
+import { withPrivateMask } from "../qemu/privateMask.ts";
+import { partOf } from "./layers.ts";
+
+/** One stream, from a unix socket into a file. */
+export interface Receiver {
+  /** Resolves with the bytes written when the stream has ended; rejects when the file can't be written (disk full). */
+  readonly received: Promise<number>;
+  /** Makes the file last and gives it its name. After `received` only. */
+  keep(): Promise<void>;
+  /** Removes socket and, unless it was kept, file. Ends a stream under way, which its sender notices. */
+  close(): Promise<void>;
+}
+
+const bufferBytes = 4 * 1024 ** 2;
+
+/** Listens once; the file is written under a passing name (0600) and appears whole or not at all. */
+export async function receiveStream(
+  socketPath: string,
+  path: string,
+): Promise<Receiver> {
+  const part = partOf(path);
+  const done = promiseWithResolvers<number>();
+  let socket: Socket | undefined;
+  await rm(socketPath, { force: true });
+  await rm(part, { force: true });
+  const server = createServer((connection) => {
+    socket = connection;
+    server.close();
+    const file = createWriteStream(part, {
+      flags: "wx",
+      mode: 0o600,
+      highWaterMark: bufferBytes,
+    });
+    pipeline(connection, file).then(
+      () => done.resolve(file.bytesWritten),
+      done.reject,
+    );
+  });
+  const listening = promiseWithResolvers<void>();
+  server.once("error", listening.reject);
+  withPrivateMask(() => server.listen(socketPath, listening.resolve));
+  await listening.promise;
+
+  return {
+    received: done.promise,
+    async keep() {
+      await syncFile(part);
+      await rename(part, path);
+      await syncFolder(dirname(path));
+    },
+    async close() {
+      server.close();
+      if (socket === undefined) done.reject(new Error("nothing was sent"));
+      socket?.destroy();
+      await done.promise.catch(() => undefined);
+      await rm(socketPath, { force: true });
+      await rm(part, { force: true });
+    },
+  };
+}
