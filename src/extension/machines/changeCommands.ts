@@ -50,7 +50,8 @@ export function changeCommands(
   };
 }
 
-async function resize(
+/** Changes the size; with `checkpointFirst` only after the present state is kept. */
+export async function resize(
   call: Call,
   machine: string,
   changes: Partial<MachineSize>,

@@ -94,7 +94,7 @@ export function checkpointCommands(deps: {
       const button = l10n.t("Delete");
       const answer = await window.showWarningMessage(
         l10n.t(
-          "Delete the checkpoint {0} of {1}?",
+          "Delete the checkpoint “{0}” of {1}?",
           titleOf(checkpoint),
           machine.name,
         ),
@@ -141,7 +141,7 @@ async function askRollBack(
   alwaysKeep: boolean,
 ): Promise<boolean | undefined> {
   const question = l10n.t(
-    "Roll {0} back to {1}?",
+    "Roll {0} back to “{1}”?",
     machine.name,
     titleOf(checkpoint),
   );

@@ -7,13 +7,13 @@ import type { Row } from "../rows.ts";
 export function checkpointRow(checkpoint: Checkpoint): Row {
   const { note, createdAt, sizeBytes, memory, automatic } = checkpoint;
   const parts = [bytesText(sizeBytes), contentText(memory)];
+  if (automatic) parts.unshift(l10n.t("automatic"));
   // A row without a note is called by its time.
-  if (note !== "") parts.unshift(timeText(createdAt));
-  if (automatic) parts.push(l10n.t("automatic"));
+  if (note !== "") parts.push(timeText(createdAt));
   return {
     label: titleOf(checkpoint),
     description: parts.join(" · "),
-    icon: memory ? "vm-active" : "history",
+    icon: memory ? "circuit-board" : "database",
     context: memory ? "checkpoint.memory" : "checkpoint.disk",
     spoken: [l10n.t("checkpoint {0}", titleOf(checkpoint)), ...parts].join(
       ", ",

@@ -115,7 +115,7 @@ export function forkCommands(deps: {
       );
       if (name === undefined) return;
       const branch = await make(
-        l10n.t("Branching from {0}", titleOf(checkpoint)),
+        l10n.t("Branching from “{0}”", titleOf(checkpoint)),
         parent.id,
         name,
         async (signal) => {
@@ -129,7 +129,7 @@ export function forkCommands(deps: {
       );
       offerOpen(
         branch,
-        l10n.t("{0} begins at {1}.", branch.name, titleOf(checkpoint)),
+        l10n.t("{0} begins at “{1}”.", branch.name, titleOf(checkpoint)),
       );
     },
   };

@@ -25,22 +25,24 @@ const taken = timeText(checkpoint().createdAt);
 test("a checkpoint is called by its note, or by its time", () => {
   expect(checkpointRow(checkpoint())).toMatchObject({
     label: "before the upgrade",
-    description: `${taken} · 240 MB · memory and disk`,
-    icon: "vm-active",
+    description: `240 MB · memory and disk · ${taken}`,
+    icon: "circuit-board",
     context: "checkpoint.memory",
   });
   expect(checkpointRow(checkpoint({ note: "", memory: false }))).toMatchObject({
     label: taken,
     description: "240 MB · disk only",
-    icon: "history",
+    icon: "database",
     context: "checkpoint.disk",
   });
 });
 
 test("a checkpoint that was made by itself says so, to a screen reader, too", () => {
   const row = checkpointRow(checkpoint({ automatic: true }));
-  expect(row.description).toMatch(/ · automatic$/);
-  expect(row.spoken).toMatch(/^checkpoint before the upgrade, .*, automatic$/);
+  expect(row.description).toMatch(/^automatic · 240 MB /);
+  expect(row.spoken).toMatch(
+    /^checkpoint before the upgrade, automatic, 240 MB/,
+  );
 });
 
 test("a checkpoint's tooltip tells what rolling back brings, and no word of it becomes Markdown", () => {
