@@ -93,9 +93,9 @@ export function describeForks(the: () => Parent): void {
       const fourth = machines.find(({ name }) => name === "gen-4")!;
       expect(last.generation).toBe(the().machine.generation + 5);
       const all = await Promise.all([facts(fourth.alias), facts(last.alias)]);
-      expect(all[1]![0]).toBe("gen-5");
-      for (const [item, value] of all[0]!.entries())
-        expect(all[1]![item]).not.toBe(value);
+      expect(all[1][0]).toBe("gen-5");
+      for (const [item, value] of all[0].entries())
+        expect(all[1][item]).not.toBe(value);
     });
 
     test("the parent of five generations can be deleted; they keep what they need", async () => {

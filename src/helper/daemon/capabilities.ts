@@ -21,6 +21,7 @@ import { createMachines } from "../machines/machines.ts";
 import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
 import { MachineRegistry } from "../machines/registry.ts";
 import { snapshotHandlers } from "../machines/snapshotHandlers.ts";
+import { storageHandlers } from "../machines/storageHandlers.ts";
 import { templateHandlers } from "../machines/templateHandlers.ts";
 import { createWarm } from "../machines/warm.ts";
 import { Templates } from "../snapshots/templates.ts";
@@ -170,6 +171,13 @@ export async function createCapabilities({
       log,
       usersChanged: (digest) => images.usersChanged(digest),
       onRosterChanged: writeConfig,
+    }),
+    ...storageHandlers({
+      layout,
+      registry,
+      imageNames: (digest) => registry.imageNames(digest),
+      imagesWorking: () => imagesWorking.size > 0,
+      removeTemplate: (id) => templates.remove(id),
     }),
     ...sshHandlers({ files: layout.ssh, ...reach }),
     ...workspaceHandlers({

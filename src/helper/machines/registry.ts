@@ -148,6 +148,13 @@ export class MachineRegistry {
       if (entry.record.image.name === name) this.tell(entry);
   }
 
+  /** Names that mean this image now. */
+  imageNames(digest: string): string[] {
+    return [...this.#imageDigests]
+      .filter(([, current]) => current === digest)
+      .map(([name]) => name);
+  }
+
   view(entry: Entry): Machine {
     const current = this.#imageDigests.get(entry.record.image.name);
     const stale =

@@ -69,14 +69,14 @@ export function createWarm(deps: WarmDeps): Warm {
     environment: Environment,
   ): Promise<string> {
     const binary = await stat(environment.binary);
-    const { notes: _, ...settings } = await hostSettings();
+    const { proxy, caCertificates, timezone } = await hostSettings();
     return templateId({
       imageDigest: image.digest,
       shape,
       qemu: `${environment.binary}:${String(binary.mtimeMs)}:${String(binary.size)}`,
       arguments: await sharedArguments(shape, image, environment),
       processor: visibleProcessor(environment),
-      hostSettings: settings,
+      hostSettings: { proxy, caCertificates, timezone },
     });
   }
 

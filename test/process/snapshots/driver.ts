@@ -14,6 +14,8 @@ import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
 import { deleteMachine } from "../../../src/helper/machines/remove.ts";
 import { rollBack } from "../../../src/helper/machines/rollBack.ts";
 import { suspendMachine } from "../../../src/helper/machines/suspend.ts";
+import { createWarm } from "../../../src/helper/machines/warm.ts";
+import { Templates } from "../../../src/helper/snapshots/templates.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
 
 /**
@@ -35,7 +37,15 @@ async function main([
   const images = {
     usersChanged: () => Promise.resolve(),
   } as unknown as Images;
-  const machines = createMachines({ layout, registry, images, log });
+  const templates = new Templates(
+    layout,
+    { changed: () => undefined, removed: () => undefined },
+    log,
+  );
+  const warm = createWarm({ layout, templates, log, automatic: false });
+  const machines = createMachines({
+    ...{ layout, registry, images, templates, warm, log },
+  });
   await adoptMachines({ layout, registry, log, onLiving: () => undefined });
   const deps: SnapshotDeps = {
     layout,
