@@ -36,10 +36,9 @@ export function workCommands(
   const cancel = (job: Job): Promise<void> =>
     about(subjectOf(job), async () => {
       if (job.kind === "image") await call("images.cancel", { name: job.id });
-      else if (job.kind === "template")
-        await call("templates.delete", { id: job.id });
       // A boot that is cut off leaves a stopped machine with its log (B9).
-      else await call("machines.stop", { machine: job.id, force: true });
+      else if (job.kind === "machine")
+        await call("machines.stop", { machine: job.id, force: true });
     });
   const cancellable = (): Job[] => jobs().filter(({ canCancel }) => canCancel);
 

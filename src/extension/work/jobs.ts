@@ -40,7 +40,8 @@ export function jobsOf(
         id,
         name: image.name,
         text: makingText(state.stage),
-        canCancel: true,
+        // It ends with the request that asked for it.
+        canCancel: false,
       });
   for (const { id, name, state } of machines)
     if (isPassing(state))

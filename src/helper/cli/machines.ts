@@ -72,10 +72,14 @@ export function addMachineCommands(program: Command): void {
       ),
     );
 
-  for (const verb of ["start", "restart"] as const)
-    program
-      .command(verb)
-      .argument("<name>")
+  for (const verb of ["start", "restart"] as const) {
+    const command = program.command(verb).argument("<name>");
+    if (verb === "start")
+      command.option(
+        "--cold",
+        "boot it although a saved state waits, which is thrown away",
+      );
+    command
       .description(`${verb} a machine`)
       .option("--no-wait", "answer as soon as it has been started")
       .option(
@@ -84,12 +88,16 @@ export function addMachineCommands(program: Command): void {
         integerOption,
       )
       .option("--json", "print JSON")
-      .action(async (name: string, flags: WaitFlags) =>
+      .action(async (name: string, flags: WaitFlags & { cold?: boolean }) =>
         withHelper(
           flags,
           async (session) => {
             watchMachine(session, name);
-            const params = { machine: name, ...waiting(flags) };
+            const params = {
+              machine: name,
+              ...waiting(flags),
+              ...(flags.cold === true ? { discardState: true } : {}),
+            };
             return (
               await session.client.call(
                 `machines.${verb}`,
@@ -101,6 +109,7 @@ export function addMachineCommands(program: Command): void {
           (machine) => `${machine.name} is ${machine.state.kind}.`,
         ),
       );
+  }
 
   program
     .command("stop")

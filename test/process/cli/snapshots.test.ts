@@ -196,6 +196,15 @@ test("suspend says so", async () => {
   expect(stdout).toBe("web-fork is suspended.");
 });
 
+test("start --cold throws a saved state away, and only then", async () => {
+  helper.answer("machines.start", () => Promise.resolve({ machine: web }));
+  await guesthouse("start", "web", "--cold");
+  expect(asked("machines.start")).toMatchObject({ discardState: true });
+  await guesthouse("start", "web");
+  expect(asked("machines.start")).toEqual({ machine: "web", wait: true });
+  expect((await guesthouse("restart", "web", "--cold")).exitCode).toBe(2);
+});
+
 test("create --cold asks for a boot, and only then", async () => {
   helper.answer("machines.create", () => Promise.resolve({ machine: web }));
   await guesthouse("create", "web", "--cold");

@@ -105,7 +105,8 @@ test("a template that is being made is work in the background", () => {
   const making = template({
     state: { kind: "making", stage: "settle", sinceMs: nowMs },
   });
-  expect(statusText(jobsOf([], [], [making, template({ id: "b" })]))).toBe(
+  const jobs = jobsOf([], [], [making, template({ id: "b" })]);
+  expect(statusText(jobs)).toBe(
     "$(sync~spin) debian-12: warming up: coming to rest",
   );
 });
