@@ -4,7 +4,7 @@ import { freezeAtRest } from "../snapshots/freeze.ts";
 import type { MachineFiles } from "../store/layout.ts";
 import type { Entry } from "./entry.ts";
 import { whileHeld } from "./hold.ts";
-import { throwIfRefused } from "./machines.ts";
+import { demand } from "./lifecycle.ts";
 import {
   type Inheritance,
   makeOffspring,
@@ -30,7 +30,7 @@ export function forkMachine(
   signal: AbortSignal,
 ): Promise<Fork> {
   return deps.registry.locks.run(parent.record.id, async () => {
-    throwIfRefused("fork", parent);
+    demand("fork", parent.record.name, parent.state);
     const { record, live } = parent;
     const { cpus, memoryMiB, diskGiB } = record;
     const { entry, inherited } = await makeOffspring(

@@ -8,7 +8,6 @@ import {
   deleteCheckpoint,
 } from "../../../src/helper/machines/checkpoints.ts";
 import { forkMachine } from "../../../src/helper/machines/fork.ts";
-import { createMachines } from "../../../src/helper/machines/machines.ts";
 import type { SnapshotDeps } from "../../../src/helper/machines/offspring.ts";
 import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
 import { deleteMachine } from "../../../src/helper/machines/remove.ts";
@@ -35,12 +34,10 @@ async function main([
   const images = {
     usersChanged: () => Promise.resolve(),
   } as unknown as Images;
-  const machines = createMachines({ layout, registry, images, log });
   await adoptMachines({ layout, registry, log, onLiving: () => undefined });
   const deps: SnapshotDeps = {
     layout,
     registry,
-    machines,
     log,
     usersChanged: () => Promise.resolve(),
   };
@@ -63,7 +60,7 @@ async function main([
       case "forget":
         return deleteCheckpoint(entry, argument!, deps);
       case "suspend":
-        return suspendMachine(entry, machines, deps, signal);
+        return suspendMachine(entry, deps, signal);
       case "delete":
         return deleteMachine(entry, { layout, registry, images, log });
       default:
