@@ -150,9 +150,14 @@ describe("who may import whom", () => {
   });
 
   test("capabilities don't import those who orchestrate them", () => {
-    const capabilities = ["images", "guests", "networks", "ssh", "host"].map(
-      (name) => `src/helper/${name}`,
-    );
+    const capabilities = [
+      "images",
+      "guests",
+      "networks",
+      "snapshots",
+      "ssh",
+      "host",
+    ].map((name) => `src/helper/${name}`);
     const above = ["machines", "workspaces", "cli", "daemon"].map(
       (name) => `src/helper/${name}`,
     );
@@ -193,9 +198,9 @@ describe("who may import whom", () => {
 
   test("only handlers, the contract and clients name RPC methods", () => {
     const named =
-      /"(?:helper|host|images|machines|ssh|workspaces)\.[a-z][A-Za-z]+"\s*:/;
+      /"(?:checkpoints|helper|host|images|machines|ssh|storage|templates|workspaces)\.[a-z][A-Za-z]+"\s*:/;
     const allowed = (path: string): boolean =>
-      /handlers\.ts$/.test(path) ||
+      /[hH]andlers\.ts$/.test(path) ||
       starts(path, "src/protocol") ||
       path === "src/helper/daemon/server.ts";
     expect(

@@ -61,6 +61,7 @@ export async function resize(
     await call("checkpoints.create", {
       machine,
       note: l10n.t("before resizing"),
+      automatic: true,
     });
   await call("machines.set", { machine, ...changes });
 }

@@ -14,7 +14,7 @@ import type { CheckpointRecord, MachineRecord } from "../store/records.ts";
 import type { Entry } from "./entry.ts";
 import { type Fork, stateKept } from "./fork.ts";
 import { whileHeld } from "./hold.ts";
-import { throwIfRefused } from "./machines.ts";
+import { demand } from "./lifecycle.ts";
 import { makeOffspring, type SnapshotDeps } from "./offspring.ts";
 
 /** Steps of making a checkpoint that a test may end the helper at. */
@@ -56,7 +56,7 @@ export async function keepPresent(
   deps: SnapshotDeps,
   signal: AbortSignal,
 ): Promise<Checkpointed> {
-  throwIfRefused("checkpoint", entry);
+  demand("checkpoint", entry.record.name, entry.state);
   const { layout, registry } = deps;
   const { record } = entry;
   const hasMemory =

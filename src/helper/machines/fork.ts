@@ -5,7 +5,7 @@ import type { MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
 import type { Entry } from "./entry.ts";
 import { whileHeld } from "./hold.ts";
-import { throwIfRefused } from "./machines.ts";
+import { demand } from "./lifecycle.ts";
 import {
   type Inheritance,
   makeOffspring,
@@ -31,7 +31,7 @@ export function forkMachine(
   signal: AbortSignal,
 ): Promise<Fork> {
   return deps.registry.locks.run(parent.record.id, async () => {
-    throwIfRefused("fork", parent);
+    demand("fork", parent.record.name, parent.state);
     const { record, live } = parent;
     const { cpus, memoryMiB, diskGiB } = record;
     const { entry, inherited } = await makeOffspring(

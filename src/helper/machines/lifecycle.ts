@@ -81,7 +81,6 @@ const needs: Readonly<Record<Verb, string>> = {
 };
 
 const words: Partial<Readonly<Record<Verb, string>>> = {
-  set: "change",
   rollBack: "roll back",
   checkpoint: "make a checkpoint of",
 };
@@ -98,6 +97,12 @@ export function refusal(
     `Can't ${words[verb] ?? verb} “${name}” while it is ${state.kind}.`,
     { remedy: needs[verb] },
   );
+}
+
+/** Throws the refusal, if any. */
+export function demand(verb: Verb, name: string, state: MachineState): void {
+  const error = refusal(verb, name, state);
+  if (error !== undefined) throw error;
 }
 
 /**

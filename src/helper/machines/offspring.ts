@@ -15,14 +15,12 @@ import { freeAddress } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
 import { giveHostKey } from "./create.ts";
 import type { Entry } from "./entry.ts";
-import type { Machines } from "./machines.ts";
 import { claimName, newIdentity } from "./names.ts";
 import type { MachineRegistry } from "./registry.ts";
 
 export interface SnapshotDeps {
   readonly layout: Layout;
   readonly registry: MachineRegistry;
-  readonly machines: Machines;
   readonly log: Log;
   /** Machines of this image came or went. */
   readonly usersChanged: (digest: string) => Promise<void>;

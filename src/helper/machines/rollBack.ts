@@ -16,7 +16,7 @@ import type { MachineRecord } from "../store/records.ts";
 import { findCheckpoint, keepPresent } from "./checkpoints.ts";
 import type { Entry, Live } from "./entry.ts";
 import { stateKept } from "./fork.ts";
-import { throwIfRefused } from "./machines.ts";
+import { demand } from "./lifecycle.ts";
 import type { SnapshotDeps } from "./offspring.ts";
 import { finish } from "./supervise.ts";
 
@@ -45,7 +45,7 @@ export function rollBack(
 ): Promise<boolean> {
   const { layout, registry } = deps;
   return registry.locks.run(entry.record.id, async () => {
-    throwIfRefused("rollBack", entry);
+    demand("rollBack", entry.record.name, entry.state);
     const checkpoint = findCheckpoint(entry.record, which);
     if (options.keepPresent === true)
       await keepPresent(

@@ -7,12 +7,14 @@ import {
   deleteCheckpoint,
 } from "./checkpoints.ts";
 import type { Entry } from "./entry.ts";
+import type { Machines } from "./machines.ts";
 import { forkMachine } from "./fork.ts";
 import type { SnapshotDeps } from "./offspring.ts";
 import { rollBack } from "./rollBack.ts";
 import { suspendMachine } from "./suspend.ts";
 
 export interface SnapshotHandlerDeps extends SnapshotDeps {
+  readonly machines: Machines;
   /** Machines came or went. */
   readonly onRosterChanged: () => Promise<void>;
 }
@@ -41,7 +43,7 @@ export function snapshotHandlers(
     },
     "machines.suspend": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
-      await suspendMachine(entry, machines, deps, signal);
+      await suspendMachine(entry, deps, signal);
       return answer(entry);
     },
     "checkpoints.create": async ({ machine, ...wish }, { signal }) => {

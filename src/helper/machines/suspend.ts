@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
+import { bug } from "../../protocol/failure.ts";
 import { captureForGood } from "../snapshots/capture.ts";
 import { putBack } from "../snapshots/migration.ts";
 import type { Entry } from "./entry.ts";
 import { stateKept } from "./fork.ts";
 import { whileHeld } from "./hold.ts";
-import type { Machines } from "./machines.ts";
+import { demand } from "./lifecycle.ts";
 import type { SnapshotDeps } from "./offspring.ts";
 import { endLiving } from "./rollBack.ts";
 
@@ -27,13 +28,15 @@ export const suspendFaults = [
  */
 export function suspendMachine(
   entry: Entry,
-  machines: Pick<Machines, "living">,
   deps: Pick<SnapshotDeps, "layout" | "registry" | "log">,
   signal: AbortSignal,
 ): Promise<void> {
   const { layout, registry } = deps;
   return registry.locks.run(entry.record.id, async () => {
-    const live = machines.living(entry, "suspend");
+    const { live } = entry;
+    demand("suspend", entry.record.name, entry.state);
+    if (live === undefined)
+      throw bug(`“${entry.record.name}” lives without a process.`);
     const files = layout.machine(entry.record.id);
     const ran = entry.state.kind !== "paused";
     await whileHeld(entry, live, true, registry, async (qmp) => {

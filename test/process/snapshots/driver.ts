@@ -8,14 +8,11 @@ import {
   deleteCheckpoint,
 } from "../../../src/helper/machines/checkpoints.ts";
 import { forkMachine } from "../../../src/helper/machines/fork.ts";
-import { createMachines } from "../../../src/helper/machines/machines.ts";
 import type { SnapshotDeps } from "../../../src/helper/machines/offspring.ts";
 import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
 import { deleteMachine } from "../../../src/helper/machines/remove.ts";
 import { rollBack } from "../../../src/helper/machines/rollBack.ts";
 import { suspendMachine } from "../../../src/helper/machines/suspend.ts";
-import { createWarm } from "../../../src/helper/machines/warm.ts";
-import { Templates } from "../../../src/helper/snapshots/templates.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
 
 /**
@@ -37,20 +34,10 @@ async function main([
   const images = {
     usersChanged: () => Promise.resolve(),
   } as unknown as Images;
-  const templates = new Templates(
-    layout,
-    { changed: () => undefined, removed: () => undefined },
-    log,
-  );
-  const warm = createWarm({ layout, templates, log, automatic: false });
-  const machines = createMachines({
-    ...{ layout, registry, images, templates, warm, log },
-  });
   await adoptMachines({ layout, registry, log, onLiving: () => undefined });
   const deps: SnapshotDeps = {
     layout,
     registry,
-    machines,
     log,
     usersChanged: () => Promise.resolve(),
   };
@@ -73,7 +60,7 @@ async function main([
       case "forget":
         return deleteCheckpoint(entry, argument!, deps);
       case "suspend":
-        return suspendMachine(entry, machines, deps, signal);
+        return suspendMachine(entry, deps, signal);
       case "delete":
         return deleteMachine(entry, { layout, registry, images, log });
       default:

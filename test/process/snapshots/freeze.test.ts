@@ -1,4 +1,5 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readlink, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import {
@@ -19,6 +20,29 @@ import { readQcow2Header } from "../../../src/helper/qemu/qcow2.ts";
 import { endProcess, waitForExit } from "../../../src/helper/qemu/process.ts";
 import { diskBytes, holds, home, start, writeDisk } from "./bareMachine.ts";
 
+const inode = async (path: string): Promise<number> => (await stat(path)).ino;
+
+/** The disks that a process has open, by what they are. */
+async function openDisks(pid: number): Promise<number[]> {
+  const folder = `/proc/${String(pid)}/fd`;
+  const inodes: number[] = [];
+  for (const fd of await readdir(folder)) {
+    const path = join(folder, fd);
+    const target = await readlink(path).catch(() => "");
+    if (target.includes(".qcow2")) inodes.push(await inode(path));
+  }
+  return inodes.sort();
+}
+
+async function chainOf(disk: string): Promise<number[]> {
+  const inodes: number[] = [];
+  for (let path: string | undefined = disk; path !== undefined;) {
+    inodes.push(await inode(path));
+    path = (await readQcow2Header(path)).backingPath;
+  }
+  return inodes.sort();
+}
+
 test("five freezes of a living disk in a row keep every byte, each layer as of its moment", async () => {
   const { layout, files } = await home();
   const machine = await start(files);
@@ -32,6 +56,8 @@ test("five freezes of a living disk in a row keep every byte, each layer as of i
   }
   await writeDisk(machine.qmp, 0x77, 20);
   expect(new Set(layers).size).toBe(5);
+  // A backing file that QEMU has opened again by a name that means another file by now would show here.
+  expect(await openDisks(machine.pid)).toEqual(await chainOf(files.disk));
   await machine.qmp.execute("quit").catch(() => undefined);
   await waitForExit(machine, 5_000);
   expect(await holds(files.disk, 0x77, 20)).toBe(true);
