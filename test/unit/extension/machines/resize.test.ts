@@ -29,7 +29,7 @@ test("a resize keeps no checkpoint unless the setting asks for it", async () => 
 test("with the setting the checkpoint comes first, and nothing is changed without it", async () => {
   const kept = [
     "checkpoints.create",
-    { machine: "id", note: "before resizing" },
+    { machine: "id", note: "before resizing", automatic: true },
   ];
   const good = recording();
   await resize(good.call, "id", change, true);
