@@ -112,6 +112,12 @@ masked_units() {
   ls -l "$root/etc/systemd/system/" 2>/dev/null | sed -n 's|.* \([^ ]*\) -> /dev/null$|\1|p'
 }
 
+# The version of the messages that our service understands.
+handoff() {
+  version=$(sed -n 's/^VERSION = \([0-9][0-9]*\)$/\1/p' "$root/usr/lib/guesthouse/handoff" 2>/dev/null)
+  printf '%s' "${version:-null}"
+}
+
 machine_id_empty() {
   [ ! -s "$root/etc/machine-id" ] || [ "$(cat "$root/etc/machine-id")" = uninitialized ]
 }
@@ -156,6 +162,7 @@ cat <<JSON
   "init": "$(text "$init")",
   "sshd": {"present": $(bool any "$root/usr/sbin/sshd" "$root/usr/bin/sshd"), "allowTcpForwarding": $(bool forwarding_allowed)},
   "guestAgent": $(bool any "$root/usr/sbin/qemu-ga" "$root/usr/bin/qemu-ga"),
+  "handoff": $(handoff),
   "cloudInit": {"present": $(bool any "$root/usr/bin/cloud-init"), "datasources": $(datasources | strings)},
   "networkOwners": $(network_owners | strings),
   "fstab": $(fstab),

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Turns a booted stock image into a golden one. Runs as root inside the
 # preparation machine, one step a call:
-#   prepare.sh install      what is missing, settings, unneeded services
+#   prepare.sh install      what is missing, settings, unneeded services, and
+#                           ours, from /tmp/guesthouse-handoff
 #   prepare.sh kernel       prints release, kernel, initrd and command line
 #   prepare.sh minimal      prints root's UUID and a static busybox, for an
 #                           initrd of our own; nothing where that can't work
@@ -360,6 +361,7 @@ case ${1:-} in
     configure_sshd
     configure_cloud_init "$(package_module "$kind")"
     trim_units
+    sh /tmp/guesthouse-handoff/install.sh /
     hold_kernel "$kind"
     ;;
   kernel) print_kernel ;;

@@ -27,12 +27,17 @@ import { machineRecords } from "./machines/sync.ts";
 import { createMachinesView } from "./machines/tree.ts";
 import { registerCommands, runTold } from "./registerCommands.ts";
 import { readSettings } from "./settings.ts";
+import { checkpointCommands } from "./snapshots/checkpointCommands.ts";
+import { forkCommands } from "./snapshots/forkCommands.ts";
+import { templateRecords } from "./snapshots/sync.ts";
+import { templateCommands } from "./snapshots/templateCommands.ts";
 import { aliasOf } from "./ssh/address.ts";
 import { sshCommands } from "./ssh/commands.ts";
 import { keepInclude } from "./ssh/include.ts";
 import { machineOpener } from "./ssh/open.ts";
 import { openedAliases } from "./ssh/openedAliases.ts";
 import { forgetPlatforms } from "./ssh/remoteSettings.ts";
+import { storageCommands } from "./storage/commands.ts";
 import { keepWelcome } from "./welcome.ts";
 import { workCommands } from "./work/commands.ts";
 import { type Job, jobsOf } from "./work/jobs.ts";
@@ -58,6 +63,7 @@ export function activate(context: ExtensionContext): void {
   const { call, onNotice } = connection;
   const machines = machineRecords(connection);
   const images = imageRecords(connection);
+  const templates = templateRecords(connection);
   const opened = openedAliases(globalState, machines, forgetPlatforms);
   const bootLogs = new BootLogs({
     call,
@@ -91,7 +97,8 @@ export function activate(context: ExtensionContext): void {
         : undefined,
     );
   });
-  const jobs = (): Job[] => jobsOf(machines.all(), images.all());
+  const jobs = (): Job[] =>
+    jobsOf(machines.all(), images.all(), templates.all());
   const documents = createDocuments();
   const { showMarkdown } = documents;
   const choose = machineChooser(machines, loaded);
@@ -111,7 +118,11 @@ export function activate(context: ExtensionContext): void {
   const table: Commands = {
     ...createCommands({ call, settings, images, loaded }),
     ...lifecycleCommands(call, choose),
-    ...changeCommands(call, choose),
+    ...changeCommands(call, choose, settings),
+    ...forkCommands({ call, choose, machines, settings, open }),
+    ...checkpointCommands({ call, choose, machines, settings }),
+    ...templateCommands({ call, images, templates, settings, loaded }),
+    ...storageCommands(call, showMarkdown),
     ...logCommands({
       call,
       choose,
@@ -135,8 +146,12 @@ export function activate(context: ExtensionContext): void {
   subscriptions.push(
     ...registerCommands(table),
     machinesView,
-    createImagesView(images, loaded),
-    createStatusBar(jobs, [machines.onDidChange, images.onDidChange]),
+    createImagesView(images, templates, loaded),
+    createStatusBar(jobs, [
+      machines.onDidChange,
+      images.onDidChange,
+      templates.onDidChange,
+    ]),
     documents,
     bootLogs,
     workspace.onDidChangeConfiguration((event) => {

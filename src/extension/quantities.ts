@@ -29,6 +29,20 @@ export function durationText(milliseconds: number): string {
   return l10n.t("{0} d {1} h", Math.floor(hours / 24), hours % 24);
 }
 
+/** `just now`, `3 min ago`, `2 d 4 h ago`. */
+export function agoText(milliseconds: number): string {
+  return milliseconds < 60_000
+    ? l10n.t("just now")
+    : l10n.t("{0} ago", durationText(milliseconds));
+}
+
+/** A moment as the user's system writes it: `Mar 1, 2026, 12:00 PM`. */
+export const timeText = (iso: string): string =>
+  new Date(iso).toLocaleString(undefined, {
+    dateStyle: "medium",
+    timeStyle: "short",
+  });
+
 /** One decimal below ten, none above, none that is zero. */
 function rounded(value: number): string {
   return String(value < 10 ? Math.round(value * 10) / 10 : Math.round(value));

@@ -1,4 +1,10 @@
-import { MarkdownString, ThemeColor, ThemeIcon, TreeItem } from "vscode";
+import {
+  MarkdownString,
+  ThemeColor,
+  ThemeIcon,
+  TreeItem,
+  TreeItemCollapsibleState,
+} from "vscode";
 
 /** What a row of a tree shows, free of the editor's classes. */
 export interface Row {
@@ -13,8 +19,15 @@ export interface Row {
   readonly spoken: string;
 }
 
-export function treeItemOf(id: string, row: Row): TreeItem {
-  const item = new TreeItem(row.label);
+/** What is below a row: rows that are out of sight at first, or rows that nobody shall have to look for. */
+export type Below = "nothing" | "folded" | "unfolded";
+
+export function treeItemOf(
+  id: string,
+  row: Row,
+  below: Below = "nothing",
+): TreeItem {
+  const item = new TreeItem(row.label, collapsibleStateOf(below));
   item.id = id;
   item.description = row.description;
   item.iconPath = new ThemeIcon(
@@ -24,6 +37,17 @@ export function treeItemOf(id: string, row: Row): TreeItem {
   item.contextValue = row.context;
   item.accessibilityInformation = { label: row.spoken };
   return item;
+}
+
+function collapsibleStateOf(below: Below): TreeItemCollapsibleState {
+  switch (below) {
+    case "nothing":
+      return TreeItemCollapsibleState.None;
+    case "folded":
+      return TreeItemCollapsibleState.Collapsed;
+    case "unfolded":
+      return TreeItemCollapsibleState.Expanded;
+  }
 }
 
 /** Markdown with codicons and no commands: its words come from guests, too. */

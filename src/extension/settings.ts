@@ -14,6 +14,8 @@ export interface Settings {
   readonly openIn: OpenIn;
   readonly manageSshConfig: boolean;
   readonly agentForwarding: boolean;
+  /** Keep a checkpoint before what may go wrong: rolling back, resizing. */
+  readonly checkpointBeforeRisk: boolean;
 }
 
 export function readSettings(): Settings {
@@ -33,5 +35,6 @@ export function readSettings(): Settings {
     openIn: ours.get<OpenIn>("openIn", "newWindow"),
     manageSshConfig: ours.get("manageSshConfig", true),
     agentForwarding: ours.get("agentForwarding", false),
+    checkpointBeforeRisk: ours.get("checkpoints.beforeRiskyOperations", false),
   };
 }

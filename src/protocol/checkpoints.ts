@@ -18,6 +18,8 @@ export const checkpointMethods = {
       note: z.string().max(200).optional(),
       /** Default: true while the machine lives. */
       memory: z.boolean().optional(),
+      /** Made before a risky operation, not because the user asked for it. */
+      automatic: z.boolean().optional(),
     }),
     answer.extend({
       checkpoint: z.string(),

@@ -248,7 +248,14 @@ export const machineMethods = {
     }),
     answer,
   ),
-  "machines.start": request(which.extend(waitShape), answer),
+  "machines.start": request(
+    which.extend({
+      ...waitShape,
+      /** Boot it although a saved state waits, which is thrown away. */
+      discardState: z.boolean().optional(),
+    }),
+    answer,
+  ),
   /** Sync, agent or ACPI shutdown, grace period, then TERM, then KILL; `how` says which one ended it. */
   "machines.stop": request(
     which.extend({

@@ -2,12 +2,14 @@ import { benchBundles } from "./bundles.ts";
 import { benchColdClone } from "./coldClone.ts";
 import { benchHelper } from "./helper.ts";
 import type { Row } from "./report.ts";
+import { benchWarmClone } from "./warmClone.ts";
 import { printRows } from "./report.ts";
 
 const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
   bundles: benchBundles,
   helper: benchHelper,
   "cold-clone": benchColdClone,
+  "warm-clone": benchWarmClone,
 };
 
 /** Runs the named benches one after the other, or all; prints one table. */

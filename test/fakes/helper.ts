@@ -14,6 +14,7 @@ import { refused } from "../../src/protocol/failure.ts";
 import { protocolVersion } from "../../src/protocol/helper.ts";
 import type { Image } from "../../src/protocol/images.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
+import type { Template } from "../../src/protocol/templates.ts";
 import { helperSocketOf } from "../../src/rpc/address.ts";
 import { type Peer, serve } from "../../src/rpc/serve.ts";
 import { listen } from "../../src/rpc/transport.ts";
@@ -28,7 +29,9 @@ export interface FakeHelper {
   /** Changes or adds a record, and tells every client. */
   putMachine(machine: Machine): void;
   putImage(image: Image): void;
+  putTemplate(template: Template): void;
   removeMachine(id: string): void;
+  removeTemplate(id: string): void;
   notify<N extends NoticeName>(name: N, params: NoticeParams<N>): void;
   /** Answers a method from now on; methods without an answer are refused. */
   answer<M extends MethodName>(method: M, handler: Handlers[M]): void;
@@ -43,6 +46,7 @@ export async function startFakeHelper(
 ): Promise<FakeHelper> {
   const machines = new Map<string, Machine>();
   const images = new Map<string, Image>();
+  const templates = new Map<string, Template>();
   const peers = new Set<Peer>();
   const requests: FakeHelper["requests"] = [];
   const answers = new Map<MethodName, Answer>();
@@ -69,6 +73,9 @@ export async function startFakeHelper(
   );
   answer("images.list", () =>
     Promise.resolve({ images: [...images.values()] }),
+  );
+  answer("templates.list", () =>
+    Promise.resolve({ templates: [...templates.values()] }),
   );
   answer("machines.log", ({ machine }) =>
     Promise.resolve({ id: machine, text: "", nextOffset: 0, complete: true }),
@@ -111,6 +118,16 @@ export async function startFakeHelper(
     putImage(image) {
       images.set(image.name, image);
       notify("images.changed", { image });
+    },
+    putTemplate(template) {
+      templates.set(template.id, template);
+      notify("templates.changed", { template });
+    },
+    removeTemplate(id) {
+      const template = templates.get(id);
+      if (template === undefined) return;
+      templates.delete(id);
+      notify("templates.removed", { id, revision: template.revision + 1 });
     },
     removeMachine(id) {
       const machine = machines.get(id);

@@ -1,5 +1,16 @@
 import { join } from "node:path";
-import type { VmSpec } from "../../src/helper/qemu/commandLine.ts";
+import type {
+  PortForward,
+  VmNetwork,
+  VmSpec,
+} from "../../src/helper/qemu/commandLine.ts";
+
+export const userNetwork = (forwards: readonly PortForward[]): VmNetwork => ({
+  backend: "user",
+  guestAddress: "10.0.2.32",
+  firstLease: "10.0.2.32",
+  forwards,
+});
 
 /** A small machine whose files lie in `folder`; without a kernel, so that it boots from its disk. */
 export const qemuSpec = (
@@ -15,9 +26,10 @@ export const qemuSpec = (
   memoryMiB: 1024,
   diskPath: join(folder, "disk.qcow2"),
   macAddress: "52:54:00:67:68:01",
-  network: { backend: "user", forwards: [] },
+  network: userNetwork([]),
   qmpSocket: join(folder, "qmp"),
   agentSocket: join(folder, "agent"),
+  handoffPath: join(folder, "handoff"),
   consoleSocket: join(folder, "console"),
   consoleLog: join(folder, "console.log"),
   pidFile: join(folder, "qemu.pid"),

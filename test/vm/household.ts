@@ -39,6 +39,8 @@ export async function household(
   const environment = {
     GUESTHOUSE_HOME: home,
     GUESTHOUSE_IDLE_SECONDS: "600",
+    // Templates are made where a test asks for one: making them costs a boot.
+    GUESTHOUSE_WARM: "manual",
     ...env,
   };
   const run = async (

@@ -90,6 +90,7 @@ describe.skipIf(reason !== undefined)(
       expect(Object.values(outcomes)).not.toContain("error");
       expect(outcomes).toMatchObject({
         guestAgent: "ok",
+        "guest.handoff": "ok",
         "cloudInit.sources": "ok",
         "ssh.forwarding": "ok",
         "identity.machineId": "ok",

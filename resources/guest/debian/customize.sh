@@ -15,6 +15,8 @@ mkdir -p "$root/etc/systemd/system-generators"
   install -m "$mode" "$resources/files/$path" "$root/$path"
 done
 
+sh "$resources/../handoff/install.sh" "$root"
+
 while read -r unit; do
   case $unit in '' | '#'*) continue ;; esac
   ln -sf /dev/null "$root/etc/systemd/system/$unit"

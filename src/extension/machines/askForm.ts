@@ -87,9 +87,12 @@ export const askDiskGiB = (
     l10n.t("A whole number of GB, at least {0}.", Math.ceil(minGiB)),
   );
 
-export const askName = (name: string): Promise<string | undefined> =>
+export const askName = (
+  name: string,
+  title = l10n.t("Name"),
+): Promise<string | undefined> =>
   askText(
-    l10n.t("Name"),
+    title,
     name,
     (text) => (isMachineName(text.trim()) ? text.trim() : undefined),
     l10n.t(

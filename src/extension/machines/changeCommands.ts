@@ -4,6 +4,7 @@ import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
 import { memoryText } from "../quantities.ts";
+import type { Settings } from "../settings.ts";
 import {
   askCpus,
   askDiskGiB,
@@ -18,6 +19,7 @@ import { type FormLine, gigabytes } from "./createForm.ts";
 export function changeCommands(
   call: Call,
   choose: ChooseMachines,
+  settings: () => Settings,
 ): CommandsOf<"guesthouse.renameMachine" | "guesthouse.resizeMachine"> {
   return {
     async "guesthouse.renameMachine"(...args) {
@@ -42,10 +44,26 @@ export function changeCommands(
       const changes = changedSize(machine, size);
       if (Object.keys(changes).length === 0) return;
       await about({ kind: "machine", id: machine.id }, () =>
-        call("machines.set", { machine: machine.id, ...changes }),
+        resize(call, machine.id, changes, settings().checkpointBeforeRisk),
       );
     },
   };
+}
+
+/** Changes the size; with `checkpointFirst` only after the present state is kept. */
+export async function resize(
+  call: Call,
+  machine: string,
+  changes: Partial<MachineSize>,
+  checkpointFirst: boolean,
+): Promise<void> {
+  if (checkpointFirst)
+    await call("checkpoints.create", {
+      machine,
+      note: l10n.t("before resizing"),
+      automatic: true,
+    });
+  await call("machines.set", { machine, ...changes });
 }
 
 export interface MachineSize {

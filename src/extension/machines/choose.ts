@@ -1,9 +1,10 @@
 import { l10n, type QuickPickItem, window } from "vscode";
-import type { Machine, MachineStateKind } from "../../protocol/machines.ts";
+import type { Machine } from "../../protocol/machines.ts";
 import { refuse } from "../failures/raise.ts";
 import type { Records } from "../records.ts";
 import { byName } from "../rows.ts";
-import { rowOf } from "./describe.ts";
+import { checkpointOfKey } from "../snapshots/keys.ts";
+import { gateOf, type MachineGate, rowOf } from "./describe.ts";
 
 export type Args = readonly unknown[];
 
@@ -15,7 +16,9 @@ export type ChooseMachines = (
   args: Args,
   question: {
     readonly title: string;
-    readonly states?: ReadonlySet<MachineStateKind>;
+    readonly states?: ReadonlySet<MachineGate>;
+    /** Among those in a fitting state, for the picker. */
+    readonly fits?: (machine: Machine) => boolean;
   },
 ) => Promise<readonly Machine[]>;
 
@@ -23,14 +26,15 @@ export function machineChooser(
   machines: Records<Machine>,
   loaded: () => Promise<void>,
 ): ChooseMachines {
-  return async (args, { title, states }) => {
+  return async (args, { title, states, fits = () => true }) => {
     await loaded();
     const named = namedIn(args);
     if (named.length > 0)
       return Promise.all(named.map((name) => find(machines, name)));
     const fitting = machines
       .all()
-      .filter(({ state }) => states?.has(state.kind) ?? true)
+      .filter(({ state }) => states?.has(gateOf(state)) ?? true)
+      .filter(fits)
       .toSorted(byName);
     if (fitting.length === 0)
       return refuse(
@@ -57,8 +61,12 @@ export async function chooseOne(
 /** A tree calls with the clicked id and all selected ones; a click outside the selection counts alone. */
 export function namedIn(args: Args): string[] {
   const [clicked, selected] = args;
+  // Checkpoints are rows of the same tree and may be selected with machines.
   if (Array.isArray(selected) && selected.includes(clicked))
-    return selected.filter((each) => typeof each === "string");
+    return selected.filter(
+      (each): each is string =>
+        typeof each === "string" && checkpointOfKey(each) === undefined,
+    );
   return typeof clicked === "string" ? [clicked] : [];
 }
 

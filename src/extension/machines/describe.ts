@@ -3,6 +3,8 @@ import type {
   BootStage,
   Machine,
   MachineState,
+  MachineStateKind,
+  StartWay,
 } from "../../protocol/machines.ts";
 import { bytesText, durationText, memoryText } from "../quantities.ts";
 import type { Row } from "../rows.ts";
@@ -17,7 +19,9 @@ const spinning: Look = { icon: "loading~spin" };
 /** `nowMs` is the time of the rendering; states carry the time at which they began. */
 export function rowOf(machine: Machine, nowMs: number): Row {
   const parts = [stateText(machine.state)];
-  if (showsResources(machine.state)) parts.push(resourcesText(machine));
+  const kind = gateOf(machine.state);
+  if (kind === "suspended") parts.push(...suspendedSize(machine));
+  else if (!isPassing(machine.state)) parts.push(resourcesText(machine));
   const since = sinceMsOf(machine.state);
   if (since !== undefined) parts.push(durationText(nowMs - since));
   if (machine.image.stale) parts.push(l10n.t("image outdated"));
@@ -26,12 +30,19 @@ export function rowOf(machine: Machine, nowMs: number): Row {
     label: machine.name,
     description,
     ...lookOf(machine.state),
-    context: contextOf(machine.state),
+    context: `machine.${kind}`,
     spoken: `${machine.name}, ${parts.join(", ")}`,
   };
 }
 
-export const resourcesText = ({ cpus, memoryMiB }: Machine): string =>
+function suspendedSize({ suspended }: Machine): string[] {
+  return suspended === undefined ? [] : [bytesText(suspended.sizeBytes)];
+}
+
+export const resourcesText = ({
+  cpus,
+  memoryMiB,
+}: Pick<Machine, "cpus" | "memoryMiB">): string =>
   l10n.t("{0} CPU · {1}", cpus, memoryText(memoryMiB));
 
 /** When the state began, for those whose age is of interest. */
@@ -55,9 +66,13 @@ export function isPassing(state: MachineState): boolean {
   }
 }
 
-const showsResources = (state: MachineState): boolean => !isPassing(state);
+/** What menus and pickers tell apart: the state's kind, and whether a stopped machine's memory is kept. */
+export type MachineGate = MachineStateKind | "suspended";
 
-const contextOf = (state: MachineState): string => `machine.${state.kind}`;
+export const gateOf = (state: MachineState): MachineGate =>
+  state.kind === "stopped" && state.reason === "suspended"
+    ? "suspended"
+    : state.kind;
 
 function lookOf(state: MachineState): Look {
   switch (state.kind) {
@@ -68,9 +83,9 @@ function lookOf(state: MachineState): Look {
     case "unready":
       return { icon: "warning", color: "list.warningForeground" };
     case "stopped":
-      return endedBadly(state)
-        ? { icon: "error", color: "list.errorForeground" }
-        : { icon: "vm-outline" };
+      if (endedBadly(state))
+        return { icon: "error", color: "list.errorForeground" };
+      return { icon: state.reason === "suspended" ? "save" : "vm-outline" };
     case "creating":
     case "starting":
     case "stopping":
@@ -118,6 +133,10 @@ export function stageText(stage: BootStage): string {
   switch (stage) {
     case "clone":
       return l10n.t("clone");
+    case "resume":
+      return l10n.t("saved state");
+    case "handoff":
+      return l10n.t("own identity");
     case "firmware":
       return l10n.t("firmware");
     case "kernel":
@@ -152,6 +171,8 @@ function stoppedText(
     case "requested":
     case "guest":
       return l10n.t("stopped");
+    case "suspended":
+      return l10n.t("suspended");
     case "crashed":
       return l10n.t("ended unexpectedly");
     case "hostRestarted":
@@ -163,3 +184,17 @@ function stoppedText(
 
 export const diskText = (machine: Machine): string =>
   bytesText(machine.diskGiB * 1024 ** 3);
+
+/** How a machine came up. */
+export function wayText(way: StartWay): string {
+  switch (way) {
+    case "cold":
+      return l10n.t("cold boot");
+    case "warm":
+      return l10n.t("warm clone of a template, without a boot");
+    case "fork":
+      return l10n.t("copy of another VM's saved state, without a boot");
+    case "restored":
+      return l10n.t("its own saved state, without a boot");
+  }
+}

@@ -1,19 +1,20 @@
 import { l10n, window } from "vscode";
-import type { Machine, MachineStateKind } from "../../protocol/machines.ts";
+import type { Machine } from "../../protocol/machines.ts";
 import type { Command, CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
 import { withViewProgress } from "../progress.ts";
 import type { ChooseMachines } from "./choose.ts";
+import type { MachineGate } from "./describe.ts";
 import { machinesViewId } from "./tree.ts";
 
 /** A command that is one request for each chosen machine. */
 interface Verb {
   /** Title of the picker when nothing is selected. */
   readonly title: () => string;
-  readonly states: readonly MachineStateKind[];
+  readonly states: readonly MachineGate[];
   readonly confirm?: (machines: readonly Machine[]) => Confirmation;
-  readonly run: (call: Call, machine: string) => Promise<unknown>;
+  readonly run: (call: Call, machine: string, of: Machine) => Promise<unknown>;
 }
 
 interface Confirmation {
@@ -25,7 +26,7 @@ interface Confirmation {
 const verbs = {
   "guesthouse.startMachine": {
     title: () => l10n.t("Start VM"),
-    states: ["stopped"],
+    states: ["stopped", "suspended"],
     run: (call, machine) => call("machines.start", { machine }),
   },
   "guesthouse.stopMachine": {
@@ -55,19 +56,31 @@ const verbs = {
   },
   "guesthouse.resumeMachine": {
     title: () => l10n.t("Resume VM"),
-    states: ["paused"],
-    run: (call, machine) => call("machines.resume", { machine }),
+    states: ["paused", "suspended"],
+    // A suspended machine has no QEMU to resume: its start goes on where it was.
+    run: (call, machine, { state }) =>
+      state.kind === "stopped"
+        ? call("machines.start", { machine })
+        : call("machines.resume", { machine }),
+  },
+  "guesthouse.suspendMachine": {
+    title: () => l10n.t("Suspend VM"),
+    states: ["running", "unready", "paused"],
+    run: (call, machine) => call("machines.suspend", { machine }),
   },
   "guesthouse.deleteMachine": {
     title: () => l10n.t("Delete VM"),
-    states: ["stopped", "starting", "running", "unready", "paused"],
+    states: [
+      "stopped",
+      "suspended",
+      "starting",
+      "running",
+      "unready",
+      "paused",
+    ],
     confirm: (machines) => ({
       question: l10n.t("Delete {0}?", names(machines)),
-      detail: machines.every(({ state }) => state.kind === "stopped")
-        ? l10n.t("The disk and all that is on it are deleted for good.")
-        : l10n.t(
-            "It is stopped first. The disk and all that is on it are deleted for good.",
-          ),
+      detail: deletionText(machines),
       button: l10n.t("Delete"),
     }),
     run: (call, machine) => call("machines.delete", { machine, force: true }),
@@ -99,14 +112,30 @@ export function lifecycleCommands(
         if (answer !== button) return;
       }
       await withViewProgress(machinesViewId, () =>
-        allOf(machines, ({ id }) =>
-          about({ kind: "machine", id }, () => verb.run(call, id)),
-        ),
+        allOf(machines, (machine) => {
+          const { id } = machine;
+          return about({ kind: "machine", id }, () =>
+            verb.run(call, id, machine),
+          );
+        }),
       );
     };
   return Object.fromEntries(
     Object.entries(verbs).map(([id, verb]) => [id, commandOf(verb)]),
   ) as LifecycleCommands;
+}
+
+function deletionText(machines: readonly Machine[]): string {
+  const sentences = [
+    machines.every(({ state }) => state.kind === "stopped")
+      ? l10n.t("The disk and all that is on it are deleted for good.")
+      : l10n.t(
+          "It is stopped first. The disk and all that is on it are deleted for good.",
+        ),
+  ];
+  if (machines.some(({ checkpoints }) => checkpoints.length > 0))
+    sentences.push(l10n.t("Its checkpoints go with it."));
+  return sentences.join(" ");
 }
 
 /** Waits for all, so that one failure doesn't hide that the others go on; then throws the first. */

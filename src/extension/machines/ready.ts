@@ -16,28 +16,32 @@ export type MakeReady = (
 export const readyMaker =
   (call: Call, machines: Records<Machine>): MakeReady =>
   (id, report, signal) =>
-    reporting(machines, id, report, () =>
-      about({ kind: "machine", id }, async () => {
-        if (machines.get(id)?.state.kind === "paused")
-          await call("machines.resume", { machine: id }, signal);
-        const { machine } = await call(
-          "machines.start",
-          { machine: id },
-          signal,
-        );
-        return machine;
-      }),
+    reporting(
+      machines,
+      () => machines.get(id),
+      report,
+      () =>
+        about({ kind: "machine", id }, async () => {
+          if (machines.get(id)?.state.kind === "paused")
+            await call("machines.resume", { machine: id }, signal);
+          const { machine } = await call(
+            "machines.start",
+            { machine: id },
+            signal,
+          );
+          return machine;
+        }),
     );
 
-/** Reports a machine's stage with its age while `work` goes on. */
-async function reporting<T>(
+/** Reports a machine's stage with its age while `work` goes on; `find` may answer it only after a while. */
+export async function reporting<T>(
   machines: Records<Machine>,
-  id: string,
+  find: () => Machine | undefined,
   report: Report,
   work: () => Promise<T>,
 ): Promise<T> {
   const tell = (): void => {
-    const state = machines.get(id)?.state;
+    const state = find()?.state;
     if (state === undefined || !isPassing(state)) return;
     const since = sinceMsOf(state);
     const age = since === undefined ? [] : [durationText(Date.now() - since)];

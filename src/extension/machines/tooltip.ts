@@ -1,9 +1,24 @@
 import { l10n } from "vscode";
-import type { Machine, MachineStats } from "../../protocol/machines.ts";
+import type {
+  Checkpoint,
+  Machine,
+  MachineStats,
+} from "../../protocol/machines.ts";
 import { textOf } from "../failures/remedies.ts";
 import { code, escaped, type Fact, factTable } from "../markdown.ts";
-import { bytesText, durationText, memoryText } from "../quantities.ts";
-import { diskText, resourcesText, stageText, stateText } from "./describe.ts";
+import {
+  bytesText,
+  durationText,
+  memoryText,
+  timeText,
+} from "../quantities.ts";
+import {
+  diskText,
+  resourcesText,
+  stageText,
+  stateText,
+  wayText,
+} from "./describe.ts";
 
 /** The long form of a row, as Markdown. */
 export function machineTooltip(
@@ -21,7 +36,7 @@ export function machineTooltip(
 }
 
 function factsOf(machine: Machine, nowMs: number): Fact[] {
-  const { image, runtime, boot, folder } = machine;
+  const { image, runtime, boot, folder, suspended, checkpoints } = machine;
   const facts: Fact[] = [
     [
       l10n.t("Resources"),
@@ -33,13 +48,24 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
         ? l10n.t("{0} (outdated: new VMs get a newer one)", code(image.name))
         : code(image.name),
     ],
-    [l10n.t("Generation"), String(machine.generation)],
+    [l10n.t("Generation"), generationText(machine)],
     ["SSH", code(`ssh ${machine.alias}`)],
     [l10n.t("User"), code(machine.user)],
   ];
   if (folder !== undefined) facts.push([l10n.t("Folder"), code(folder.guest)]);
+  if (suspended !== undefined)
+    facts.push([
+      l10n.t("Suspended"),
+      `${escaped(timeText(suspended.at))} · ${l10n.t("{0} on disk", bytesText(suspended.sizeBytes))}`,
+    ]);
+  if (checkpoints.length > 0)
+    facts.push([
+      l10n.t("Checkpoints"),
+      `${String(checkpoints.length)} · ${l10n.t("{0} on disk", bytesText(totalOf(checkpoints)))}`,
+    ]);
   if (runtime !== undefined) {
     facts.push(
+      [l10n.t("Came up by"), wayText(runtime.way)],
       [l10n.t("Address"), code(`127.0.0.1:${String(runtime.sshPort)}`)],
       [l10n.t("Up for"), durationText(nowMs - runtime.startedAtMs)],
       [
@@ -66,6 +92,18 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
     ]);
   return facts;
 }
+
+/** `0`, `2, forked from web`, `3, branched from web`. */
+function generationText({ generation, parent }: Machine): string {
+  if (parent === undefined) return String(generation);
+  const name = code(parent.name);
+  return parent.checkpoint === undefined
+    ? l10n.t("{0}, forked from {1}", generation, name)
+    : l10n.t("{0}, branched from a checkpoint of {1}", generation, name);
+}
+
+const totalOf = (checkpoints: readonly Checkpoint[]): number =>
+  checkpoints.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 
 /** What the machine takes of this computer right now. */
 function usageOf(stats: MachineStats | undefined): Fact[] {

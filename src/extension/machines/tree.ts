@@ -1,8 +1,18 @@
 import { EventEmitter, type TreeDataProvider, TreeItem, window } from "vscode";
-import type { Machine, MachineStats } from "../../protocol/machines.ts";
-import type { Records } from "../records.ts";
-import { byName, tooltipOf, treeItemOf } from "../rows.ts";
+import type {
+  Checkpoint,
+  Machine,
+  MachineStats,
+} from "../../protocol/machines.ts";
+import type { Records, RecordsChange } from "../records.ts";
+import { type Below, tooltipOf, treeItemOf } from "../rows.ts";
+import {
+  checkpointRow,
+  checkpointTooltip,
+} from "../snapshots/describeCheckpoint.ts";
+import { checkpointOfKey } from "../snapshots/keys.ts";
 import { rowOf } from "./describe.ts";
+import { type Nesting, nestingOf } from "./nesting.ts";
 import { nextTickMs } from "./tick.ts";
 import { machineTooltip } from "./tooltip.ts";
 
@@ -11,8 +21,8 @@ export const machinesViewId = "guesthouse.machines";
 const tooltipHoldMs = 8_000;
 
 /**
- * The *Machines* view. Its elements are ids; the records are looked up when a row is drawn. `loaded` settles when
- * the first list is there; until then the view shows its own progress bar.
+ * The *Machines* view. Its elements are ids and keys of checkpoints; the records are looked up when a row is drawn.
+ * `loaded` settles when the first list is there; until then the view shows its own progress bar.
  */
 export function createMachinesView(
   machines: Records<Machine>,
@@ -29,25 +39,31 @@ export function createMachinesView(
   /** Until when ages stand still, because a tooltip is read: drawing any row hides it. */
   let heldUntilMs = 0;
 
+  let nesting = nestingOf(machines.all());
   const provider: TreeDataProvider<string> = {
     onDidChangeTreeData: changes.event,
     async getChildren(element) {
-      if (element !== undefined) return [];
-      await loaded();
-      return orderOf(machines);
+      if (element === undefined) await loaded();
+      return [...nesting.below(element)];
     },
     getTreeItem(id) {
+      const checkpoint = checkpointAt(machines, id);
+      if (checkpoint !== undefined)
+        return treeItemOf(id, checkpointRow(checkpoint));
       const machine = machines.get(id);
       // A row may be asked for after its machine went.
       if (machine === undefined) return new TreeItem(id);
       const row = rowOf(machine, Date.now());
       drawn.set(id, row.description);
-      return treeItemOf(id, row);
+      return treeItemOf(id, row, belowOf(machine, nesting));
     },
-    getParent: () => undefined,
+    getParent: (id) => checkpointOfKey(id)?.machine ?? nesting.parentOf(id),
     async resolveTreeItem(item, id) {
-      const machine = machines.get(id);
       heldUntilMs = Date.now() + tooltipHoldMs;
+      const checkpoint = checkpointAt(machines, id);
+      if (checkpoint !== undefined)
+        item.tooltip = tooltipOf(checkpointTooltip(checkpoint));
+      const machine = machines.get(id);
       if (machine === undefined) return item;
       const stats = machine.runtime && (await statsOf(id));
       item.tooltip = tooltipOf(machineTooltip(machine, Date.now(), stats));
@@ -76,14 +92,35 @@ export function createMachinesView(
     }, waitMs);
   };
 
-  let shown = "";
-  const stopListening = machines.onDidChange(({ changed, removed }) => {
-    for (const { id } of removed) drawn.delete(id);
-    const order = orderOf(machines).join();
+  let isFirst = true;
+  const known = new Set<string>();
+  /** A fork comes up in sight: its parent's row may be folded, or had nothing below it until now. */
+  const revealForks = ({ changed }: RecordsChange<Machine>): void => {
+    if (!view.visible) return;
+    const forks = changed.filter(
+      ({ id }) => !known.has(id) && nesting.parentOf(id) !== undefined,
+    );
+    for (const { id } of forks)
+      // It may be gone before its row is drawn.
+      void Promise.resolve(
+        view.reveal(id, { select: false, focus: false }),
+      ).catch(() => undefined);
+  };
+  const stopListening = machines.onDidChange((change) => {
+    for (const { id } of change.removed) {
+      drawn.delete(id);
+      known.delete(id);
+    }
+    const before = nesting.structure;
+    nesting = nestingOf(machines.all());
     // Rows that come, go or move need the whole list; a change within a row only that row.
-    if (order === shown) for (const { id } of changed) changes.fire(id);
+    if (nesting.structure === before)
+      for (const { id } of change.changed) changes.fire(id);
     else changes.fire(undefined);
-    shown = order;
+    // The first list unfolds what has forks by itself.
+    if (!isFirst) revealForks(change);
+    isFirst = false;
+    for (const { id } of change.changed) known.add(id);
     tick();
   });
   const visibility = view.onDidChangeVisibility(tick);
@@ -102,8 +139,22 @@ export function createMachinesView(
   };
 }
 
-const orderOf = (machines: Records<Machine>): string[] =>
-  machines
-    .all()
-    .toSorted(byName)
-    .map(({ id }) => id);
+/** VMs below a VM are to be found without a search; checkpoints may be folded away. */
+function belowOf(machine: Machine, nesting: Nesting): Below {
+  const below = nesting.below(machine.id);
+  if (below.length === 0) return "nothing";
+  return below.length > machine.checkpoints.length ? "unfolded" : "folded";
+}
+
+function checkpointAt(
+  machines: Records<Machine>,
+  key: string,
+): Checkpoint | undefined {
+  const name = checkpointOfKey(key);
+  return (
+    name &&
+    machines
+      .get(name.machine)
+      ?.checkpoints.find(({ id }) => id === name.checkpoint)
+  );
+}

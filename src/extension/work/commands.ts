@@ -1,8 +1,13 @@
 import { l10n, type QuickPickItem, window } from "vscode";
 import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
+import type { Subject } from "../failures/remedies.ts";
 import type { Call } from "../helper/connection.ts";
 import type { Job } from "./jobs.ts";
+
+/** A template's failures are told as its image's. */
+const subjectOf = ({ kind, id, name }: Job): Subject =>
+  kind === "template" ? { kind: "image", id: name } : { kind, id };
 
 /** Commands on what goes on in the background. */
 export function workCommands(
@@ -29,10 +34,11 @@ export function workCommands(
     return (await window.showQuickPick(items, { title, placeHolder }))?.job;
   };
   const cancel = (job: Job): Promise<void> =>
-    about({ kind: job.kind, id: job.id }, async () => {
+    about(subjectOf(job), async () => {
       if (job.kind === "image") await call("images.cancel", { name: job.id });
       // A boot that is cut off leaves a stopped machine with its log (B9).
-      else await call("machines.stop", { machine: job.id, force: true });
+      else if (job.kind === "machine")
+        await call("machines.stop", { machine: job.id, force: true });
     });
   const cancellable = (): Job[] => jobs().filter(({ canCancel }) => canCancel);
 

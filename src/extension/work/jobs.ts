@@ -1,15 +1,17 @@
 import { l10n } from "vscode";
 import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
+import type { Template } from "../../protocol/templates.ts";
 import { progressOf, stateText as imageStateText } from "../images/describe.ts";
 import {
   isPassing,
   stateText as machineStateText,
 } from "../machines/describe.ts";
+import { makingText } from "../snapshots/describeTemplate.ts";
 
 /** Something that goes on in the background, whoever started it. */
 export interface Job {
-  readonly kind: "machine" | "image";
+  readonly kind: "machine" | "image" | "template";
   readonly id: string;
   readonly name: string;
   readonly text: string;
@@ -19,6 +21,7 @@ export interface Job {
 export function jobsOf(
   machines: readonly Machine[],
   images: readonly Image[],
+  templates: readonly Template[] = [],
 ): Job[] {
   const jobs: Job[] = [];
   for (const { name, state } of images)
@@ -29,6 +32,16 @@ export function jobsOf(
         name,
         text: [imageStateText(state), ...progressOf(state)].join(" · "),
         canCancel: true,
+      });
+  for (const { id, image, state } of templates)
+    if (state.kind === "making")
+      jobs.push({
+        kind: "template",
+        id,
+        name: image.name,
+        text: makingText(state.stage),
+        // It ends with the request that asked for it.
+        canCancel: false,
       });
   for (const { id, name, state } of machines)
     if (isPassing(state))

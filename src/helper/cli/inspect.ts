@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import type { Machine } from "../../protocol/machines.ts";
+import type { Machine, StartWay } from "../../protocol/machines.ts";
+import { checkpointRows } from "./checkpoints.ts";
 import { bytes, seconds, table } from "./format.ts";
 import { withHelper } from "./session.ts";
 
@@ -94,26 +95,66 @@ function listText(machines: readonly Machine[]): string {
   if (machines.length === 0)
     return "No machines yet. Make one with: guesthouse create";
   return table([
-    ["NAME", "STATE", "CPUS", "MEMORY", "DISK", "IMAGE", "SSH"],
+    [
+      "NAME",
+      "STATE",
+      "WAY",
+      "CPUS",
+      "MEMORY",
+      "DISK",
+      "IMAGE",
+      "GENERATION",
+      "PARENT",
+      "CHECKPOINTS",
+      "SSH",
+    ],
     ...machines.map((machine) => [
       machine.name,
-      machine.state.kind,
+      stateText(machine),
+      machine.runtime?.way ?? "–",
       String(machine.cpus),
       `${String(machine.memoryMiB)} MiB`,
       `${String(machine.diskGiB)} GiB`,
       `${machine.image.name}${machine.image.stale ? " (outdated)" : ""}`,
+      String(machine.generation),
+      machine.parent?.name ?? "–",
+      String(machine.checkpoints.length),
       `ssh ${machine.alias}`,
     ]),
   ]);
 }
 
+/** The state's kind, or that a stopped machine's memory is kept. */
+export const stateText = ({ state }: Machine): string =>
+  state.kind === "stopped" && state.reason === "suspended"
+    ? "suspended"
+    : state.kind;
+
+const wayTexts: Readonly<Record<StartWay, string>> = {
+  cold: "cold boot",
+  warm: "warm clone of a template, without a boot",
+  fork: "copy of another machine's saved state, without a boot",
+  restored: "its own saved state, without a boot",
+};
+
+const parentText = ({
+  name,
+  checkpoint,
+}: NonNullable<Machine["parent"]>): string =>
+  checkpoint === undefined ? name : `${name}, from checkpoint ${checkpoint}`;
+
 /** Everything about one machine, a line each. */
 export function showText(machine: Machine): string {
-  const { runtime } = machine;
+  const { runtime, parent, suspended } = machine;
   return table([
     ["name", machine.name],
-    ["state", machine.state.kind],
+    ["state", stateText(machine)],
+    ...(suspended === undefined
+      ? []
+      : [["suspended", `${suspended.at}, ${bytes(suspended.sizeBytes)}`]]),
     ["image", `${machine.image.name} ${machine.image.digest.slice(0, 19)}`],
+    ["generation", String(machine.generation)],
+    ...(parent === undefined ? [] : [["parent", parentText(parent)]]),
     ["processors", String(machine.cpus)],
     ["memory", `${String(machine.memoryMiB)} MiB`],
     ["disk", `${String(machine.diskGiB)} GiB`],
@@ -122,6 +163,7 @@ export function showText(machine: Machine): string {
     ...(runtime === undefined
       ? []
       : [
+          ["came up", wayTexts[runtime.way]],
           [
             "accelerator",
             `${runtime.accelerator} (${runtime.acceleratorReason})`,
@@ -137,6 +179,10 @@ export function showText(machine: Machine): string {
           ]),
         ]),
     ...machine.boot.map(({ stage, atMs }) => [`  ${stage}`, seconds(atMs)]),
+    ...checkpointRows(machine.checkpoints).map((cells) => [
+      "checkpoint",
+      cells.join(" · "),
+    ]),
     ["log", machine.logPath],
   ]);
 }

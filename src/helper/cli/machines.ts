@@ -5,15 +5,9 @@ import {
   integerOption,
   mebibytesOption,
 } from "./options.ts";
-import { showImage, showMachine } from "./progress.ts";
-import { showText } from "./inspect.ts";
-import { type Session, withHelper } from "./session.ts";
-
-interface WaitFlags {
-  readonly json?: boolean;
-  readonly wait: boolean;
-  readonly timeout?: number;
-}
+import { showText, stateText } from "./inspect.ts";
+import { withHelper } from "./session.ts";
+import { given, type WaitFlags, waiting, watchMachine } from "./waiting.ts";
 
 /** Commands that change machines: create, start, stop, set, delete, … */
 export function addMachineCommands(program: Command): void {
@@ -36,6 +30,7 @@ export function addMachineCommands(program: Command): void {
       "-A, --agent-forwarding",
       "offer this host's ssh agent to the guest",
     )
+    .option("--cold", "boot it even where a warm template could be resumed")
     .option("--no-start", "leave it stopped")
     .option("--no-wait", "answer as soon as it has been started")
     .option(
@@ -48,7 +43,7 @@ export function addMachineCommands(program: Command): void {
       withHelper(
         flags,
         async (session) => {
-          watch(session, name);
+          watchMachine(session, name);
           const { machine } = await session.client.call(
             "machines.create",
             {
@@ -62,6 +57,7 @@ export function addMachineCommands(program: Command): void {
                 diskGiB: flags.disk,
                 user: flags.user,
                 agentForwarding: flags.agentForwarding,
+                warm: flags.cold === true ? false : undefined,
               }),
               forwards: flags.forward,
             },
@@ -76,10 +72,14 @@ export function addMachineCommands(program: Command): void {
       ),
     );
 
-  for (const verb of ["start", "restart"] as const)
-    program
-      .command(verb)
-      .argument("<name>")
+  for (const verb of ["start", "restart"] as const) {
+    const command = program.command(verb).argument("<name>");
+    if (verb === "start")
+      command.option(
+        "--cold",
+        "boot it although a saved state waits, which is thrown away",
+      );
+    command
       .description(`${verb} a machine`)
       .option("--no-wait", "answer as soon as it has been started")
       .option(
@@ -88,12 +88,16 @@ export function addMachineCommands(program: Command): void {
         integerOption,
       )
       .option("--json", "print JSON")
-      .action(async (name: string, flags: WaitFlags) =>
+      .action(async (name: string, flags: WaitFlags & { cold?: boolean }) =>
         withHelper(
           flags,
           async (session) => {
-            watch(session, name);
-            const params = { machine: name, ...waiting(flags) };
+            watchMachine(session, name);
+            const params = {
+              machine: name,
+              ...waiting(flags),
+              ...(flags.cold === true ? { discardState: true } : {}),
+            };
             return (
               await session.client.call(
                 `machines.${verb}`,
@@ -105,6 +109,7 @@ export function addMachineCommands(program: Command): void {
           (machine) => `${machine.name} is ${machine.state.kind}.`,
         ),
       );
+  }
 
   program
     .command("stop")
@@ -121,7 +126,7 @@ export function addMachineCommands(program: Command): void {
         withHelper(
           flags,
           async (session) => {
-            watch(session, name);
+            watchMachine(session, name);
             return session.client.call(
               "machines.stop",
               {
@@ -142,11 +147,15 @@ export function addMachineCommands(program: Command): void {
         ),
     );
 
-  for (const verb of ["pause", "resume"] as const)
+  for (const [verb, description] of [
+    ["pause", "pause a machine"],
+    ["resume", "resume a paused machine; start wakes a suspended one"],
+    ["suspend", "keep a machine's memory on disk and end its process"],
+  ] as const)
     program
       .command(verb)
       .argument("<name>")
-      .description(`${verb} a machine`)
+      .description(description)
       .option("--json", "print JSON")
       .action(async (name: string, flags: { json?: boolean }) =>
         withHelper(
@@ -154,7 +163,7 @@ export function addMachineCommands(program: Command): void {
           async ({ client, signal }) =>
             (await client.call(`machines.${verb}`, { machine: name }, signal))
               .machine,
-          (machine) => `${machine.name} is ${machine.state.kind}.`,
+          (machine) => `${machine.name} is ${stateText(machine)}.`,
         ),
       );
 
@@ -224,6 +233,7 @@ interface CreateFlags extends WaitFlags {
   readonly agentForwarding?: boolean;
   readonly forward: { hostPort: number; guestPort: number; protocol: "tcp" }[];
   readonly start: boolean;
+  readonly cold?: boolean;
 }
 
 interface SetFlags {
@@ -232,28 +242,4 @@ interface SetFlags {
   readonly memory?: number;
   readonly disk?: number;
   readonly name?: string;
-}
-
-const waiting = (flags: WaitFlags): { wait: boolean; timeoutMs?: number } => ({
-  wait: flags.wait,
-  ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
-});
-
-/** Without the keys that the user did not give. */
-function given<T extends Record<string, unknown>>(
-  values: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as { [K in keyof T]?: Exclude<T[K], undefined> };
-}
-
-function watch({ client, progress }: Session, name: string | undefined): void {
-  let followed = name;
-  client.onNotice("images.changed", ({ image }) => showImage(progress, image));
-  client.onNotice("machines.changed", ({ machine }) => {
-    if (machine.state.kind === "creating") followed ??= machine.name;
-    if (machine.name === followed || machine.alias === followed)
-      showMachine(progress, machine);
-  });
 }

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { version } from "../../base/version.ts";
+import { addCheckpointCommands } from "./checkpoints.ts";
 import { addCompletion } from "./completion.ts";
 import { addConnectCommands } from "./connect.ts";
 import { addDaemonCommands } from "./daemon.ts";
@@ -9,6 +10,8 @@ import { addImageCommands } from "./images.ts";
 import { addInspectCommands } from "./inspect.ts";
 import { addMachineCommands } from "./machines.ts";
 import { addProxyCommand } from "./proxy.ts";
+import { addStorageCommands } from "./storage.ts";
+import { addTemplateCommands } from "./templates.ts";
 
 /** The whole command line. */
 export function createProgram(): Command {
@@ -19,9 +22,12 @@ export function createProgram(): Command {
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
   addMachineCommands(program);
+  addCheckpointCommands(program);
   addInspectCommands(program);
   addConnectCommands(program);
   addImageCommands(program);
+  addTemplateCommands(program);
+  addStorageCommands(program);
   addDoctorCommand(program);
   addDaemonCommands(program);
   addProxyCommand(program);

@@ -18,7 +18,13 @@ import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { createMachines } from "../machines/machines.ts";
+import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
 import { MachineRegistry } from "../machines/registry.ts";
+import { snapshotHandlers } from "../machines/snapshotHandlers.ts";
+import { storageHandlers } from "../machines/storageHandlers.ts";
+import { templateHandlers } from "../machines/templateHandlers.ts";
+import { createWarm } from "../machines/warm.ts";
+import { Templates } from "../snapshots/templates.ts";
 import { checkInclude } from "../ssh/checkInclude.ts";
 import { writeSshConfig } from "../ssh/config.ts";
 import { sshHandlers } from "../ssh/handlers.ts";
@@ -116,7 +122,25 @@ export async function createCapabilities({
         .map(({ record }) => record),
     );
   };
-  const machines = createMachines({ layout, registry, images, log });
+  const templates = new Templates(
+    layout,
+    {
+      changed: (template) => tellAll("templates.changed", { template }),
+      removed: (id, revision) => tellAll("templates.removed", { id, revision }),
+    },
+    log,
+  );
+  await endAbandonedTemplates(layout);
+  await templates.load();
+  const warm = createWarm({
+    layout,
+    templates,
+    log,
+    automatic: process.env["GUESTHOUSE_WARM"] !== "manual",
+  });
+  const machines = createMachines({
+    ...{ layout, registry, images, templates, warm, log },
+  });
   await machines.adopt();
   await writeConfig();
   const reach = guestReach({ layout, registry, machines });
@@ -133,9 +157,27 @@ export async function createCapabilities({
       layout,
       registry,
       images,
+      templates,
+      warm,
       log,
       machines,
       onRosterChanged: writeConfig,
+    }),
+    ...templateHandlers({ images, templates, warm }),
+    ...snapshotHandlers({
+      layout,
+      registry,
+      machines,
+      log,
+      usersChanged: (digest) => images.usersChanged(digest),
+      onRosterChanged: writeConfig,
+    }),
+    ...storageHandlers({
+      layout,
+      registry,
+      imageNames: (digest) => registry.imageNames(digest),
+      imagesWorking: () => imagesWorking.size > 0,
+      removeTemplate: (id) => templates.remove(id),
     }),
     ...sshHandlers({ files: layout.ssh, ...reach }),
     ...workspaceHandlers({
@@ -149,6 +191,7 @@ export async function createCapabilities({
     handlers,
     busy: () =>
       imagesWorking.size > 0 ||
+      warm.busy() ||
       registry
         .entries()
         .some(({ state }) =>
@@ -166,6 +209,7 @@ export async function createCapabilities({
         })),
     async close() {
       machines.leave();
+      await warm.close();
       await images.close();
     },
   };

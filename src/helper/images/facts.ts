@@ -17,6 +17,8 @@ export const imageFactsSchema = z.object({
   init: z.string(),
   sshd: z.object({ present: z.boolean(), allowTcpForwarding: z.boolean() }),
   guestAgent: z.boolean(),
+  /** Version of the handoff messages that the image's service understands; null without it, as in records of before. */
+  handoff: z.int().nullable().default(null),
   cloudInit: z.object({
     present: z.boolean(),
     /** Empty: not restricted. */

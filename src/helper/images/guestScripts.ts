@@ -1,5 +1,5 @@
 import { createWriteStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { failed } from "../../protocol/failure.ts";
@@ -34,17 +34,20 @@ export async function guestScripts(
   const paths = {
     prepare: "/tmp/guesthouse-prepare.sh",
     facts: "/tmp/guesthouse-facts.sh",
+    handoff: "/tmp/guesthouse-handoff",
   };
-  for (const [path, name] of [
-    [paths.prepare, "prepare.sh"],
-    [paths.facts, "image-facts.sh"],
-  ] as const)
-    await run(
+  const upload = async (name: string, path: string): Promise<unknown> =>
+    run(
       session,
       `cat >${path}`,
       signal,
       await readFile(join(resources, "guest", name)),
     );
+  await upload("prepare.sh", paths.prepare);
+  await upload("image-facts.sh", paths.facts);
+  await run(session, `mkdir -p ${paths.handoff}`, signal);
+  for (const name of await readdir(join(resources, "guest", "handoff")))
+    await upload(`handoff/${name}`, `${paths.handoff}/${name}`);
   const asRoot = user === "root" ? [] : await rootPrefix(session, signal);
   const root = (argv: readonly string[]): string =>
     shellCommand([...asRoot, ...argv]);

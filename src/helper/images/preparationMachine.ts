@@ -7,6 +7,7 @@ import { failed } from "../../protocol/failure.ts";
 import type { Accelerator } from "../../protocol/host.ts";
 import type { BootStage } from "../../protocol/machines.ts";
 import { diagnose } from "../guests/diagnosis.ts";
+import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import { watchBoot } from "../guests/readiness.ts";
 import { writeSeed } from "../guests/seed.ts";
@@ -82,6 +83,7 @@ export async function bootForPreparation(
     agentSocket: socket("agent"),
     consoleSocket: socket("console"),
   };
+  const handoffPath = join(request.workFolder, "handoff");
   const consoleLog = join(layout.logs, `prepare-${request.name}.log`);
   const seedPath = join(request.workFolder, "seed.iso");
   const [userKey, hostKey] = [generateHostKey(), generateHostKey()];
@@ -90,6 +92,7 @@ export async function bootForPreparation(
   for (const folder of [layout.run, layout.logs])
     await makePrivateFolder(folder);
   await rm(consoleLog, { force: true });
+  await makeHandoffFifos(handoffPath);
   await writeSeed(seedPath, {
     instanceId: `prepare-${id}`,
     hostname: "guesthouse-preparation",
@@ -122,9 +125,12 @@ export async function bootForPreparation(
         macAddress,
         network: {
           backend: "user",
+          guestAddress: "10.0.2.15",
+          firstLease: "10.0.2.15",
           forwards: [{ hostPort: port, guestPort: 22 }],
         },
         ...sockets,
+        handoffPath,
         consoleLog,
         pidFile: join(request.workFolder, "qemu.pid"),
         sandbox: qemu.sandbox,
@@ -146,7 +152,8 @@ export async function bootForPreparation(
   const dispose = async (): Promise<void> => {
     await endQemu(launched);
     for (const path of Object.values(sockets)) await rm(path, { force: true });
-    await rm(seedPath, { force: true });
+    for (const path of [seedPath, `${handoffPath}.in`, `${handoffPath}.out`])
+      await rm(path, { force: true });
   };
   const gone = new AbortController();
   void launched.qmp.closed.then(() => gone.abort());

@@ -26,6 +26,7 @@ export function validateFacts(
     cloudInit(facts),
     dataSources(facts),
     guestAgent(facts),
+    handoff(facts),
     networkOwner(facts),
     ...fstabChecks(facts),
     maskedUnits(facts),
@@ -223,6 +224,19 @@ function guestAgent(facts: ImageFacts): ImageCheck {
           "qemu-guest-agent is not installed; stopping falls back to the power button, and a diagnosis knows less.",
           "Install qemu-guest-agent in the image.",
         ),
+  );
+}
+
+function handoff({ handoff: version }: ImageFacts): ImageCheck {
+  return check(
+    "guest.handoff",
+    "Warm clones",
+    version === null
+      ? warning(
+          "The service that gives a resumed machine its identity is not installed, so clones of this image always boot and can't be resumed warm.",
+          "Make the image anew (pull it again with force); an image without Python stays so.",
+        )
+      : ok(`a resumed clone gets its identity (version ${String(version)}).`),
   );
 }
 

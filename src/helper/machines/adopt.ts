@@ -17,6 +17,7 @@ import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
   type MachineHandles,
+  type MachineRecord,
   readHandles,
   readRecord,
   removeFolder,
@@ -25,6 +26,8 @@ import {
   writeRecord,
 } from "../store/records.ts";
 import { sizeOf } from "./bootLog.ts";
+import { leasesIn } from "./addresses.ts";
+import { emptyDisk, isFresh } from "./emptyDisk.ts";
 import { letGo } from "./hold.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { settleMachine } from "./settle.ts";
@@ -82,27 +85,27 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   const known = await readHandles(files);
   let identity = await findLiving(files, known);
   const capturing = known.kind === "read" ? known.value.capturing : undefined;
-  if (
-    identity !== undefined &&
-    (record.rollingBack !== undefined ||
-      (capturing?.suspend === true && record.resumeFrom?.kind === "state"))
-  ) {
-    // The record has it that this guest's present is over; only its end was missing.
-    await endProcess(identity, "SIGKILL");
-    await waitForExit(identity, 5_000);
+  if (record.rollingBack !== undefined || record.resumeFrom !== undefined) {
+    // The record has it that this guest's present is over, or that it had not begun.
+    await end(identity, log);
+    if (known.kind !== "missing" && isFresh(record)) await emptyDisk(files);
     identity = undefined;
   }
   if (identity === undefined) {
-    if (known.kind !== "missing") {
+    const suspended =
+      capturing?.suspend === true && record.resumeFrom?.kind === "state";
+    if (
+      known.kind !== "missing" &&
+      (suspended || record.resumeFrom === undefined)
+    ) {
       const startedAtMs =
         known.kind === "read" ? known.value.startedAtMs : Date.now();
       const bootedAtMs = Date.now() - uptime() * 1000;
-      const reason =
-        capturing?.suspend === true && record.resumeFrom?.kind === "state"
-          ? "suspended"
-          : startedAtMs < bootedAtMs
-            ? "hostRestarted"
-            : "crashed";
+      const reason = suspended
+        ? "suspended"
+        : startedAtMs < bootedAtMs
+          ? "hostRestarted"
+          : "crashed";
       record = { ...record, lastStop: { reason } };
       await writeRecord(files, record);
       log.info("machine ended while nobody watched", { reason });
@@ -115,7 +118,7 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   const handles = {
     ...(known.kind === "read" && known.value.pid === identity.pid
       ? known.value
-      : await rebuildHandles(files, identity)),
+      : await rebuildHandles(files, identity, record)),
     capturing: undefined,
   };
   const qmp = await connectQmp(files.qmpSocket, { timeoutMs: 5_000 }).catch(
@@ -143,6 +146,18 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   registry.tell(entry);
   log.info("adopted", { pid: handles.pid, state: state.kind });
   deps.onLiving(entry, live, state.kind === "starting");
+}
+
+async function end(
+  identity: ProcessIdentity | undefined,
+  log: Log,
+): Promise<void> {
+  if (identity === undefined) return;
+  log.info("ending a guest that the machine's record does not know", {
+    pid: identity.pid,
+  });
+  await endProcess(identity, "SIGKILL");
+  await waitForExit(identity, 5_000);
 }
 
 /** The machine's QEMU by its handles, else by its pid file, else by looking at every process of ours. */
@@ -187,23 +202,26 @@ async function stateOf(
 async function rebuildHandles(
   files: MachineFiles,
   identity: ProcessIdentity,
+  record: MachineRecord,
 ): Promise<MachineHandles> {
   const args = (await processTable().commandLine(identity.pid)) ?? [];
   const { sshPort, forwards } = forwardsOf(args);
   return {
     ...identity,
     startedAtMs: Date.now(),
+    way: "cold",
     accelerator: acceleratorOf(args),
     acceleratorReason: "taken over from a running machine",
     sshPort,
     forwards,
+    leases: leasesIn(args, record.guestAddress),
     network: { backend: "user", hostLoopbackReachable: true },
     logOffset: await sizeOf(files.log),
     boot: [],
   };
 }
 
-/** Forwarded ports as `hostfwd=tcp:127.0.0.1:2222-:22` names them. Pure. */
+/** Forwarded ports as `hostfwd=tcp:127.0.0.1:2222-10.0.2.32:22` names them. Pure. */
 export function forwardsOf(args: readonly string[]): {
   sshPort: number;
   forwards: Forward[];

@@ -90,6 +90,7 @@ export async function keepPresent(
         (await allocatedBytes(own.state)) +
         (await allocatedBytes(layout.layer(layer))),
       layer,
+      leases: leasesOf(entry),
       shape: { cpus, memoryMiB, diskGiB },
     };
     await registry.rewrite(entry, {
@@ -102,6 +103,10 @@ export async function keepPresent(
     throw error;
   }
 }
+
+const leasesOf = ({ live, record }: Entry): number =>
+  live?.handles.leases ??
+  (record.resumeFrom?.kind === "state" ? record.resumeFrom.leases : 1);
 
 async function keep(
   entry: Entry,
@@ -158,7 +163,7 @@ export function branchMachine(
     const { layout } = deps;
     const { record } = parent;
     const checkpoint = findCheckpoint(record, which);
-    const { layer, shape, memory, createdAt } = checkpoint;
+    const { layer, shape, memory, createdAt, leases } = checkpoint;
     const { state } = layout.machine(record.id).checkpoint(checkpoint.id);
     const { entry } = await makeOffspring(
       record,
@@ -166,8 +171,13 @@ export function branchMachine(
       async (files) => {
         if (!memory) return { layer, resumeFrom: undefined };
         await link(state, files.state);
-        const bytes = await allocatedBytes(files.state);
-        return { layer, resumeFrom: stateKept("fork", bytes, createdAt) };
+        const resumeFrom = stateKept({
+          way: "fork",
+          sizeBytes: await allocatedBytes(files.state),
+          leases,
+          at: createdAt,
+        });
+        return { layer, resumeFrom };
       },
       deps,
       signal,

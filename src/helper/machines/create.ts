@@ -1,29 +1,36 @@
+import { copyFile } from "node:fs/promises";
 import { cpus as hostCpus, totalmem } from "node:os";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import type { ParsedParams } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
+import type { TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import { writeSeed } from "../guests/seed.ts";
 import type { GoldenImage, Images } from "../images/images.ts";
 import { createOverlay } from "../qemu/block.ts";
 import { ensureUserKey, generateHostKey, type KeyPair } from "../ssh/keys.ts";
 import { pinHostKey, unpinHost } from "../ssh/knownHosts.ts";
+import { emptyOverlay, type Templates } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import {
   type MachineRecord,
   removeFolder,
   writeRecord,
 } from "../store/records.ts";
+import { freeAddress } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
 import { claimName, newIdentity } from "./names.ts";
 import type { Entry } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
+import { shapeOf, type Warm } from "./warm.ts";
 
 export interface CreateDeps {
   readonly layout: Layout;
   readonly registry: MachineRegistry;
   readonly images: Images;
+  readonly templates: Templates;
+  readonly warm: Warm;
   readonly log: Log;
 }
 
@@ -32,8 +39,8 @@ const defaultDiskGiB = 20;
 const gib = 1024 ** 3;
 
 /**
- * Makes a linked clone of an image: an overlay of under a megabyte, a seed and host key of its own (B1–B3), a record.
- * The record is written last: a machine is there whole or not at all, also after a crash. The image is brought here
+ * Makes a linked clone of an image, or of its warm template where there is one: an overlay of under a megabyte, a seed
+ * and host key of its own (B1–B3), a record. The record is written last: a machine is there whole or not at all, also after a crash. The image is brought here
  * first when it is missing.
  */
 export async function createMachine(
@@ -52,19 +59,16 @@ export async function createMachine(
   const files = layout.machine(record.id);
   try {
     const image = await images.obtain(imageName, {}, undefined, signal);
-    entry.record = { ...record, ...imageFacts(params, image) };
+    entry.record = {
+      ...record,
+      image: { name: image.name, digest: image.digest },
+      ...fitTo(params, image),
+    };
     registry.enter(entry, step("disk"));
     await makePrivateFolder(files.folder);
     await makePrivateFolder(layout.logs);
     await mark(files.log, `${record.name} (${record.id})`);
-    await createOverlay(
-      {
-        path: files.disk,
-        backingPath: image.files.disk,
-        sizeBytes: Math.ceil(entry.record.diskGiB * gib),
-      },
-      signal,
-    );
+    await makeDisk(entry, image, params.warm ?? true, deps, signal);
     registry.enter(entry, step("seed"));
     entry.record = await giveHostKey(entry.record, layout);
     signal.throwIfAborted();
@@ -83,6 +87,40 @@ export async function createMachine(
     image: entry.record.image,
   });
   return entry;
+}
+
+/** Above the template that fits, whose state it will resume from; else above the image, to boot. */
+async function makeDisk(
+  entry: Entry,
+  image: GoldenImage,
+  warm: boolean,
+  deps: CreateDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const { templates, layout } = deps;
+  const { disk, log } = layout.machine(entry.record.id);
+  const template = warm
+    ? await deps.warm.find(shapeOf(entry.record), image, signal)
+    : undefined;
+  if (template !== undefined) {
+    await copyFile(emptyOverlay(templates.files(template.id)), disk);
+    templates.used(template.id);
+    entry.record = {
+      ...entry.record,
+      resumeFrom: { kind: "template", id: template.id },
+    };
+    return;
+  }
+  if (warm)
+    await mark(log, "no warm template of this image and shape: booting");
+  await createOverlay(
+    {
+      path: disk,
+      backingPath: image.files.disk,
+      sizeBytes: Math.ceil(entry.record.diskGiB * gib),
+    },
+    signal,
+  );
 }
 
 /** Makes a machine's host key, tells its seed of it and pins it; answers with the record that names it. */
@@ -141,11 +179,11 @@ function draft(
     ...newIdentity(name, registry.takenAliases()),
     image: { name: imageName, digest: "" },
     generation: 0,
-    cpus: params.cpus ?? Math.min(2, hostCpus().length),
-    memoryMiB: params.memoryMiB ?? defaultMemoryMiB(),
-    diskGiB: params.diskGiB ?? defaultDiskGiB,
+    ...size(params),
     user: checkUser(params.user ?? ""),
     createdAt: new Date().toISOString(),
+    guestAddress: freeAddress(registry.takenAddresses()),
+    checkpoints: [],
     hostPublicKey: "",
     agentForwarding: params.agentForwarding ?? false,
     forwards: params.forwards ?? [],
@@ -153,10 +191,32 @@ function draft(
   };
 }
 
-function imageFacts(
-  params: ParsedParams<"machines.create">,
+interface Wanted {
+  readonly cpus?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly diskGiB?: number | undefined;
+  readonly user?: string | undefined;
+}
+
+const size = (wanted: Wanted): Omit<TemplateShape, "user"> => ({
+  cpus: wanted.cpus ?? Math.min(2, hostCpus().length),
+  memoryMiB: wanted.memoryMiB ?? defaultMemoryMiB(),
+  diskGiB: wanted.diskGiB ?? defaultDiskGiB,
+});
+
+/** What a machine of this image gets where nothing else is asked for. */
+export const shapeFor = (
+  wanted: Wanted,
   image: GoldenImage,
-): Pick<MachineRecord, "image" | "user" | "diskGiB"> {
+): TemplateShape => ({
+  ...size(wanted),
+  ...fitTo(wanted, image),
+});
+
+function fitTo(
+  params: Wanted,
+  image: GoldenImage,
+): Pick<MachineRecord, "user" | "diskGiB"> {
   const smallestGiB = image.virtualSizeBytes / gib;
   if (params.diskGiB !== undefined && params.diskGiB < smallestGiB)
     throw refused(
@@ -168,7 +228,6 @@ function imageFacts(
       },
     );
   return {
-    image: { name: image.name, digest: image.digest },
     user: params.user ?? image.defaultUser,
     diskGiB: Math.max(params.diskGiB ?? defaultDiskGiB, Math.ceil(smallestGiB)),
   };

@@ -2,6 +2,7 @@ import { link } from "node:fs/promises";
 import { captureMachine } from "../snapshots/capture.ts";
 import { freezeAtRest } from "../snapshots/freeze.ts";
 import type { MachineFiles } from "../store/layout.ts";
+import type { MachineRecord } from "../store/records.ts";
 import type { Entry } from "./entry.ts";
 import { whileHeld } from "./hold.ts";
 import { demand } from "./lifecycle.ts";
@@ -47,6 +48,11 @@ export function forkMachine(
   });
 }
 
+export type SavedState = Extract<
+  MachineRecord["resumeFrom"],
+  { kind: "state" }
+>;
+
 type Inherited = Inheritance & { readonly pausedMs: number };
 
 async function inheritLiving(
@@ -73,7 +79,15 @@ async function inheritLiving(
         signal,
       ),
   );
-  return { layer, pausedMs, resumeFrom: stateKept("fork", stateBytes) };
+  return {
+    layer,
+    pausedMs,
+    resumeFrom: stateKept({
+      way: "fork",
+      sizeBytes: stateBytes,
+      leases: live.handles.leases,
+    }),
+  };
 }
 
 async function inheritAtRest(
@@ -90,13 +104,16 @@ async function inheritAtRest(
   return {
     layer,
     pausedMs: 0,
-    resumeFrom: stateKept("fork", resumeFrom.sizeBytes, resumeFrom.at),
+    resumeFrom: { ...resumeFrom, way: "fork", diskFrozen: true },
   };
 }
 
 /** Where a start goes on from: `state` in the machine's folder. */
 export const stateKept = (
-  way: "fork" | "restored",
-  sizeBytes: number,
-  at = new Date().toISOString(),
-) => ({ kind: "state" as const, way, at, sizeBytes });
+  kept: Pick<SavedState, "way" | "sizeBytes" | "leases"> & Partial<SavedState>,
+): SavedState => ({
+  kind: "state",
+  at: new Date().toISOString(),
+  diskFrozen: false,
+  ...kept,
+});

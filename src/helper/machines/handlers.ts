@@ -22,7 +22,9 @@ const defaultLogBytes = 1024 * 1024;
 /** The contract's `machines.*`. */
 export function machineHandlers(
   deps: MachineHandlerDeps,
-): HandlersOf<keyof typeof machineMethods> {
+): HandlersOf<
+  Exclude<keyof typeof machineMethods, "machines.fork" | "machines.suspend">
+> {
   const { registry, machines, layout } = deps;
   const answer = (entry: Entry): { machine: Machine } => ({
     machine: registry.view(entry),

@@ -1,7 +1,8 @@
+import { open, type FileHandle } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
-import type { Forward } from "../../protocol/machines.ts";
-import { uefiFirmware } from "../images/firmware.ts";
+import type { Forward, StartWay } from "../../protocol/machines.ts";
+import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import type { GoldenImage } from "../images/images.ts";
 import { freePorts } from "../networks/ports.ts";
 import {
@@ -9,95 +10,119 @@ import {
   type VmNetwork,
   type VmSpec,
 } from "../qemu/commandLine.ts";
-import { launchQemu } from "../qemu/process.ts";
-import type { Layout } from "../store/layout.ts";
+import { restoreState } from "../qemu/migration.ts";
+import {
+  endProcess,
+  firstInherited,
+  type LaunchedQemu,
+  launchQemu,
+} from "../qemu/process.ts";
+import type { Layout, TemplateFiles } from "../store/layout.ts";
 import type { MachineHandles, MachineRecord } from "../store/records.ts";
 import { writeHandles } from "../store/records.ts";
+import { firstLease } from "./addresses.ts";
 import { beginBoot } from "./bootLog.ts";
 import type { Environment } from "./environment.ts";
-import { removeLeftovers } from "./leftovers.ts";
 import type { Live } from "./entry.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { specOf } from "./spec.ts";
 
 export interface LaunchDeps {
   readonly layout: Layout;
   readonly log: Log;
 }
 
+/** Where a machine's QEMU begins. After `template` and `state` the guest stands paused in the middle of its life. */
+export type StartFrom =
+  | { readonly kind: "cold" }
+  | {
+      readonly kind: "template";
+      readonly files: TemplateFiles;
+      readonly memory: "file" | "stream";
+    }
+  | {
+      readonly kind: "state";
+      readonly path: string;
+      readonly way: Exclude<StartWay, "cold" | "warm">;
+      /** See `addresses.ts`. */
+      readonly leases: number;
+    };
+
 const sshGuestPort = 22;
 
 /** Between asking for a free port and QEMU's taking it somebody else may: then others are tried. */
 const portTries = 4;
 
+const titles: Readonly<Record<StartWay, string>> = {
+  cold: "boot",
+  warm: "warm clone",
+  fork: "fork",
+  restored: "resume",
+};
+
 /**
- * Starts QEMU for a machine and answers once its monitor does. Nothing stays behind when it fails:
- * `machines.startFailed` with QEMU's own words, `machines.portTaken` when a wanted port is in use.
+ * Starts QEMU for a machine and answers once its monitor does, and once a saved state is loaded. Nothing stays behind
+ * when it fails: `machines.startFailed` with QEMU's own words, `machines.portTaken` when a wanted port is in use,
+ * `machines.captureFailed` when a saved state doesn't fit.
  */
 export async function launchMachine(
   record: MachineRecord,
   image: GoldenImage,
   environment: Environment,
   deps: LaunchDeps,
+  from: StartFrom,
   signal?: AbortSignal,
 ): Promise<Live> {
   const files = deps.layout.machine(record.id);
   await removeLeftovers(files);
   const { accelerator } = environment;
-  const logOffset = await beginBoot(
-    files.log,
-    `${record.name} · boot ${new Date().toISOString()} · ${image.name} · ${String(record.cpus)} CPU · ${String(record.memoryMiB)} MiB · ${accelerator.kind}`,
-  );
+  const way = wayOf(from);
+  const leases = leasesOf(from);
+  const [logOffset, spec] = await Promise.all([
+    beginBoot(
+      files.log,
+      `${record.name} · ${titles[way]} ${new Date().toISOString()} · ${image.name} · ${String(record.cpus)} CPU · ${String(record.memoryMiB)} MiB · ${accelerator.kind}`,
+    ),
+    specOf(record, image, environment, files),
+    makeHandoffFifos(files.handoff),
+  ]);
   for (let tryNumber = 1; ; tryNumber++) {
     const { sshPort, forwards } = await choosePorts(record);
     const startedAtMs = Date.now();
     const network: VmNetwork = {
       backend: "user",
+      guestAddress: record.guestAddress,
+      firstLease: firstLease(record.guestAddress, leases),
       forwards: [{ hostPort: sshPort, guestPort: sshGuestPort }, ...forwards],
     };
     try {
-      const { qmp, pid, startTime } = await launchQemu(
-        {
-          binary: environment.binary,
-          args: qemuArguments({
-            arch: environment.arch,
-            qemuVersion: environment.qemu.version,
-            name: record.name,
-            uuid: record.uuid,
-            accelerator: accelerator.kind,
-            cpus: record.cpus,
-            memoryMiB: record.memoryMiB,
-            diskPath: files.disk,
-            seedPath: files.seed,
-            ...(await bootOf(image)),
-            macAddress: record.macAddress,
-            network,
-            qmpSocket: files.qmpSocket,
-            agentSocket: files.agentSocket,
-            consoleSocket: files.consoleSocket,
-            consoleLog: files.log,
-            pidFile: files.pidFile,
-            sandbox: environment.qemu.sandbox,
-            vmGenerationId: record.vmGenerationId,
-          }),
-          logPath: files.qemuLog,
-          cwd: files.folder,
-          qmpSocket: files.qmpSocket,
-        },
+      const { qmp, pid, startTime } = await startQemu(
+        { ...spec, network, ...memoryOf(from) },
+        from,
+        environment,
+        files,
         signal,
       );
       const handles: MachineHandles = {
         pid,
         startTime,
         startedAtMs,
+        way,
         accelerator: accelerator.kind,
         acceleratorReason: accelerator.reason,
         sshPort,
         forwards,
+        leases,
         network: { backend: "user", hostLoopbackReachable: true },
         logOffset,
-        boot: [{ stage: "firmware", atMs: 0 }],
+        boot: [
+          way === "cold"
+            ? { stage: "firmware", atMs: 0 }
+            : { stage: "clone", atMs: 0 },
+        ],
       };
       await writeHandles(files, handles);
-      deps.log.info("QEMU started", { machine: record.id, pid, sshPort });
+      deps.log.info("QEMU started", { machine: record.id, pid, sshPort, way });
       return {
         handles,
         qmp,
@@ -115,22 +140,79 @@ export async function launchMachine(
   }
 }
 
-/** The kernel itself where the image has one; else firmware, which only ARM's machine lacks. */
-async function bootOf(
-  image: GoldenImage,
-): Promise<Pick<VmSpec, "directBoot" | "firmwarePath">> {
-  if (image.directBoot)
-    return {
-      directBoot: {
-        kernel: image.files.kernel,
-        initrd: image.files.initrd,
-        arguments: image.kernelArguments ?? "",
-      },
-    };
-  return image.architecture === "arm64"
-    ? { firmwarePath: await uefiFirmware(image.architecture) }
-    : {};
+const wayOf = (from: StartFrom): StartWay =>
+  from.kind === "cold" ? "cold" : from.kind === "template" ? "warm" : from.way;
+
+/** A state's network knows the cards that it served; a guest that takes on another identity brings one more. */
+function leasesOf(from: StartFrom): number {
+  switch (from.kind) {
+    case "cold":
+      return 1;
+    case "template":
+      return 2;
+    case "state":
+      return from.way === "fork" ? from.leases + 1 : from.leases;
+  }
 }
+
+const memoryOf = (from: StartFrom): Pick<VmSpec, "memoryFile" | "incoming"> =>
+  from.kind === "cold"
+    ? {}
+    : from.kind === "template" && from.memory === "file"
+      ? {
+          incoming: true,
+          memoryFile: { path: from.files.memory, shared: false },
+        }
+      : { incoming: true };
+
+/** Starts QEMU and loads the saved state, if any, which QEMU inherits as an open file. */
+async function startQemu(
+  spec: VmSpec,
+  from: StartFrom,
+  environment: Environment,
+  files: ReturnType<Layout["machine"]>,
+  signal: AbortSignal | undefined,
+): Promise<LaunchedQemu> {
+  const launch = {
+    binary: environment.binary,
+    args: qemuArguments(spec),
+    logPath: files.qemuLog,
+    cwd: files.folder,
+    qmpSocket: files.qmpSocket,
+  };
+  if (from.kind === "cold") return launchQemu(launch, signal);
+  const state = await openState(
+    from.kind === "template" ? from.files.state : from.path,
+  );
+  let launched: LaunchedQemu | undefined;
+  try {
+    launched = await launchQemu({ ...launch, inherit: [state.fd] }, signal);
+    await restoreState(
+      launched.qmp,
+      firstInherited,
+      { ignoreShared: from.kind === "template" && from.memory === "file" },
+      signal,
+    );
+    return launched;
+  } catch (error) {
+    launched?.qmp.close();
+    if (launched !== undefined) await endProcess(launched, "SIGKILL");
+    throw error;
+  } finally {
+    await state.close();
+  }
+}
+
+const openState = async (path: string): Promise<FileHandle> => {
+  try {
+    return await open(path, "r");
+  } catch (cause) {
+    throw failed("machines.captureFailed", "The saved state can't be opened.", {
+      remedy: "Start the machine cold; its disk is complete.",
+      cause,
+    });
+  }
+};
 
 async function choosePorts(
   record: MachineRecord,

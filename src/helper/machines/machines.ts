@@ -1,29 +1,39 @@
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
-import type { Images } from "../images/images.ts";
+import type { GoldenImage, Images } from "../images/images.ts";
 import type { Qmp } from "../qemu/qmp.ts";
+import { freezeAtRest } from "../snapshots/freeze.ts";
+import type { Templates } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import { adoptMachines } from "./adopt.ts";
+import { mark } from "./bootLog.ts";
+import { isFresh } from "./emptyDisk.ts";
 import { surveyHost } from "./environment.ts";
-import { launchMachine } from "./launch.ts";
+import { launchMachine, type StartFrom } from "./launch.ts";
 import { isLiving, refusal, type Verb } from "./lifecycle.ts";
 import { followBoot, type ReachDeps } from "./reach.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 import { stopMachine, type Ending } from "./stop.ts";
+import { comeBack, forgetState } from "./comeBack.ts";
 import { supervise, type SuperviseDeps } from "./supervise.ts";
+import type { Warm } from "./warm.ts";
 
 export interface MachinesDeps {
   readonly layout: Layout;
   readonly registry: MachineRegistry;
   readonly images: Images;
+  readonly templates: Templates;
+  readonly warm: Warm;
   readonly log: Log;
 }
 
-export interface WaitOptions {
+export interface StartOptions {
   readonly wait?: boolean | undefined;
   readonly timeoutMs?: number | undefined;
+  /** Boot although a saved state waits. */
+  readonly discardState?: boolean | undefined;
 }
 
 /** The verbs that start, watch and end a machine's QEMU. */
@@ -31,7 +41,11 @@ export interface Machines {
   /** Takes over what an earlier helper left. Once, before anything else. */
   adopt(): Promise<void>;
   /** Starts a stopped machine; a living one is left as it is. With `wait`, answers once the guest is reached. */
-  start(entry: Entry, options: WaitOptions, signal: AbortSignal): Promise<void>;
+  start(
+    entry: Entry,
+    options: StartOptions,
+    signal: AbortSignal,
+  ): Promise<void>;
   stop(
     entry: Entry,
     options: { force: boolean; graceMs?: number | undefined },
@@ -49,7 +63,7 @@ export interface Machines {
 }
 
 export function createMachines(deps: MachinesDeps): Machines {
-  const { layout, registry, images, log } = deps;
+  const { layout, registry, images, templates, warm, log } = deps;
   let left = false;
   const reachDeps: ReachDeps = {
     layout,
@@ -86,24 +100,34 @@ export function createMachines(deps: MachinesDeps): Machines {
   }
 
   async function launch(entry: Entry, signal: AbortSignal): Promise<Live> {
-    const { record } = entry;
     const sinceMs = Date.now();
     registry.enter(entry, { kind: "starting", stage: "clone", sinceMs });
     try {
-      const image = await images.resolve(record.image.digest);
+      const image = await images.resolve(entry.record.image.digest);
       const environment = await surveyHost(
         layout,
         image.architecture,
         log,
         signal,
       );
-      return await launchMachine(
-        record,
-        image,
-        environment,
-        { layout, log },
-        signal,
-      );
+      const begin = (from: StartFrom): Promise<Live> =>
+        launchMachine(
+          entry.record,
+          image,
+          environment,
+          { layout, log },
+          from,
+          signal,
+        );
+      await freezeForResume(entry);
+      const from = startFrom(entry);
+      try {
+        return await begin(from);
+      } catch (error) {
+        if (from.kind !== "template" || !doesNotFit(error)) throw error;
+        await bootInstead(entry, image, error);
+        return await begin({ kind: "cold" });
+      }
     } catch (error) {
       const cancelled =
         signal.aborted ||
@@ -123,6 +147,66 @@ export function createMachines(deps: MachinesDeps): Machines {
     }
   }
 
+  /** A suspended machine's disk is what fits to its memory: it stays that until the guest has come back. */
+  async function freezeForResume(entry: Entry): Promise<void> {
+    const { resumeFrom, id } = entry.record;
+    if (resumeFrom?.kind !== "state" || isFresh(entry.record)) return;
+    await freezeAtRest(layout, layout.machine(id));
+    await registry.rewrite(entry, {
+      resumeFrom: { ...resumeFrom, diskFrozen: true },
+    });
+  }
+
+  function startFrom({ record }: Entry): StartFrom {
+    const { resumeFrom } = record;
+    if (resumeFrom === undefined) return { kind: "cold" };
+    if (resumeFrom.kind === "state")
+      return {
+        kind: "state",
+        path: layout.machine(record.id).state,
+        way: resumeFrom.way,
+        leases: resumeFrom.leases,
+      };
+    const template = templates.find(resumeFrom.id);
+    // Its disk stands on the template's layer, which is there in any case.
+    return template === undefined
+      ? { kind: "cold" }
+      : {
+          kind: "template",
+          files: templates.files(template.id),
+          memory: template.memory,
+        };
+  }
+
+  /** The template's disk is complete: a machine that can't resume from its memory boots from it. */
+  async function bootInstead(
+    entry: Entry,
+    image: GoldenImage,
+    error: unknown,
+  ): Promise<void> {
+    const { resumeFrom } = entry.record;
+    log.warn("a template does not fit this host any more", {
+      machine: entry.record.id,
+      image: image.name,
+      error,
+    });
+    if (resumeFrom?.kind === "template") await warm.reject(resumeFrom.id);
+    await mark(
+      layout.machine(entry.record.id).log,
+      "the warm template could not be resumed: booting",
+    );
+  }
+
+  /** A new machine had to boot: the next one of its kind shall not have to. */
+  function warmUpFor({ record }: Entry): void {
+    images
+      .resolve(record.image.digest)
+      .then((image) => warm.onColdStart(record, image))
+      .catch((error: unknown) =>
+        log.info("no template is made", { machine: record.id, error }),
+      );
+  }
+
   const machines: Machines = {
     reachDeps,
     adopt: () =>
@@ -136,20 +220,30 @@ export function createMachines(deps: MachinesDeps): Machines {
         },
       }),
 
-    async start(entry, { wait, timeoutMs }, signal) {
+    async start(entry, { wait, timeoutMs, discardState }, signal) {
       await registry.locks.run(entry.record.id, async () => {
         if (isLiving(entry.state) && entry.state.kind !== "paused") return;
         throwIfRefused("start", entry);
+        if (discardState === true) await forgetState(entry, reachDeps);
         const live = await launch(entry, signal);
         entry.live = live;
         entry.boot = live.handles.boot;
         registry.enter(entry, {
           kind: "starting",
-          stage: "firmware",
+          stage: live.handles.boot[0]?.stage ?? "firmware",
           sinceMs: live.handles.startedAtMs,
         });
         supervise(entry, live, superviseDeps);
-        void followBoot(entry, live, reachDeps, timeoutMs);
+        if (live.handles.way !== "cold")
+          void comeBack(entry, live, reachDeps, timeoutMs);
+        else {
+          // A boot begins anew; what it might have resumed from is of another time.
+          await forgetState(entry, reachDeps);
+          const isNew = entry.record.lastStop.reason === "created";
+          void followBoot(entry, live, reachDeps, timeoutMs).then(() => {
+            if (isNew && entry.state.kind === "running") warmUpFor(entry);
+          });
+        }
       });
       if (wait !== false) await machines.untilReady(entry, signal);
     },
@@ -221,6 +315,12 @@ function monitorOf(entry: Entry, { qmp }: Live): Qmp {
     { remedy: "Stop the machine with force, then start it again." },
   );
 }
+
+/** QEMU said no to the state, by word or by ending itself. */
+const doesNotFit = (error: unknown): boolean =>
+  error instanceof GuesthouseError &&
+  (error.failure.code === "machines.captureFailed" ||
+    error.failure.code === "machines.startFailed");
 
 const isSettled = (state: MachineState): boolean =>
   state.kind !== "starting" && state.kind !== "creating";

@@ -11,6 +11,7 @@ import {
   removeFolder,
   writeRecord,
 } from "../store/records.ts";
+import { freeAddress } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
 import { giveHostKey } from "./create.ts";
 import type { Entry } from "./entry.ts";
@@ -133,6 +134,7 @@ function draftOf(
   return {
     format: 1,
     ...newIdentity(name, registry.takenAliases()),
+    guestAddress: freeAddress(registry.takenAddresses()),
     image: parent.image,
     generation: parent.generation + 1,
     ...shape,

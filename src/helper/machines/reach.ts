@@ -76,7 +76,7 @@ async function look(
   deps: ReachDeps,
   timeoutMs: number,
 ): Promise<boolean> {
-  const { registry, layout } = deps;
+  const { layout } = deps;
   const { signal } = live.watch;
   const files = layout.machine(entry.record.id);
   const { handles } = live;
@@ -98,15 +98,26 @@ async function look(
   );
   if (signal.aborted || entry.live !== live) return true;
   if (outcome.kind !== "ready") return false;
-  const readySinceMs = Date.now();
-  await enterStage(entry, live, deps, "ready");
-  if (entry.live !== live) return true;
-  registry.enter(entry, { kind: "running", sinceMs: readySinceMs });
-  await registry.note(entry, live, { readySinceMs });
+  await enterRunning(entry, live, deps);
   return true;
 }
 
-async function enterStage(
+/** The guest is there for its users. */
+export async function enterRunning(
+  entry: Entry,
+  live: Live,
+  deps: ReachDeps,
+): Promise<void> {
+  const readySinceMs = Date.now();
+  const noted = enterStage(entry, live, deps, "ready");
+  if (entry.live !== live) return;
+  deps.registry.enter(entry, { kind: "running", sinceMs: readySinceMs });
+  await noted;
+  await deps.registry.note(entry, live, { readySinceMs });
+}
+
+/** Notes a stage of this start, once; from now on it shows. */
+export async function enterStage(
   entry: Entry,
   live: Live,
   { registry, layout, log }: ReachDeps,

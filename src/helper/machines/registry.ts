@@ -68,6 +68,10 @@ export class MachineRegistry {
     return new Set(this.entries().map(({ record }) => record.alias));
   }
 
+  takenAddresses(): string[] {
+    return this.entries().map(({ record }) => record.guestAddress);
+  }
+
   /** Names of the machines that stand on this image. */
   usersOf(digest: string): string[] {
     return this.entries()
@@ -142,6 +146,13 @@ export class MachineRegistry {
     else this.#imageDigests.set(name, digest);
     for (const entry of this.entries())
       if (entry.record.image.name === name) this.tell(entry);
+  }
+
+  /** Names that mean this image now. */
+  imageNames(digest: string): string[] {
+    return [...this.#imageDigests]
+      .filter(([, current]) => current === digest)
+      .map(([name]) => name);
   }
 
   view(entry: Entry): Machine {

@@ -89,7 +89,10 @@ export async function completeRollBack(
   record: MachineRecord,
   id: string,
 ): Promise<Partial<MachineRecord>> {
-  const { layer, memory, createdAt, shape } = findCheckpoint(record, id);
+  const { layer, memory, createdAt, shape, leases } = findCheckpoint(
+    record,
+    id,
+  );
   const files = layout.machine(record.id);
   await rm(files.nextDisk, { force: true });
   try {
@@ -108,7 +111,13 @@ export async function completeRollBack(
     ...shape,
     rollingBack: undefined,
     resumeFrom: memory
-      ? stateKept("restored", await allocatedBytes(files.state), createdAt)
+      ? stateKept({
+          way: "restored",
+          sizeBytes: await allocatedBytes(files.state),
+          leases,
+          at: createdAt,
+          diskFrozen: true,
+        })
       : undefined,
   };
 }

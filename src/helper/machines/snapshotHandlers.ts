@@ -46,11 +46,11 @@ export function snapshotHandlers(
       await suspendMachine(entry, deps, signal);
       return answer(entry);
     },
-    "checkpoints.create": async ({ machine, note, memory }, { signal }) => {
+    "checkpoints.create": async ({ machine, ...wish }, { signal }) => {
       const entry = registry.find(machine);
       const { id, pausedMs } = await createCheckpoint(
         entry,
-        { note, memory },
+        wish,
         deps,
         signal,
       );

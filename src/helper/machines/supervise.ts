@@ -5,6 +5,7 @@ import { isSameProcess, waitForExit } from "../qemu/process.ts";
 import type { Layout } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
 import { logTail, mark } from "./bootLog.ts";
+import { emptyDisk, isFresh } from "./emptyDisk.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -97,6 +98,7 @@ export async function finish(
   const lastStop: MachineRecord["lastStop"] = { reason: why };
   if (why === "crashed")
     lastStop.failure = await crashFailure(entry.record.name, files.qemuLog);
+  if (isFresh(entry.record)) await emptyDisk(files);
   await deps.registry.forget(entry);
   await mark(files.log, `stopped (${why})`).catch(() => undefined);
   entry.state = { kind: "stopped", ...lastStop };

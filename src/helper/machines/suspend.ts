@@ -47,7 +47,11 @@ export function suspendMachine(
       faultPoint("suspend.captured");
       try {
         await registry.rewrite(entry, {
-          resumeFrom: stateKept("restored", bytes),
+          resumeFrom: stateKept({
+            way: "restored",
+            sizeBytes: bytes,
+            leases: live.handles.leases,
+          }),
         });
       } catch (error) {
         await putBack(qmp, ran);

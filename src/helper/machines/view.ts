@@ -1,6 +1,14 @@
-import type { Machine } from "../../protocol/machines.ts";
+import { checkpointSchema, type Machine } from "../../protocol/machines.ts";
 import type { MachineFiles } from "../store/layout.ts";
+import type { MachineRecord } from "../store/records.ts";
 import type { Entry } from "./entry.ts";
+
+/** A saved state waits for its next start. */
+export const isSuspended = (
+  record: MachineRecord,
+): record is MachineRecord & {
+  resumeFrom: Extract<MachineRecord["resumeFrom"], { kind: "state" }>;
+} => record.resumeFrom?.kind === "state";
 
 /** The whole record as clients see it. Pure. */
 export function viewOf(
@@ -20,6 +28,7 @@ export function viewOf(
     diskGiB: record.diskGiB,
     user: record.user,
     state: entry.state,
+    checkpoints: record.checkpoints.map((kept) => checkpointSchema.parse(kept)),
     createdAt: record.createdAt,
     boot: entry.boot,
     logPath: files.log,
@@ -27,11 +36,17 @@ export function viewOf(
     revision: entry.revision,
   };
   if (record.folder !== undefined) machine.folder = record.folder;
+  if (record.parent !== undefined) machine.parent = record.parent;
+  if (isSuspended(record)) {
+    const { at, sizeBytes } = record.resumeFrom;
+    machine.suspended = { at, sizeBytes };
+  }
   if (live !== undefined) {
     const { handles } = live;
     machine.runtime = {
       pid: handles.pid,
       startedAtMs: handles.startedAtMs,
+      way: handles.way,
       accelerator: handles.accelerator,
       acceleratorReason: handles.acceleratorReason,
       sshPort: handles.sshPort,

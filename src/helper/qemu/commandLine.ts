@@ -15,7 +15,14 @@ export interface PortForward {
 }
 
 export type VmNetwork =
-  | { readonly backend: "user"; readonly forwards: readonly PortForward[] }
+  | {
+      readonly backend: "user";
+      /** The guest's address in the network of its own that QEMU plays for it: `10.0.2.15`. */
+      readonly guestAddress: string;
+      /** What the network's DHCP server hands out first. */
+      readonly firstLease: string;
+      readonly forwards: readonly PortForward[];
+    }
   /** passt does the forwarding itself and waits on this unix socket. */
   | { readonly backend: "passt"; readonly socketPath: string };
 
@@ -257,10 +264,10 @@ function netdevOptions(network: VmNetwork): string {
   switch (network.backend) {
     case "user":
       return [
-        `user,id=${netdev},ipv6=off`,
+        `user,id=${netdev},ipv6=off,dhcpstart=${network.firstLease}`,
         ...network.forwards.map(
           ({ hostPort, guestPort }) =>
-            `hostfwd=tcp:127.0.0.1:${String(hostPort)}-:${String(guestPort)}`,
+            `hostfwd=tcp:127.0.0.1:${String(hostPort)}-${network.guestAddress}:${String(guestPort)}`,
         ),
       ].join(",");
     case "passt":

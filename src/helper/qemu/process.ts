@@ -24,9 +24,14 @@ export interface Launch {
   readonly cwd: string;
   /** The one named in `args`; the launch is over when QEMU answers there. */
   readonly qmpSocket: string;
+  /** Open files that QEMU gets as 3, 4, …: the way to a saved state, since Node can't pass them over a socket. */
+  readonly inherit?: readonly number[];
   /** Default 30 s. */
   readonly timeoutMs?: number;
 }
+
+/** Number in QEMU of the first of `Launch.inherit`. */
+export const firstInherited = 3;
 
 export interface LaunchedQemu extends ProcessIdentity {
   /** QEMU serves one monitor connection at a time: this is it. */
@@ -82,7 +87,7 @@ function spawnDetached(launch: Launch, stderr: number): ChildProcess {
     spawn(launch.binary, launch.args, {
       cwd: launch.cwd,
       detached: true,
-      stdio: ["ignore", stderr, stderr],
+      stdio: ["ignore", stderr, stderr, ...(launch.inherit ?? [])],
       windowsHide: true,
     }),
   );

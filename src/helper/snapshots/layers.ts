@@ -6,6 +6,7 @@ import { failed } from "../../protocol/failure.ts";
 import { readQcow2Header } from "../qemu/qcow2.ts";
 import type { Layout } from "../store/layout.ts";
 import { machineIds, readRecord } from "../store/records.ts";
+import { readTemplateRecord } from "./templates.ts";
 
 const layerFile = /^([0-9a-f]{16})\.qcow2$/;
 
@@ -74,8 +75,13 @@ export async function layerUses(layout: Layout): Promise<LayerUses> {
       for (const { id: checkpoint, layer } of record.value.checkpoints)
         await use(layout.layer(layer), `checkpoint ${checkpoint} of ${who}`);
   }
-  for (const id of await namesIn(layout.templates))
-    await useDisk(layout.template(id).disk, `template ${id}`);
+  for (const id of await namesIn(layout.templates)) {
+    const { disk, record } = layout.template(id);
+    await useDisk(disk, `template ${id}`);
+    const read = await readTemplateRecord(record);
+    if (read !== undefined)
+      await use(layout.layer(read.layer), `template ${id}`);
+  }
   for (const id of await layerIds(layout)) {
     const file = await fileKey(layout.layer(id));
     const who = file === undefined ? undefined : disks.get(file);

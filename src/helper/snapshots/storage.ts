@@ -2,13 +2,8 @@ import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { allocatedBytes, isMissing } from "../../base/files.ts";
 import type { StorageItem } from "../../protocol/storage.ts";
-import { readQcow2Header } from "../qemu/qcow2.ts";
 import type { Layout } from "../store/layout.ts";
-import {
-  machineIds,
-  type MachineRecord,
-  readRecord,
-} from "../store/records.ts";
+import { machineIds, readRecord } from "../store/records.ts";
 import {
   fileKey,
   layerIds,
@@ -16,6 +11,7 @@ import {
   ownBytes,
   unusedLayers,
 } from "./layers.ts";
+import { readTemplateRecord } from "./templates.ts";
 
 /** What the folder alone can't tell. */
 export interface StorageFacts {
@@ -30,7 +26,7 @@ export interface StorageFacts {
   readonly machineKnown: (id: string) => boolean;
   /** Runs alone among the verbs of one machine. */
   readonly alone: <T>(machineId: string, work: () => Promise<T>) => Promise<T>;
-  /** Removes a template if nobody uses it; answers with the bytes freed. */
+  /** Removes a template and answers with the bytes freed. */
   readonly removeTemplate: (id: string) => Promise<number>;
 }
 
@@ -42,12 +38,10 @@ export async function storageItems(
   facts: StorageFacts,
 ): Promise<StorageItem[]> {
   const tally = new Tally();
-  const records: MachineRecord[] = [];
   const items: StorageItem[] = [];
   for (const id of await machineIds(layout)) {
     const files = layout.machine(id);
     const read = await readRecord(files);
-    if (read.kind === "read") records.push(read.value);
     const name = read.kind === "read" ? read.value.name : id;
     const checkpoints = read.kind === "read" ? read.value.checkpoints : [];
     const kept = await tally.all(
@@ -66,7 +60,7 @@ export async function storageItems(
     );
   }
   items.push(...(await layerItems(layout, tally)));
-  items.push(...(await templateItems(layout, records, tally)));
+  items.push(...(await templateItems(layout, facts, tally)));
   items.push(...(await imageItems(layout, facts, tally)));
   items.push(...(await logItems(layout, facts, tally)));
   items.push(...(await scratchItems(layout, facts, tally)));
@@ -156,37 +150,30 @@ async function layerItems(
 
 async function templateItems(
   layout: Layout,
-  records: readonly MachineRecord[],
+  facts: StorageFacts,
   tally: Tally,
 ): Promise<StorageItem[]> {
-  const below = new Map<string, string[]>();
-  let allRead = records.length === (await machineIds(layout)).length;
-  for (const { id, name } of records)
-    try {
-      for (const path of await chainOf(layout.machine(id).disk))
-        below.set(path, [...(below.get(path) ?? []), name]);
-    } catch {
-      allRead = false;
-    }
   const items: StorageItem[] = [];
   for (const id of await namesIn(layout.templates)) {
     if (doomed.test(id)) continue;
-    const { folder, record, disk } = layout.template(id);
-    const users = below.get(disk) ?? [];
-    const finished = (await fileKey(record)) !== undefined;
+    const { folder, record } = layout.template(id);
+    const read = await readTemplateRecord(record);
+    const outdated =
+      read !== undefined && facts.image(read.image.digest).names.length === 0;
     items.push({
       ...item(
         "template",
         id,
-        `warm template ${id}`,
+        `warm template of ${read?.image.name ?? id}`,
         await tally.folder(folder),
       ),
-      reclaimable: finished && allRead && users.length === 0,
-      reason: !finished
-        ? "being made"
-        : users.length === 0
-          ? "no machine stands on it; the next clone makes it again"
-          : `below ${users.join(", ")}`,
+      reclaimable: outdated,
+      reason:
+        read === undefined
+          ? "being made"
+          : outdated
+            ? "its image was replaced or deleted"
+            : "new machines resume from it; delete it by its name to free this",
     });
   }
   return items;
@@ -295,19 +282,6 @@ const item = (
   bytes,
   reclaimable: false,
 });
-
-async function chainOf(disk: string): Promise<string[]> {
-  const chain: string[] = [];
-  try {
-    for (let path: string | undefined = disk; path !== undefined;) {
-      chain.push(path);
-      path = (await readQcow2Header(path)).backingPath;
-    }
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
-  return chain;
-}
 
 /** Counts files by what they are and not by their names: the first who counts one has it. */
 class Tally {

@@ -28,6 +28,8 @@ export const machineRecordSchema = z.object({
   user: z.string(),
   createdAt: z.iso.datetime(),
   macAddress: z.string(),
+  /** In the network of its own that QEMU plays for it. */
+  guestAddress: z.ipv4().default("10.0.2.15"),
   uuid: z.uuid(),
   vmGenerationId: z.uuid(),
   instanceId: z.string(),
@@ -49,6 +51,8 @@ export const machineRecordSchema = z.object({
     .array(
       checkpointSchema.extend({
         layer: z.string(),
+        /** As in `resumeFrom`. */
+        leases: z.number().int().default(1),
         /** What its memory was taken of: a roll back brings this back too. */
         shape: z.object({
           cpus: z.number().int(),
@@ -71,6 +75,10 @@ export const machineRecordSchema = z.object({
         way: z.enum(["fork", "restored"]),
         at: z.iso.datetime(),
         sizeBytes: z.number(),
+        /** How many cards the saved network has handed addresses to; see `machines/addresses.ts`. */
+        leases: z.number().int().default(1),
+        /** The disk is an empty overlay above what fits to the state; until then it is what fits. */
+        diskFrozen: z.boolean().default(false),
       }),
     ])
     .or(z.undefined())
@@ -93,6 +101,8 @@ export const machineHandlesSchema = z.object({
   acceleratorReason: z.string(),
   sshPort: z.number().int(),
   forwards: z.array(forwardSchema),
+  /** How many cards this QEMU's network has handed addresses to: one, and one more for each state that it stems from. */
+  leases: z.number().int().default(1),
   network: z.object({
     backend: z.enum(["user", "passt"]),
     hostLoopbackReachable: z.boolean(),

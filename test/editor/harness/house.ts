@@ -40,6 +40,7 @@ export async function openHouse(): Promise<TestHouse> {
   const env = {
     GUESTHOUSE_HOME: house.home,
     GUESTHOUSE_IDLE_SECONDS: "600",
+    GUESTHOUSE_WARM: "manual",
     ...passedOn("GUESTHOUSE_IMAGE_CACHE"),
   };
   return {

@@ -18,7 +18,7 @@ import {
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
 import { connectQmp } from "../../../src/helper/qemu/qmp.ts";
-import { qemuSpec } from "../../fakes/qemuSpec.ts";
+import { qemuSpec, userNetwork } from "../../fakes/qemuSpec.ts";
 import {
   emptyDisk,
   owned,
@@ -99,10 +99,7 @@ test("a port that somebody holds is named", async () => {
   try {
     await expect(
       launchIn(folder, {
-        network: {
-          backend: "user",
-          forwards: [{ hostPort: port, guestPort: 22 }],
-        },
+        network: userNetwork([{ hostPort: port, guestPort: 22 }]),
       }),
     ).rejects.toMatchObject({
       failure: {

@@ -101,6 +101,7 @@ async function living(from?: string): Promise<LaunchedQemu> {
     acceleratorReason: "",
     sshPort: 1,
     forwards: [],
+    leases: 1,
     network: { backend: "user", hostLoopbackReachable: true },
     logOffset: 0,
     boot: [],

@@ -14,6 +14,7 @@ export const machineRecord: MachineRecord = {
   user: "guest",
   createdAt: new Date(0).toISOString(),
   macAddress: "52:54:00:67:68:01",
+  guestAddress: "10.0.2.32",
   uuid: "7d1c3c0e-52c5-4c1e-9a55-0d4f1f6c0001",
   vmGenerationId: "7d1c3c0e-52c5-4c1e-9a55-0d4f1f6c0002",
   instanceId: "guesthouse-0123456789ab",

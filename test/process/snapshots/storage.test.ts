@@ -59,6 +59,7 @@ async function furnished(): Promise<{
         automatic: false,
         sizeBytes: 0,
         layer: kept,
+        leases: 1,
         shape: { cpus: 1, memoryMiB: 160, diskGiB: 1 },
       },
     ],

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { commandIds } from "../../../src/extension/commandIds.ts";
 import { machineStateSchema } from "../../../src/protocol/machines.ts";
 import { imageStateSchema } from "../../../src/protocol/images.ts";
+import { templateSchema } from "../../../src/protocol/templates.ts";
 
 const root = join(import.meta.dirname, "..", "..", "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -97,13 +98,15 @@ test("menus are gated by states that exist", () => {
     options: readonly { shape: { kind: { value: string } } }[];
   }): string[] => schema.options.map(({ shape }) => shape.kind.value);
   const states = {
-    machine: kinds(machineStateSchema),
+    machine: [...kinds(machineStateSchema), "suspended"],
     image: kinds(imageStateSchema),
+    template: kinds(templateSchema.shape.state),
+    checkpoint: ["memory", "disk"],
   };
   const gates = Object.values(contributes.menus)
     .flat()
     .flatMap(({ when = "" }) => [
-      ...when.matchAll(/(machine|image)\\?\.\(?([a-z|]*)/g),
+      ...when.matchAll(/(machine|image|template|checkpoint)\\?\.\(?([a-z|]*)/g),
     ]);
   expect(gates.length).toBeGreaterThan(20);
   for (const [, kind, names = ""] of gates)
@@ -128,7 +131,7 @@ test("settings are read under names that exist, with the manifest's defaults", (
   const settings = read("src/extension/settings.ts");
   const calls = [
     ...settings.matchAll(
-      /(?:ours\.get(?:<\w+>)?|size)\("(\w+)"(?:, ([^)]+))?\)/g,
+      /(?:ours\.get(?:<\w+>)?|size)\("([\w.]+)"(?:, ([^)]+))?\)/g,
     ),
   ];
   const readNames = calls.map(([, name]) => `guesthouse.${String(name)}`);

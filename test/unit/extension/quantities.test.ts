@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import {
+  agoText,
   bytesText,
   durationText,
   memoryText,
@@ -66,5 +67,14 @@ test("durations lose precision with age and are never negative", () => {
     "1 h 0 min",
     "3 h 12 min",
     "1 d 1 h",
+  ]);
+});
+
+test("an age is told in whole minutes, and not at all below one", () => {
+  expect([0, 59_999, 180_000, 11_520_000].map(agoText)).toEqual([
+    "just now",
+    "just now",
+    "3 min ago",
+    "3 h 12 min ago",
   ]);
 });

@@ -1,5 +1,10 @@
 import type { Image } from "../../../src/protocol/images.ts";
-import type { Diagnosis, Machine } from "../../../src/protocol/machines.ts";
+import type {
+  Checkpoint,
+  Diagnosis,
+  Machine,
+} from "../../../src/protocol/machines.ts";
+import type { Template } from "../../../src/protocol/templates.ts";
 
 /** A moment that all samples agree on. */
 export const nowMs = Date.parse("2026-03-01T12:00:00Z");
@@ -15,10 +20,33 @@ export const machine = (change: Partial<Machine> = {}): Machine => ({
   diskGiB: 20,
   user: "guest",
   state: { kind: "stopped", reason: "created" },
+  checkpoints: [],
   createdAt: "2026-03-01T11:00:00Z",
   boot: [],
   logPath: "/data/logs/0123456789ab.log",
   agentForwarding: false,
+  revision: 1,
+  ...change,
+});
+
+export const checkpoint = (change: Partial<Checkpoint> = {}): Checkpoint => ({
+  id: "0a1b2c3d",
+  note: "before the upgrade",
+  createdAt: "2026-03-01T11:30:00Z",
+  memory: true,
+  automatic: false,
+  sizeBytes: 240 * 1024 ** 2,
+  ...change,
+});
+
+export const template = (change: Partial<Template> = {}): Template => ({
+  id: "0123456789abcdef",
+  image: { name: "debian-12", digest: "sha256:aa" },
+  shape: { cpus: 2, memoryMiB: 2048, diskGiB: 20, user: "guest" },
+  state: { kind: "ready" },
+  sizeBytes: 184 * 1024 ** 2,
+  createdAt: "2026-03-01T11:00:00Z",
+  lastUsedAt: "2026-03-01T11:57:00Z",
   revision: 1,
   ...change,
 });

@@ -171,6 +171,7 @@ describe.skipIf(reason !== undefined)(
           init: "systemd",
           sshd: { present: true, allowTcpForwarding: true },
           guestAgent: true,
+          handoff: 1,
           cloudInit: { present: true, datasources: ["NoCloud", "None"] },
           networkOwners: ["systemd-networkd"],
           hostKeysPresent: false,

@@ -14,7 +14,7 @@ export interface BuildInputs {
   readonly arch: Architecture;
   readonly diskGiB: number;
   readonly packages: readonly string[];
-  /** SHA-256 of every file below `resources/guest/debian` and of the facts script, by path. */
+  /** SHA-256 of every file below `resources/guest/debian` and `…/handoff` and of the facts script, by path. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -31,6 +31,7 @@ export async function readBuildInputs(
   const paths = [
     join(guestResources, "image-facts.sh"),
     ...(await filesBelow(debian)),
+    ...(await filesBelow(join(guestResources, "handoff"))),
   ];
   const files: Record<string, string> = {};
   for (const path of paths)

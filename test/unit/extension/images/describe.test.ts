@@ -4,7 +4,7 @@ import { reportMarkdown } from "../../../../src/extension/images/report.ts";
 import { imageTooltip } from "../../../../src/extension/images/tooltip.ts";
 import { jobsOf, statusText } from "../../../../src/extension/work/jobs.ts";
 import type { ImageState } from "../../../../src/protocol/images.ts";
-import { image, machine, nowMs } from "../samples.ts";
+import { image, machine, nowMs, template } from "../samples.ts";
 
 vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
 
@@ -98,6 +98,16 @@ test("the status bar tells one job in full and counts several", () => {
   );
   expect(statusText(jobsOf([starting], [image({ state: download })]))).toBe(
     "$(sync~spin) Guesthouse: 2 jobs",
+  );
+});
+
+test("a template that is being made is work in the background", () => {
+  const making = template({
+    state: { kind: "making", stage: "settle", sinceMs: nowMs },
+  });
+  const jobs = jobsOf([], [], [making, template({ id: "b" })]);
+  expect(statusText(jobs)).toBe(
+    "$(sync~spin) debian-12: warming up: coming to rest",
   );
 });
 

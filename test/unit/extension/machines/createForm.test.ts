@@ -22,6 +22,7 @@ const settings = {
   openIn: "newWindow",
   manageSshConfig: true,
   agentForwarding: false,
+  checkpointBeforeRisk: false,
 } as const;
 
 test("one press sends defaults only and a request that the contract takes", () => {

@@ -3,7 +3,7 @@ import { rowOf } from "../../../../src/extension/machines/describe.ts";
 import { nextTickMs } from "../../../../src/extension/machines/tick.ts";
 import { machineTooltip } from "../../../../src/extension/machines/tooltip.ts";
 import type { MachineState } from "../../../../src/protocol/machines.ts";
-import { diagnosis, machine, nowMs } from "../samples.ts";
+import { checkpoint, diagnosis, machine, nowMs } from "../samples.ts";
 
 vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
 
@@ -58,6 +58,12 @@ const rows: [MachineState, string, string, string][] = [
     "error",
     "machine.stopped",
   ],
+  [
+    { kind: "stopped", reason: "suspended" },
+    "suspended",
+    "save",
+    "machine.suspended",
+  ],
   [{ kind: "deleting" }, "being deleted", "loading~spin", "machine.deleting"],
 ];
 
@@ -89,6 +95,7 @@ test("a tooltip tells address, acceleration with its reason, and the stages of t
       runtime: {
         pid: 4711,
         startedAtMs: ago(65),
+        way: "warm",
         accelerator: "tcg",
         acceleratorReason: "KVM opens, but the trial guest ran no code",
         sshPort: 40022,
@@ -97,8 +104,9 @@ test("a tooltip tells address, acceleration with its reason, and the stages of t
         network: { backend: "user", hostLoopbackReachable: true },
       },
       boot: [
-        { stage: "kernel", atMs: 1240 },
-        { stage: "ready", atMs: 6200 },
+        { stage: "resume", atMs: 40 },
+        { stage: "handoff", atMs: 240 },
+        { stage: "ready", atMs: 920 },
       ],
     }),
     nowMs,
@@ -116,9 +124,48 @@ test("a tooltip tells address, acceleration with its reason, and the stages of t
   expect(text).toContain("`127.0.0.1:40022`");
   expect(text).toContain("TCG — KVM opens, but the trial guest ran no code");
   expect(text).toContain("18080 → 80");
-  expect(text).toContain("kernel 1.2 s · ready 6.2 s");
+  expect(text).toContain("warm clone of a template, without a boot");
+  expect(text).toContain(
+    "saved state 0.0 s · own identity 0.2 s · ready 0.9 s",
+  );
   expect(text).toContain("1 min");
   expect(text).toContain("can reach services on this computer");
+});
+
+test("a suspended machine tells what its memory takes, a failed start of it that it failed", () => {
+  const suspended = { at: "2026-03-01T11:00:00Z", sizeBytes: 210 * 1024 ** 2 };
+  const asleep = machine({
+    state: { kind: "stopped", reason: "suspended" },
+    suspended,
+  });
+  expect(rowOf(asleep, nowMs).description).toBe("suspended · 210 MB");
+  expect(machineTooltip(asleep, nowMs)).toContain("210 MB on disk");
+  const failed = machine({
+    state: { kind: "stopped", reason: "startFailed" },
+    suspended,
+  });
+  expect(rowOf(failed, nowMs)).toMatchObject({
+    description: "did not start · 2 CPU · 2 GB",
+    context: "machine.stopped",
+  });
+});
+
+test("a tooltip tells generation, parent and checkpoints", () => {
+  const parent = { id: "00", name: "web" };
+  const fork = machine({
+    generation: 2,
+    parent,
+    checkpoints: [checkpoint(), checkpoint({ id: "2" })],
+  });
+  expect(machineTooltip(fork, nowMs)).toContain("2, forked from `web`");
+  expect(machineTooltip(fork, nowMs)).toContain("2 · 480 MB on disk");
+  const branch = machine({
+    generation: 1,
+    parent: { ...parent, checkpoint: "0a1b2c3d" },
+  });
+  expect(machineTooltip(branch, nowMs)).toContain(
+    "1, branched from a checkpoint of `web`",
+  );
 });
 
 test("a tooltip tells why a machine is not running, and no word of it becomes Markdown", () => {

@@ -49,6 +49,7 @@ describe.skipIf(process.platform === "win32")(
         init: "",
         sshd: { present: false, allowTcpForwarding: true },
         guestAgent: false,
+        handoff: null,
         cloudInit: { present: false, datasources: [] },
         networkOwners: [],
         fstab: [],
@@ -148,6 +149,24 @@ describe.skipIf(process.platform === "win32")(
       });
       await put("etc/machine-id", `${"0123456789abcdef".repeat(2)}\n`);
       expect((await facts()).machineIdEmpty).toBe(false);
+    });
+
+    test("B35: the version of the installed handoff service, by both init systems", async () => {
+      const install = join(script, "../handoff/install.sh");
+      const installed = async (path: string): Promise<boolean> =>
+        (await execa("test", ["-e", join(root, path)], { reject: false }))
+          .exitCode === 0;
+      await execa("sh", [install, root]);
+      expect((await facts()).handoff).toBeNull();
+      await put("usr/bin/python3");
+      await execa("sh", [install, root]);
+      expect((await facts()).handoff).toBe(1);
+      expect(
+        await installed("etc/systemd/system/guesthouse-handoff.service"),
+      ).toBe(true);
+      await put("sbin/openrc-run");
+      await execa("sh", [install, root]);
+      expect(await installed("etc/init.d/guesthouse-handoff")).toBe(true);
     });
 
     test("B11: placeholders nobody filled in, outside comments", async () => {

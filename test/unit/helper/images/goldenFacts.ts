@@ -17,6 +17,7 @@ export const goldenFacts: ImageFacts = {
   init: "systemd",
   sshd: { present: true, allowTcpForwarding: true },
   guestAgent: true,
+  handoff: 1,
   cloudInit: { present: true, datasources: ["NoCloud", "None"] },
   networkOwners: ["systemd-networkd"],
   fstab: [{ device: "/dev/vda", mount: "/", options: "rw" }],

@@ -120,6 +120,7 @@ describe("validateFacts (B11, B28)", () => {
 
   it.each<[string, string, Partial<ImageFacts>]>([
     ["no guest agent", "guestAgent", { guestAgent: false }],
+    ["no handoff service", "guest.handoff", { handoff: null }],
     [
       "an sshd that forbids forwarding (B25)",
       "ssh.forwarding",

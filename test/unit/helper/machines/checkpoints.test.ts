@@ -3,6 +3,7 @@ import { findCheckpoint } from "../../../../src/helper/machines/checkpoints.ts";
 import {
   refusal,
   resizeRefusal,
+  resumingRefusal,
 } from "../../../../src/helper/machines/lifecycle.ts";
 import { claimName } from "../../../../src/helper/machines/names.ts";
 
@@ -14,6 +15,7 @@ const checkpoint = (id: string, note: string) => ({
   automatic: false,
   sizeBytes: 0,
   layer: "0000000000000000",
+  leases: 1,
   shape: { cpus: 1, memoryMiB: 512, diskGiB: 20 },
 });
 
@@ -62,6 +64,13 @@ test("a kept memory forbids another size, and nothing else", () => {
   });
   expect(resizeRefusal("web", false, { memoryMiB: 1024 })).toBeUndefined();
   expect(resizeRefusal("web", true, {})).toBeUndefined();
+});
+
+test("nothing is kept of a guest that has not come back yet", () => {
+  expect(resumingRefusal("suspend", "web", false)).toBeUndefined();
+  expect(resumingRefusal("checkpoint", "web", true)?.failure.message).toBe(
+    "Can't make a checkpoint of “web” before its guest has come back from its saved state.",
+  );
 });
 
 test("verbs of two words are said as such", () => {

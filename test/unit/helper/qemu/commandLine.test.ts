@@ -3,20 +3,17 @@ import {
   type VmSpec,
   qemuArguments,
 } from "../../../../src/helper/qemu/commandLine.ts";
-import { qemuSpec } from "../../../fakes/qemuSpec.ts";
+import { qemuSpec, userNetwork } from "../../../fakes/qemuSpec.ts";
 
 const directBoot = {
   kernel: "/data/image/kernel",
   initrd: "/data/image/initrd",
   arguments: "root=LABEL=guesthouse-root rw console=ttyS0",
 };
-const user: VmSpec["network"] = {
-  backend: "user",
-  forwards: [
-    { hostPort: 40022, guestPort: 22 },
-    { hostPort: 48080, guestPort: 8080 },
-  ],
-};
+const user = userNetwork([
+  { hostPort: 40022, guestPort: 22 },
+  { hostPort: 48080, guestPort: 8080 },
+]);
 const passt: VmSpec["network"] = {
   backend: "passt",
   socketPath: "/run/attic.passt",
@@ -118,8 +115,8 @@ test("commas in paths and names are doubled, in kernel arguments they are not", 
 test("a forwarded port listens on loopback only", () => {
   const args = qemuArguments(qemuSpec("/data/attic", { network: user }));
   expect(valueOf(args, "-netdev").match(/hostfwd=[^,]*/g)).toEqual([
-    "hostfwd=tcp:127.0.0.1:40022-:22",
-    "hostfwd=tcp:127.0.0.1:48080-:8080",
+    "hostfwd=tcp:127.0.0.1:40022-10.0.2.32:22",
+    "hostfwd=tcp:127.0.0.1:48080-10.0.2.32:8080",
   ]);
 });
 

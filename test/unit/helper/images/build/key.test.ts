@@ -12,6 +12,7 @@ describe("build key", () => {
   beforeEach(async () => {
     guest = await mkdtemp(join(tmpdir(), "guest-"));
     await mkdir(join(guest, "debian/files/etc"), { recursive: true });
+    await mkdir(join(guest, "handoff"));
     await writeFile(join(guest, "image-facts.sh"), "facts");
     await writeFile(
       join(guest, "debian/packages.txt"),
@@ -54,6 +55,8 @@ describe("build key", () => {
     await writeFile(join(guest, "debian/files/etc/fstab"), "other");
     keys.push(await key());
     await writeFile(join(guest, "debian/files/etc/motd"), "");
+    keys.push(await key());
+    await writeFile(join(guest, "handoff/handoff"), "service");
     keys.push(await key());
     await writeFile(join(guest, "image-facts.sh"), "more facts");
     keys.push(await key());

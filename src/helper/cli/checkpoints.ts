@@ -1,0 +1,219 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { Checkpoint, Machine } from "../../protocol/machines.ts";
+import { bytes, seconds, table } from "./format.ts";
+import { integerOption } from "./options.ts";
+import { withHelper } from "./session.ts";
+import { type WaitFlags, waiting, watchMachine } from "./waiting.ts";
+
+interface JsonFlag {
+  readonly json?: boolean;
+}
+
+/** `guesthouse fork`, and `guesthouse checkpoint …`. */
+export function addCheckpointCommands(program: Command): void {
+  withWaitOptions(
+    program
+      .command("fork")
+      .argument("<name>", "a machine that is running, paused or suspended")
+      .argument("[new]", "name of the fork")
+      .description("copy a machine with its memory, disk and processes"),
+  ).action(
+    async (machine: string, name: string | undefined, flags: WaitFlags) =>
+      withHelper(
+        flags,
+        async (session) => {
+          const { client, progress, signal } = session;
+          progress.show(`forking ${machine}`);
+          if (name !== undefined) watchMachine(session, name);
+          const params = {
+            machine,
+            ...(name === undefined ? {} : { name }),
+            ...waiting(flags),
+          };
+          return client.call("machines.fork", params, signal);
+        },
+        ({ machine: fork, pausedMs }) =>
+          `${madeText(fork)}\n${machine} stood still for ${seconds(pausedMs)}.`,
+      ),
+  );
+
+  const checkpoint = program
+    .command("checkpoint")
+    .description("moments of a machine to come back to");
+
+  checkpoint
+    .command("list")
+    .alias("ls")
+    .argument("<name>")
+    .description("list a machine's checkpoints, oldest first")
+    .option("--json", "print JSON")
+    .action(async (machine: string, flags: JsonFlag) =>
+      withHelper(
+        flags,
+        async ({ client }) =>
+          (await client.call("machines.show", { machine })).machine.checkpoints,
+        listText,
+      ),
+    );
+
+  checkpoint
+    .command("create")
+    .argument("<name>")
+    .description("keep what a machine is now: disk, and memory while it runs")
+    .option("-n, --note <text>", "what to know it by", noteOption)
+    .option("--no-memory", "keep the disk only")
+    .option("--json", "print JSON")
+    .action(
+      async (
+        machine: string,
+        flags: JsonFlag & { note?: string; memory: boolean },
+      ) =>
+        withHelper(
+          flags,
+          async ({ client, progress, signal }) => {
+            progress.show(`${machine}: making a checkpoint`);
+            const params = {
+              machine,
+              ...(flags.note === undefined ? {} : { note: flags.note }),
+              ...(flags.memory ? {} : { memory: false }),
+            };
+            return client.call("checkpoints.create", params, signal);
+          },
+          ({ checkpoint: id, machine: after, pausedMs }) => {
+            const made = after.checkpoints.find((each) => each.id === id);
+            const size =
+              made === undefined ? "" : ` (${bytes(made.sizeBytes)})`;
+            return `Checkpoint ${id} of ${after.name} is made${size}; it stood still for ${seconds(pausedMs)}.`;
+          },
+        ),
+    );
+
+  withWaitOptions(
+    checkpoint
+      .command("roll-back")
+      .argument("<name>")
+      .argument("<checkpoint>", "id, or note")
+      .description("put a machine back; what happened since is lost")
+      .option("--keep-present", "keep the present state as a checkpoint first"),
+  ).action(
+    async (
+      machine: string,
+      id: string,
+      flags: WaitFlags & { keepPresent?: boolean },
+    ) =>
+      withHelper(
+        flags,
+        async (session) => {
+          watchMachine(session, machine);
+          const params = {
+            machine,
+            checkpoint: id,
+            keepPresent: flags.keepPresent ?? false,
+            ...waiting(flags),
+          };
+          const { client, signal } = session;
+          return (await client.call("checkpoints.rollBack", params, signal))
+            .machine;
+        },
+        (after) => `${after.name} is back at ${id} and ${after.state.kind}.`,
+      ),
+  );
+
+  withWaitOptions(
+    checkpoint
+      .command("branch")
+      .argument("<name>")
+      .argument("<checkpoint>", "id, or note")
+      .argument("[new]", "name of the new machine")
+      .description("make a new machine that begins at a checkpoint"),
+  ).action(
+    async (
+      machine: string,
+      id: string,
+      name: string | undefined,
+      flags: WaitFlags,
+    ) =>
+      withHelper(
+        flags,
+        async (session) => {
+          const { client, progress, signal } = session;
+          progress.show(`branching from ${id} of ${machine}`);
+          if (name !== undefined) watchMachine(session, name);
+          const params = {
+            machine,
+            checkpoint: id,
+            ...(name === undefined ? {} : { name }),
+            ...waiting(flags),
+          };
+          return (await client.call("checkpoints.branch", params, signal))
+            .machine;
+        },
+        madeText,
+      ),
+  );
+
+  checkpoint
+    .command("delete")
+    .alias("rm")
+    .argument("<name>")
+    .argument("<checkpoint>", "id, or note")
+    .description("delete a checkpoint; what stands on it is kept")
+    .option("--json", "print JSON")
+    .action(async (machine: string, id: string, flags: JsonFlag) =>
+      withHelper(
+        flags,
+        ({ client, signal }) =>
+          client.call(
+            "checkpoints.delete",
+            { machine, checkpoint: id },
+            signal,
+          ),
+        ({ freedBytes }) =>
+          `Deleted checkpoint ${id} of ${machine}; ${bytes(freedBytes)} freed.`,
+      ),
+    );
+}
+
+const withWaitOptions = (command: Command): Command =>
+  command
+    .option("--no-wait", "answer as soon as it has been started")
+    .option(
+      "--timeout <seconds>",
+      "how long to wait for the guest",
+      integerOption,
+    )
+    .option("--json", "print JSON");
+
+/** As the contract bounds it. */
+function noteOption(text: string): string {
+  if (text.length > 200)
+    throw new InvalidArgumentError("A note has at most 200 characters.");
+  return text;
+}
+
+const madeText = ({ name, state, alias }: Machine): string =>
+  state.kind === "running"
+    ? `${name} is running. ssh ${alias}`
+    : `${name} is ${state.kind}.`;
+
+const listText = (checkpoints: readonly Checkpoint[]): string =>
+  checkpoints.length === 0
+    ? "No checkpoints yet. Make one with: guesthouse checkpoint create"
+    : table([
+        ["ID", "TIME", "KEEPS", "SIZE", "NOTE"],
+        ...checkpointRows(checkpoints),
+      ]);
+
+/** Id, time, what it keeps, size, note. */
+export const checkpointRows = (
+  checkpoints: readonly Checkpoint[],
+): string[][] =>
+  checkpoints.map(({ id, createdAt, memory, sizeBytes, note, automatic }) => [
+    id,
+    createdAt,
+    memory ? "memory and disk" : "disk",
+    bytes(sizeBytes),
+    [note, automatic ? "(automatic)" : ""]
+      .filter((part) => part !== "")
+      .join(" "),
+  ]);

@@ -1,0 +1,46 @@
+/**
+ * Addresses inside the private network that QEMU plays for each machine: 10.0.2.0/24, where .2 is the host and .3 the
+ * name server. No two machines see each other's network, yet each has an address of its own, so that nothing that
+ * a resumed guest remembers of its template still fits.
+ */
+const prefix = "10.0.2.";
+export const prefixLength = 24;
+export const gatewayAddress = `${prefix}2`;
+
+/** Room below is for `firstLease`. */
+const firstHost = 32;
+const lastHost = 250;
+
+/** The lowest address that no other machine has; the numbers repeat when there are more machines than numbers. Pure. */
+export function freeAddress(taken: Iterable<string>): string {
+  const used = new Map<number, number>();
+  for (const address of taken) {
+    const host = hostNumber(address);
+    used.set(host, (used.get(host) ?? 0) + 1);
+  }
+  let best = firstHost;
+  for (let host = firstHost; host <= lastHost; host++) {
+    if ((used.get(host) ?? 0) < (used.get(best) ?? 0)) best = host;
+    if (!used.has(best)) break;
+  }
+  return `${prefix}${String(best)}`;
+}
+
+/** QEMU's network remembers this many cards (`NB_BOOTP_CLIENTS` of libslirp). */
+export const maxLeases = 16;
+
+/**
+ * Where the DHCP range must begin for the newest card to be handed `address`. The network's memory of earlier cards is
+ * part of a saved state: the template's card holds the first place of the range, a clone's the second, and so on. Pure.
+ */
+export const firstLease = (address: string, leases: number): string =>
+  `${prefix}${String(hostNumber(address) - (leases - 1))}`;
+
+/** The number of leases, read back from a running QEMU's arguments. Pure. */
+export function leasesIn(args: readonly string[], address: string): number {
+  const first = /dhcpstart=([\d.]+)/.exec(args.join(" "))?.[1] ?? address;
+  return hostNumber(address) - hostNumber(first) + 1;
+}
+
+const hostNumber = (address: string): number =>
+  Number(address.slice(address.lastIndexOf(".") + 1));

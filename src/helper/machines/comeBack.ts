@@ -1,0 +1,53 @@
+import { rm } from "node:fs/promises";
+import { toFailure } from "../../protocol/failure.ts";
+import type { Entry, Live } from "./entry.ts";
+import { enterRunning, followBoot, type ReachDeps } from "./reach.ts";
+import { handoffDiagnosis, resumeGuest } from "./resume.ts";
+
+/**
+ * Follows a machine that goes on from a saved state until the guest said that it is itself, entering `running`; or
+ * `unready` with the reason. The counterpart of `followBoot`; runs on its own and ends with `live.watch`.
+ *
+ * The state that it came from is given up only then: a helper that is killed before leaves a machine whose next start
+ * goes on from the same state, with the same disk (`adopt.ts`).
+ */
+export async function comeBack(
+  entry: Entry,
+  live: Live,
+  deps: ReachDeps,
+  timeoutMs?: number,
+): Promise<void> {
+  const { signal } = live.watch;
+  try {
+    const resumed = await resumeGuest(entry, live, deps, signal);
+    if (signal.aborted || entry.live !== live) return;
+    if (resumed.kind === "failed") {
+      deps.registry.enter(entry, {
+        kind: "unready",
+        sinceMs: Date.now(),
+        diagnosis: handoffDiagnosis(resumed.outcome, live),
+      });
+      return;
+    }
+    await forgetState(entry, deps);
+    if (resumed.kind === "ready") await enterRunning(entry, live, deps);
+    else await followBoot(entry, live, deps, timeoutMs);
+  } catch (error) {
+    if (signal.aborted) return;
+    deps.log.error("resuming a guest failed", {
+      machine: entry.record.id,
+      failure: toFailure(error),
+      error,
+    });
+  }
+}
+
+/** The next start boots. */
+export async function forgetState(
+  entry: Entry,
+  { registry, layout }: ReachDeps,
+): Promise<void> {
+  if (entry.record.resumeFrom === undefined) return;
+  await registry.rewrite(entry, { resumeFrom: undefined });
+  await rm(layout.machine(entry.record.id).state, { force: true });
+}

@@ -1,0 +1,302 @@
+import { randomUUID } from "node:crypto";
+import { link, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  allocatedBytes,
+  makePrivateFolder,
+  syncFile,
+} from "../../base/files.ts";
+import type { Log } from "../../base/log.ts";
+import { failed } from "../../protocol/failure.ts";
+import type { TemplateShape } from "../../protocol/templates.ts";
+import { withAgent } from "../guests/agent.ts";
+import { openHandoff } from "../guests/handoff.ts";
+import { makeHandoffFifos } from "../guests/handoffPort.ts";
+import { hostSettings } from "../guests/hostSettings.ts";
+import { watchBoot } from "../guests/readiness.ts";
+import { writeSeed } from "../guests/seed.ts";
+import { bootTimeoutMs } from "../guests/timeouts.ts";
+import type { GoldenImage } from "../images/images.ts";
+import { freePorts } from "../networks/ports.ts";
+import { createOverlay } from "../qemu/block.ts";
+import { qemuArguments } from "../qemu/commandLine.ts";
+import {
+  endProcess,
+  findQemu,
+  type LaunchedQemu,
+  launchQemu,
+  waitForExit,
+} from "../qemu/process.ts";
+import { generateHostKey } from "../ssh/keys.ts";
+import type { TemplateRecord } from "../snapshots/templates.ts";
+import { newLayerId } from "../snapshots/layers.ts";
+import { saveDevices } from "../snapshots/saveDevices.ts";
+import { emptyOverlay, folderBytes } from "../snapshots/templates.ts";
+import type { Layout } from "../store/layout.ts";
+import type { Environment } from "./environment.ts";
+import { newMacAddress } from "./names.ts";
+import { specOf } from "./spec.ts";
+
+export interface TemplateMaking {
+  readonly id: string;
+  readonly image: GoldenImage;
+  readonly shape: TemplateShape;
+  readonly environment: Environment;
+  readonly layout: Layout;
+  readonly log: Log;
+  readonly onStage: (stage: "boot" | "settle" | "save") => void;
+}
+
+const gib = 1024 ** 3;
+const socketPrefix = "tmpl-";
+/** What a template's own network hands out; its clones have others. */
+const address = { guestAddress: "10.0.2.15", firstLease: "10.0.2.15" };
+
+/**
+ * Boots the image once, lets it come to rest, makes it forget who it is, and keeps its memory, its devices' state and
+ * its disk. Nothing stays behind when it fails: `templates.failed`, or what starting QEMU throws.
+ * A guest without our service can't be a template: `templates.failed` too.
+ */
+export async function makeTemplate(
+  making: TemplateMaking,
+  signal: AbortSignal,
+): Promise<TemplateRecord> {
+  const files = making.layout.template(making.id);
+  await rm(files.folder, { recursive: true, force: true });
+  await makePrivateFolder(files.folder);
+  try {
+    const layer = newLayerId();
+    await bootAndSave(making, signal);
+    const layerPath = making.layout.layer(layer);
+    await makePrivateFolder(dirname(layerPath));
+    // A second name first: at every moment something that is looked at stands on the layer.
+    await link(files.disk, layerPath);
+    await createOverlay(
+      { path: emptyOverlay(files), backingPath: layerPath },
+      signal,
+    );
+    await syncFile(files.memory);
+    await syncFile(layerPath);
+    const now = new Date().toISOString();
+    return {
+      format: 1,
+      id: making.id,
+      image: { name: making.image.name, digest: making.image.digest },
+      shape: making.shape,
+      memory: "file",
+      layer,
+      createdAt: now,
+      lastUsedAt: now,
+      sizeBytes:
+        (await folderBytes(files.folder)) + (await allocatedBytes(layerPath)),
+    };
+  } catch (error) {
+    await rm(files.folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function bootAndSave(
+  making: TemplateMaking,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, image, shape, environment, layout, onStage } = making;
+  const files = layout.template(id);
+  const socket = (kind: string): string =>
+    join(layout.run, `${socketPrefix}${id}.${kind}`);
+  const own = {
+    disk: files.disk,
+    seed: join(files.folder, "seed.iso"),
+    handoff: join(files.folder, "handoff"),
+    log: join(layout.logs, `template-${id}.log`),
+    pidFile: join(files.folder, "qemu.pid"),
+    qmpSocket: socket("qmp"),
+    agentSocket: socket("agent"),
+    consoleSocket: socket("console"),
+  };
+  const [userKey, hostKey] = [generateHostKey(), generateHostKey()];
+  const [port = 0] = await freePorts(1);
+  const settings = await hostSettings();
+  for (const folder of [layout.run, layout.logs])
+    await makePrivateFolder(folder);
+  await rm(own.log, { force: true });
+  await Promise.all([
+    createOverlay(
+      {
+        path: files.disk,
+        backingPath: image.files.disk,
+        sizeBytes: Math.ceil(shape.diskGiB * gib),
+      },
+      signal,
+    ),
+    makeHandoffFifos(own.handoff),
+    writeSeed(own.seed, {
+      instanceId: `guesthouse-template-${id}`,
+      hostname: "guesthouse-template",
+      user: shape.user,
+      authorizedKeys: [userKey.publicKey],
+      hostKey,
+      // Its clones' cards have other addresses.
+      network: { kind: "dhcp" },
+      caCertificates: settings.caCertificates,
+      ...(settings.proxy === undefined ? {} : { proxy: settings.proxy }),
+      ...(settings.timezone === undefined
+        ? {}
+        : { timezone: settings.timezone }),
+    }),
+  ]);
+  onStage("boot");
+  const spec = await specOf(
+    {
+      name: "guesthouse-template",
+      uuid: randomUUID(),
+      cpus: shape.cpus,
+      memoryMiB: shape.memoryMiB,
+      macAddress: newMacAddress(),
+      vmGenerationId: randomUUID(),
+    },
+    image,
+    environment,
+    own,
+  );
+  const startedAtMs = Date.now();
+  const launched = await launchQemu(
+    {
+      binary: environment.binary,
+      args: qemuArguments({
+        ...spec,
+        memoryFile: { path: files.memory, shared: true },
+        network: {
+          backend: "user",
+          ...address,
+          forwards: [{ hostPort: port, guestPort: 22 }],
+        },
+      }),
+      logPath: join(files.folder, "qemu.log"),
+      cwd: files.folder,
+      qmpSocket: own.qmpSocket,
+    },
+    signal,
+  );
+  const gone = new AbortController();
+  void launched.qmp.closed.then(() => gone.abort());
+  const within = AbortSignal.any([signal, gone.signal]);
+  try {
+    const outcome = await watchBoot(
+      {
+        host: "127.0.0.1",
+        port,
+        user: shape.user,
+        privateKey: userKey.privateKey,
+        hostKey: hostKey.publicKey,
+        logPath: own.log,
+        logOffset: 0,
+        agentSocket: own.agentSocket,
+        startedAtMs,
+        timeoutMs: bootTimeoutMs({
+          accelerator: environment.accelerator.kind,
+          expectedBootSeconds: image.expectedBootSeconds,
+        }),
+      },
+      () => undefined,
+      within,
+    );
+    if (outcome.kind !== "ready")
+      throw cantBe(
+        `“${image.name}” was not reached within ${String(Math.round((Date.now() - startedAtMs) / 1000))} s`,
+      );
+    onStage("settle");
+    await settle(making, own, within);
+    onStage("save");
+    await launched.qmp.execute("stop");
+    await saveDevices(
+      launched.qmp,
+      { file: files.state, socket: socket("state") },
+      within,
+    );
+    await launched.qmp.execute("quit").catch(() => undefined);
+    if (!(await waitForExit(launched, 10_000))) await endQemu(launched);
+  } catch (error) {
+    await endQemu(launched);
+    throw error;
+  } finally {
+    launched.qmp.close();
+    for (const path of [
+      ...[own.qmpSocket, own.agentSocket, own.consoleSocket],
+      ...[own.seed, own.pidFile, `${own.handoff}.in`, `${own.handoff}.out`],
+    ])
+      await rm(path, { force: true });
+  }
+}
+
+/** A first boot goes on for a while after SSH: what cloud-init does last must not be done again in each clone. */
+const cloudInitTimeoutMs = 300_000;
+const serviceTimeoutMs = 60_000;
+
+async function settle(
+  { image }: TemplateMaking,
+  own: { readonly agentSocket: string; readonly handoff: string },
+  signal: AbortSignal,
+): Promise<void> {
+  await withAgent(
+    own.agentSocket,
+    { timeoutMs: 10_000 },
+    async (agent, within) => {
+      await agent.exec(
+        ["cloud-init", "status", "--wait"],
+        { timeoutMs: cloudInitTimeoutMs },
+        within,
+      );
+    },
+    signal,
+  );
+  // The service proves itself in the template, or no clone of it would ever be itself.
+  const handoff = await openHandoff(own.handoff);
+  try {
+    handoff.prepare({});
+    const { kind } = await handoff.complete(
+      { timeoutMs: serviceTimeoutMs },
+      signal,
+    );
+    if (kind !== "applied")
+      throw cantBe(
+        `the guest service of “${image.name}” does not answer (${kind})`,
+      );
+  } finally {
+    handoff.close();
+  }
+  await withAgent(
+    own.agentSocket,
+    { timeoutMs: 10_000 },
+    async (agent, within) => {
+      const { code, stderr } = await agent.exec(
+        ["/usr/lib/guesthouse/settle"],
+        { timeoutMs: serviceTimeoutMs },
+        within,
+      );
+      if (code !== 0)
+        throw cantBe(
+          `“${image.name}” could not be made to forget itself: ${stderr.trim()}`,
+        );
+    },
+    signal,
+  );
+}
+
+const cantBe = (why: string): Error =>
+  failed("templates.failed", `A warm template can't be made: ${why}.`, {
+    remedy:
+      "Machines of this image boot instead. Prepare the image anew, then warm it up again.",
+    actions: ["retry"],
+  });
+
+async function endQemu(launched: LaunchedQemu): Promise<void> {
+  if (await endProcess(launched, "SIGKILL"))
+    await waitForExit(launched, 10_000);
+}
+
+/** A helper that was killed leaves its template's machine running; nobody needs it any more. */
+export async function endAbandonedTemplates(layout: Layout): Promise<void> {
+  for (const found of await findQemu(`path=${join(layout.run, socketPrefix)}`))
+    await endQemu(found as LaunchedQemu);
+}

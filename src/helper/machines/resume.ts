@@ -1,0 +1,157 @@
+import { readFile } from "node:fs/promises";
+import type { Log } from "../../base/log.ts";
+import type { Diagnosis } from "../../protocol/machines.ts";
+import {
+  applyByAgent,
+  openHandoff,
+  type Handoff,
+  type HandoffOutcome,
+} from "../guests/handoff.ts";
+import type {
+  HandoffIdentity,
+  HandoffMessage,
+} from "../guests/handoffMessage.ts";
+import { ensureUserKey } from "../ssh/keys.ts";
+import type { Layout, MachineFiles } from "../store/layout.ts";
+import type { MachineRecord } from "../store/records.ts";
+import { gatewayAddress, prefixLength } from "./addresses.ts";
+import { mark } from "./bootLog.ts";
+import type { Entry, Live } from "./entry.ts";
+import type { ReachDeps } from "./reach.ts";
+import { enterStage } from "./reach.ts";
+
+export interface ResumeDeps extends ReachDeps {
+  readonly layout: Layout;
+  readonly log: Log;
+}
+
+/** From the guest's first instruction to its word that it is itself: 0.15 s emulated and idle; the rest is for busy hosts. */
+const acknowledgementMs = { emulated: 15_000, accelerated: 5_000 };
+const agentMs = 20_000;
+
+export type Resumed =
+  | { readonly kind: "ready" }
+  /** It is itself, but nothing listens for SSH yet. */
+  | { readonly kind: "withoutSshd" }
+  | { readonly kind: "failed"; readonly outcome: HandoffOutcome };
+
+/**
+ * Lets a guest whose state was loaded go on, as the machine it now is. The message is queued before its first
+ * instruction; only the guest's acknowledgement counts (B38). Without one in time the guest agent is asked to run the
+ * same service once (B37).
+ */
+export async function resumeGuest(
+  entry: Entry,
+  live: Live,
+  deps: ResumeDeps,
+  signal: AbortSignal,
+): Promise<Resumed> {
+  const files = deps.layout.machine(entry.record.id);
+  const identity = await identityOf(entry.record, live, deps.layout, files);
+  const handoff = await openHandoff(files.handoff);
+  let outcome: HandoffOutcome;
+  try {
+    const message = handoff.prepare(identity);
+    await live.qmp?.execute("cont");
+    void enterStage(entry, live, deps, "resume");
+    outcome = await acknowledged(handoff, live, files, message, signal);
+  } finally {
+    handoff.close();
+  }
+  await tell(outcome, files, deps.log.with({ machine: entry.record.id }));
+  switch (outcome.kind) {
+    case "applied":
+      await enterStage(entry, live, deps, "handoff");
+      return { kind: outcome.sshd ? "ready" : "withoutSshd" };
+    case "partly":
+    case "refusedVersion":
+    case "noAnswer":
+      return { kind: "failed", outcome };
+  }
+}
+
+async function acknowledged(
+  handoff: Handoff,
+  live: Live,
+  files: MachineFiles,
+  message: HandoffMessage,
+  signal: AbortSignal,
+): Promise<HandoffOutcome> {
+  const timeoutMs =
+    live.handles.accelerator === "tcg"
+      ? acknowledgementMs.emulated
+      : acknowledgementMs.accelerated;
+  const outcome = await handoff.complete({ timeoutMs }, signal);
+  if (outcome.kind !== "noAnswer") return outcome;
+  return applyByAgent(
+    files.agentSocket,
+    message,
+    { timeoutMs: agentMs },
+    signal,
+  );
+}
+
+/** Everything that makes it itself; one that goes on as what it was needs only the time and fresh randomness. */
+async function identityOf(
+  record: MachineRecord,
+  live: Live,
+  layout: Layout,
+  files: MachineFiles,
+): Promise<HandoffIdentity> {
+  if (live.handles.way === "restored") return {};
+  const [hostKey, userKey] = await Promise.all([
+    readFile(files.hostKey, "utf8"),
+    ensureUserKey(layout.ssh),
+  ]);
+  return {
+    hostname: record.name,
+    machineId: record.uuid.replaceAll("-", ""),
+    network: {
+      mac: record.macAddress,
+      address: `${record.guestAddress}/${String(prefixLength)}`,
+      gateway: gatewayAddress,
+    },
+    user: {
+      name: record.user,
+      authorizedKeys: [userKey.publicKey],
+    },
+    hostKey: { private: hostKey, public: record.hostPublicKey },
+  };
+}
+
+async function tell(
+  outcome: HandoffOutcome,
+  files: MachineFiles,
+  log: Log,
+): Promise<void> {
+  log.info("handoff", { outcome });
+  await mark(files.log, sentenceOf(outcome)).catch(() => undefined);
+}
+
+export function sentenceOf(outcome: HandoffOutcome): string {
+  switch (outcome.kind) {
+    case "applied":
+      return `the guest took on its identity in ${outcome.tookMs.toFixed(0)} ms${outcome.by === "agent" ? " (by its agent)" : ""}`;
+    case "partly":
+      return `the guest could not take on all of its identity: ${outcome.failed.map(({ what, why }) => `${what} (${why})`).join(", ")}`;
+    case "refusedVersion":
+      return `the guest's service is older than this Guesthouse (it speaks version ${String(outcome.supports ?? 0)})`;
+    case "noAnswer":
+      return `neither the guest's service nor its agent answered after the resume: ${outcome.why}`;
+  }
+}
+
+/** A guest that goes on as somebody else, or as nobody knows who. */
+export const handoffDiagnosis = (
+  outcome: HandoffOutcome,
+  live: Live,
+): Diagnosis => ({
+  hint: `${sentenceOf(outcome)}. Restart the machine: it then boots from its disk as itself.`,
+  cause: "handoffFailed",
+  stage: "resume",
+  waitedMs: Date.now() - live.handles.startedAtMs,
+  runState: "running",
+  addresses: [],
+  probes: [],
+  consoleTail: [],
+});
