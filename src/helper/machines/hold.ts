@@ -2,6 +2,7 @@ import { failed } from "../../protocol/failure.ts";
 import type { Qmp } from "../qemu/qmp.ts";
 import { putBack, resetMigration, runState } from "../snapshots/migration.ts";
 import type { MachineHandles } from "../store/records.ts";
+import { resumingRefusal } from "./lifecycle.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -9,7 +10,7 @@ import type { MachineRegistry } from "./registry.ts";
  * Runs `work` while a machine may stand still without having been paused. That it does is written down first, so that
  * the next helper knows what the guest is to do if this one ends in the midst (see `letGo`); and the machine's state
  * stays what it was for those who watch.
- * Throws `qemu.monitor` when QEMU does not answer, and what `work` throws.
+ * Throws `qemu.monitor` when QEMU does not answer, a refusal while the guest is still coming back, and what `work` throws.
  */
 export async function whileHeld<T>(
   entry: Entry,
@@ -25,6 +26,13 @@ export async function whileHeld<T>(
       `QEMU of “${entry.record.name}” runs, but its monitor does not answer.`,
       { remedy: "Stop the machine with force, then start it again." },
     );
+  const { record } = entry;
+  const refusal = resumingRefusal(
+    suspend ? "suspend" : "checkpoint",
+    record.name,
+    record.resumeFrom !== undefined,
+  );
+  if (refusal !== undefined) throw refusal;
   const before = entry.state;
   const ran = (await runState(qmp)) === "running";
   await registry.note(entry, live, { capturing: { ran, suspend } });

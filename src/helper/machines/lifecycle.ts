@@ -106,6 +106,23 @@ export function demand(verb: Verb, name: string, state: MachineState): void {
 }
 
 /**
+ * Until a resumed guest has said that it is itself, its disk may be thrown away to resume it once more, so nothing may
+ * stand on that disk: the refusal to throw when a living machine has not come back yet. Pure.
+ */
+export function resumingRefusal(
+  verb: Verb,
+  name: string,
+  resumes: boolean,
+): GuesthouseError | undefined {
+  if (!resumes) return undefined;
+  return refused(
+    "machines.wrongState",
+    `Can't ${words[verb] ?? verb} “${name}” before its guest has come back from its saved state.`,
+    { remedy: "Wait until it is ready, or restart it if it never is." },
+  );
+}
+
+/**
  * A kept memory fits only the processors, the memory and the disk that it was taken with: the refusal to throw when
  * one of them is to change while the machine's next start goes on from there.
  */

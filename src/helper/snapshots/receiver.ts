@@ -1,10 +1,11 @@
 import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, statfs } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { syncFile, syncFolder } from "../../base/files.ts";
+import { failed } from "../../protocol/failure.ts";
 import { withPrivateMask } from "../qemu/privateMask.ts";
 import { partOf } from "./layers.ts";
 
@@ -20,7 +21,26 @@ export interface Receiver {
 
 const bufferBytes = 4 * 1024 ** 2;
 
-/** Listens once; the file is written under a passing name (0600) and appears whole or not at all. */
+const reserveBytes = 128 * 1024 ** 2;
+const lookMs = 20;
+
+/** A disk filled to the brim would hurt every guest: QEMU stops one whose write finds no room. */
+async function hasRoom(folder: string): Promise<boolean> {
+  const { bavail, blocks, bsize } = await statfs(folder);
+  return bavail * bsize > Math.min(reserveBytes, (blocks * bsize) / 20);
+}
+
+const tooFull = (path: string): Error =>
+  failed(
+    "host.diskFull",
+    `The disk of ${dirname(path)} is nearly full, so the machine's memory can't be kept there.`,
+    {
+      remedy:
+        "Free some space (guesthouse gc says what can go), then try again.",
+    },
+  );
+
+/** Fails with `host.diskFull` before the disk is. Listens once; the file is written under a passing name (0600) and appears whole or not at all. */
 export async function receiveStream(
   socketPath: string,
   path: string,
@@ -28,6 +48,7 @@ export async function receiveStream(
   const part = partOf(path);
   const done = promiseWithResolvers<number>();
   let socket: Socket | undefined;
+  if (!(await hasRoom(dirname(path)))) throw tooFull(path);
   await rm(socketPath, { force: true });
   await rm(part, { force: true });
   const server = createServer((connection) => {
@@ -38,10 +59,15 @@ export async function receiveStream(
       mode: 0o600,
       highWaterMark: bufferBytes,
     });
-    pipeline(connection, file).then(
-      () => done.resolve(file.bytesWritten),
-      done.reject,
-    );
+    const look = setInterval(() => {
+      hasRoom(dirname(path)).then(
+        (room) => (room ? undefined : connection.destroy(tooFull(path))),
+        () => undefined,
+      );
+    }, lookMs);
+    pipeline(connection, file)
+      .finally(() => clearInterval(look))
+      .then(() => done.resolve(file.bytesWritten), done.reject);
   });
   const listening = promiseWithResolvers<void>();
   server.once("error", listening.reject);

@@ -188,3 +188,16 @@ export async function counts(qmp: Qmp, withinMs = 3_000): Promise<boolean> {
   }
   return true;
 }
+
+/** Waits until a busy guest is past its firmware and has changed all of its memory. */
+export async function atWork(qmp: Qmp): Promise<void> {
+  const last = async (): Promise<string | undefined> =>
+    String(await monitor(qmp, "xp /1bx 0x8fff000"))
+      .split(": ")[1]
+      ?.trim();
+  const deadlineMs = Date.now() + 10_000;
+  while ((await last()) === "0x00") {
+    if (Date.now() > deadlineMs) throw new Error("the guest does not work");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

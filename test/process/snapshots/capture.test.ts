@@ -16,6 +16,7 @@ import { toFailure } from "../../../src/protocol/failure.ts";
 import type { Layout, MachineFiles } from "../../../src/helper/store/layout.ts";
 import { scratchFolder } from "../qemu/workbench.ts";
 import {
+  atWork,
   counter,
   counts,
   holds,
@@ -127,6 +128,7 @@ test("again and again: five captures of a living machine, and QEMU's settings ar
 test("a guest that changes its memory faster than it is sent is stopped all the same", async () => {
   const scene = await home();
   const machine = await start(scene.files, { guest: "busy" });
+  await atWork(machine.qmp);
   const startedMs = Date.now();
   const { pausedMs } = await captureMachine(job(scene, machine), never());
   expect(Date.now() - startedMs).toBeLessThan(30_000);
@@ -192,6 +194,7 @@ for (const memory of ["anonymous", "private file"])
           ? {}
           : { memoryFile: { path: file, shared: false } },
     });
+    await atWork(machine.qmp);
     await captureMachine(
       job(scene, machine, { statePath: undefined }),
       never(),
@@ -220,7 +223,7 @@ test("a full disk fails as such; the guest goes on, nothing stays, and with room
   await execa("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", small]);
   mounted.push(small);
   const machine = await start(files, { guest: "busy" });
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await atWork(machine.qmp);
   await captureMachine(job(scene, machine, { statePath: undefined }), never());
   const before = await traces(scene);
   const error: unknown = await captureMachine(
@@ -235,9 +238,30 @@ test("a full disk fails as such; the guest goes on, nothing stays, and with room
   await captureMachine(job(scene, machine), never());
 });
 
+test("what is left of a nearly full disk stays for the guests", async () => {
+  const scene = await home();
+  const small = await scratchFolder();
+  await execa("mount", ["-t", "tmpfs", "-o", "size=400m", "tmpfs", small]);
+  mounted.push(small);
+  await execa("fallocate", ["-l", "385m", join(small, "filler")]);
+  const machine = await start(scene.files, { guest: "busy" });
+  await atWork(machine.qmp);
+  const error: unknown = await captureMachine(
+    job(scene, machine, { statePath: join(small, "state") }),
+    never(),
+  ).catch((caught: unknown) => caught);
+  expect(toFailure(error)).toMatchObject({
+    code: "host.diskFull",
+    message: expect.stringContaining("nearly full") as string,
+  });
+  expect(await readdir(small)).toEqual(["filler"]);
+  expect(await counts(machine.qmp)).toBe(true);
+});
+
 test("QEMU killed in the midst: a failure that says so, no half a state", async () => {
   const scene = await home();
   const machine = await start(scene.files, { guest: "busy" });
+  await atWork(machine.qmp);
   setTimeout(() => void endProcess(machine, "SIGKILL"), 100);
   await expect(
     captureMachine(job(scene, machine), never()),

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { execa } from "execa";
@@ -23,6 +23,7 @@ import {
   writeHandles,
   writeRecord,
 } from "../../../src/helper/store/records.ts";
+import { machineRecord as record } from "./machineRecord.ts";
 import { scratchFolder } from "../qemu/workbench.ts";
 import {
   counts,
@@ -53,30 +54,6 @@ beforeEach(async () => {
   });
   await writeRecord(files, record);
 });
-
-const record: MachineRecord = {
-  format: 1,
-  id: machineId,
-  name: "attic",
-  alias: "gh-attic",
-  image: { name: "debian-12", digest: "sha256:0" },
-  generation: 0,
-  cpus: 1,
-  memoryMiB: 160,
-  diskGiB: 1,
-  user: "guest",
-  createdAt: new Date(0).toISOString(),
-  macAddress: "52:54:00:67:68:01",
-  guestAddress: "10.0.2.32",
-  uuid: "7d1c3c0e-52c5-4c1e-9a55-0d4f1f6c0001",
-  vmGenerationId: "7d1c3c0e-52c5-4c1e-9a55-0d4f1f6c0002",
-  instanceId: "guesthouse-0123456789ab",
-  hostPublicKey: "",
-  agentForwarding: false,
-  forwards: [],
-  checkpoints: [],
-  lastStop: { reason: "requested" },
-};
 
 interface Answer {
   readonly result: { id: string };
@@ -265,6 +242,39 @@ test("a helper killed at any step of a suspension: the guest goes on, or is susp
     await waitForExit(again, 5_000);
     await writeRecord(files, record);
     await drive("nothing");
+  }
+});
+
+test("QEMU killed at any step of a fork: the disk keeps every byte and nothing is left", async () => {
+  for (const fault of forkFaults) {
+    const machine = await living();
+    await withMonitor((qmp) => writeDisk(qmp, 1, 1));
+    const { stdout } = await execa(
+      "node",
+      [program, layout.home, "fork", machineId],
+      {
+        env: { GUESTHOUSE_FAULT: `${fault}:kill:${String(machine.pid)}` },
+        reject: false,
+      },
+    );
+    await waitForExit(machine, 5_000);
+    const answer = await drive("nothing");
+    expect(await strays(answer), fault).toEqual([]);
+    expect(await holds(files.disk, 1, 1), fault).toBe(true);
+    const forked = JSON.parse(stdout) as Partial<Answer> & {
+      failure?: { kind: string };
+    };
+    // Once QEMU has sent everything, the fork needs it no more.
+    if (forked.failure === undefined)
+      expect(
+        await holds(layout.machine(forked.result!.id).disk, 1, 1),
+        fault,
+      ).toBe(true);
+    else expect(forked.failure.kind, `${fault}: ${stdout}`).toBe("failed");
+    for (const { record: one } of answer.machines)
+      if (one.id !== machineId)
+        await rm(layout.machine(one.id).folder, { recursive: true });
+    await rm(files.handles, { force: true });
   }
 });
 
