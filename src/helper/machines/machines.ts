@@ -15,6 +15,7 @@ import { isLiving, refusal, type Verb } from "./lifecycle.ts";
 import { followBoot, type ReachDeps } from "./reach.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
+import { settleMachine } from "./settle.ts";
 import { stopMachine, type Ending } from "./stop.ts";
 import { comeBack, forgetState } from "./comeBack.ts";
 import { supervise, type SuperviseDeps } from "./supervise.ts";
@@ -119,6 +120,7 @@ export function createMachines(deps: MachinesDeps): Machines {
           from,
           signal,
         );
+      entry.record = await settleMachine(layout, entry.record, undefined);
       await freezeForResume(entry);
       const from = startFrom(entry);
       try {

@@ -40,10 +40,12 @@ export function supervise(entry: Entry, live: Live, deps: SuperviseDeps): void {
         if (data["guest"] === true) deps.onReset(entry, live);
         break;
       case "STOP":
+        if (live.capturing === true) break;
         if (entry.state.kind === "running" || entry.state.kind === "unready")
           deps.registry.enter(entry, { kind: "paused", sinceMs: Date.now() });
         break;
       case "RESUME":
+        if (live.capturing === true) break;
         if (entry.state.kind === "paused")
           deps.registry.enter(entry, {
             kind: "running",
