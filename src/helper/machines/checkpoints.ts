@@ -7,6 +7,7 @@ import {
   type Captured,
   captureFaults,
   captureMachine,
+  strategyFor,
 } from "../snapshots/capture.ts";
 import { freezeAtRest } from "../snapshots/freeze.ts";
 import { ownBytes, removeUnusedLayers } from "../snapshots/layers.ts";
@@ -115,10 +116,13 @@ async function keep(
   signal: AbortSignal,
 ): Promise<Pick<Captured, "layer" | "pausedMs">> {
   const files = layout.machine(entry.record.id);
-  if (entry.live !== undefined)
-    return whileHeld(entry, entry.live, false, registry, (qmp) =>
-      captureMachine({ qmp, layout, files, statePath }, signal),
+  const { live } = entry;
+  if (live !== undefined) {
+    const strategy = strategyFor(live.handles.accelerator);
+    return whileHeld(entry, live, false, registry, (qmp) =>
+      captureMachine({ qmp, layout, files, statePath, strategy }, signal),
     );
+  }
   const layer = await freezeAtRest(layout, files, signal);
   if (statePath !== undefined) await link(files.state, statePath);
   return { layer, pausedMs: 0 };

@@ -1,5 +1,5 @@
 import { link } from "node:fs/promises";
-import { captureMachine } from "../snapshots/capture.ts";
+import { captureMachine, strategyFor } from "../snapshots/capture.ts";
 import { freezeAtRest } from "../snapshots/freeze.ts";
 import type { MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
@@ -75,6 +75,7 @@ async function inheritLiving(
           layout,
           files,
           statePath: child.state,
+          strategy: strategyFor(live.handles.accelerator),
         },
         signal,
       ),

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
 import { bug } from "../../protocol/failure.ts";
-import { captureForGood } from "../snapshots/capture.ts";
+import { captureForGood, strategyFor } from "../snapshots/capture.ts";
 import { putBack } from "../snapshots/migration.ts";
 import type { Entry } from "./entry.ts";
 import { stateKept } from "./fork.ts";
@@ -41,7 +41,10 @@ export function suspendMachine(
     const ran = entry.state.kind !== "paused";
     await whileHeld(entry, live, true, registry, async (qmp) => {
       const bytes = await captureForGood(
-        { qmp, layout, files, statePath: files.state },
+        {
+          ...{ qmp, layout, files, statePath: files.state },
+          strategy: strategyFor(live.handles.accelerator),
+        },
         signal,
       );
       faultPoint("suspend.captured");
