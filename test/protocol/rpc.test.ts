@@ -1,7 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createLog } from "../../src/base/log.ts";
@@ -13,6 +11,7 @@ import {
 import { refused } from "../../src/protocol/failure.ts";
 import { createClient, type RpcClient } from "../../src/rpc/call.ts";
 import { type Peer, serve } from "../../src/rpc/serve.ts";
+import { scratch } from "../fakes/scratch.ts";
 
 let server: Server;
 let client: RpcClient;
@@ -31,7 +30,7 @@ function handlers(some: Partial<Handlers>): Handlers {
 }
 
 async function converse(some: Partial<Handlers>): Promise<void> {
-  const path = join(await mkdtemp(join(tmpdir(), "gh-rpc-")), "s");
+  const path = join(await scratch(), "s");
   const connected = new Promise<void>((resolve) => {
     server = createServer((socket) => {
       serverSocket = socket;

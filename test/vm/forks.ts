@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually, type Household } from "./household.ts";
 
-interface Parent {
+export interface Parent {
   readonly house: Household;
   readonly machine: Machine;
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import type { Template } from "../../src/protocol/templates.ts";
 import { describeForks } from "./forks.ts";
+import { describeHandoffFaults } from "./handoffFaults.ts";
 import { hostAddress } from "./hostAddress.ts";
 import { type Household, household } from "./household.ts";
 
@@ -136,3 +137,4 @@ describe("four clones resumed at once", () => {
 });
 
 describeForks(() => ({ house, machine: clones[1]! }));
+describeHandoffFaults(() => ({ house, machine: clones[2]! }));

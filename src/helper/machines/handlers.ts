@@ -66,7 +66,9 @@ export function machineHandlers(
     "machines.restart": async ({ machine, ...options }, { signal }) => {
       const entry = registry.find(machine);
       await machines.stop(entry, { force: false }, signal);
-      await machines.start(entry, options, signal);
+      // A restart is a boot, whatever the machine once came from.
+      const boot = { ...options, discardState: true };
+      await machines.start(entry, boot, signal);
       return answer(entry);
     },
     "machines.pause": async ({ machine }, { signal }) => {

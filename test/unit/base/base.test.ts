@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -13,8 +12,9 @@ import { readJson, writeJson } from "../../../src/base/jsonFile.ts";
 import { createLog } from "../../../src/base/log.ts";
 import { KeyedMutex } from "../../../src/base/mutex.ts";
 import { retry } from "../../../src/base/retry.ts";
+import { scratch } from "../../fakes/scratch.ts";
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "gh-base-"));
+const folder = (): Promise<string> => scratch();
 
 describe("deadlines", () => {
   test("work that ignores its signal still ends in time", async () => {

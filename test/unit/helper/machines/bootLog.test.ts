@@ -1,12 +1,10 @@
 import {
   appendFile,
-  mkdtemp,
   readFile,
   stat,
   truncate,
   writeFile,
 } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { silentLog } from "../../../../src/base/log.ts";
@@ -17,9 +15,9 @@ import {
   mark,
   readLog,
 } from "../../../../src/helper/machines/bootLog.ts";
+import { scratch } from "../../../fakes/scratch.ts";
 
-const logPath = async (): Promise<string> =>
-  join(await mkdtemp(join(tmpdir(), "gh-log-")), "m.log");
+const logPath = async (): Promise<string> => join(await scratch(), "m.log");
 
 describe("the boot log", () => {
   test("reads from an offset and never splits a character", async () => {

@@ -1,14 +1,14 @@
-import { mkdtemp, readdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { takeLock } from "../../../../src/helper/store/lock.ts";
+import { scratch } from "../../../fakes/scratch.ts";
 
 const me = { pid: 1, startTime: "a" };
 const alive = (): Promise<boolean> => Promise.resolve(true);
 const dead = (): Promise<boolean> => Promise.resolve(false);
 const lockPath = async (): Promise<string> =>
-  join(await mkdtemp(join(tmpdir(), "gh-lock-")), "helper.lock");
+  join(await scratch(), "helper.lock");
 
 describe("the helper's lock (B19)", () => {
   test("one holder at a time, free again after release", async () => {

@@ -1,0 +1,52 @@
+import { describe, expect, test } from "vitest";
+import type { Machine } from "../../src/protocol/machines.ts";
+import type { Parent } from "./forks.ts";
+
+/** Guests that don't answer when they are told who they are. */
+export function describeHandoffFaults(the: () => Parent): void {
+  const inParent = async (command: string): Promise<void> => {
+    const { house, machine } = the();
+    const { exitCode, stderr } = await house.ssh(machine.alias, [command]);
+    expect(stderr).toBe("");
+    expect(exitCode).toBe(0);
+  };
+
+  describe("handoff", () => {
+    test("B37: where the guest's service is dead, its agent does the same", async () => {
+      const { house, machine } = the();
+      await inParent("sudo systemctl stop guesthouse-handoff");
+      await house.json(["fork", machine.name, "by-agent"]);
+      const fork = await house.machine("by-agent");
+      expect(fork.state.kind).toBe("running");
+      const { stdout } = await house.ssh(fork.alias, ["hostname"]);
+      expect(stdout.trim()).toBe("by-agent");
+      const log = await house.json<{ text: string }>(["log", "by-agent"]);
+      expect(log.text).toContain("(by its agent)");
+      await house.json(["delete", "by-agent"]);
+    });
+
+    test("B37: without an agent too, the machine is not ready and says why; a restart mends it", async () => {
+      const { house, machine } = the();
+      await inParent("sudo systemctl stop qemu-guest-agent");
+      const forked = await house.guesthouse(["fork", machine.name, "nobody"]);
+      expect(forked.exitCode).toBe(4);
+      expect(forked.stderr).toMatch(
+        /neither the guest's service nor its agent answered[^]*Restart the machine/,
+      );
+      const fork = await house.machine("nobody");
+      expect(fork.state).toMatchObject({
+        kind: "unready",
+        diagnosis: { cause: "handoffFailed", stage: "resume" },
+      });
+      await house.json(["stop", "--force", "nobody"]);
+      const mended = await house.json<Machine>(["start", "--cold", "nobody"]);
+      expect(mended.runtime?.way).toBe("cold");
+      const { stdout } = await house.ssh(mended.alias, ["hostname"]);
+      expect(stdout.trim()).toBe("nobody");
+      await house.json(["delete", "nobody"]);
+      await inParent(
+        "sudo systemctl start qemu-guest-agent guesthouse-handoff",
+      );
+    });
+  });
+}
