@@ -85,6 +85,10 @@ async function floor(
   const [binary, ...rest] = own;
   if (binary === undefined) throw new Error("no QEMU command line");
   const startedAt = performance.now();
+  await execa("mkfifo", [
+    join(folder, "handoff.in"),
+    join(folder, "handoff.out"),
+  ]);
   await execa("qemu-img", [
     "create",
     "-q",
@@ -103,7 +107,7 @@ async function floor(
     { stdio: "ignore" },
   );
   try {
-    for (;;) {
+    while (qemu.exitCode === null) {
       const { exitCode } = await execa(
         "ssh",
         [
@@ -129,9 +133,9 @@ async function floor(
       if (exitCode === 0) return performance.now() - startedAt;
       await new Promise((wake) => setTimeout(wake, 50));
     }
+    throw new Error(`QEMU ended with ${String(qemu.exitCode)}`);
   } finally {
-    qemu.kill("SIGKILL");
-    await once(qemu, "exit");
+    if (qemu.kill("SIGKILL")) await once(qemu, "exit");
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -15,6 +15,7 @@ try {
     bundle: true,
     platform: "node",
     format: "esm",
+    external: ["ssh2", "cpu-features"],
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
