@@ -12,6 +12,8 @@ export interface Household {
   readonly home: string;
   /** Runs the command line; never throws for an exit code. */
   guesthouse(args: readonly string[], options?: Options): Promise<Ended>;
+  /** Ends the helper, and lets the next one end itself at this step of what it does. */
+  guesthouseWithFault(fault: string, args: readonly string[]): Promise<Ended>;
   /** Runs the command line, which must succeed, and answers its JSON. */
   json<T>(args: readonly string[]): Promise<T>;
   machine(name: string): Promise<Machine>;
@@ -66,6 +68,12 @@ export async function household(
     sshConfig,
     guesthouse: (args, options) =>
       run(process.execPath, [bundle, ...args], options),
+    async guesthouseWithFault(fault, args) {
+      await it.guesthouse(["daemon", "stop"]);
+      return it.guesthouse(args, {
+        env: { ...environment, GUESTHOUSE_FAULT: `${fault}:kill` },
+      });
+    },
     async json<T>(args: readonly string[]): Promise<T> {
       const { exitCode, stdout, stderr } = await it.guesthouse([
         ...args,

@@ -9,6 +9,7 @@ import { describeForks } from "./forks.ts";
 import { describeHandoffFaults } from "./handoffFaults.ts";
 import { hostAddress } from "./hostAddress.ts";
 import { type Household, household } from "./household.ts";
+import { describeTemplateFaults } from "./templateFaults.ts";
 
 let house: Household;
 let template: Template;
@@ -137,4 +138,5 @@ describe("four clones resumed at once", () => {
 });
 
 describeForks(() => ({ house, machine: clones[1]! }));
+describeTemplateFaults(() => ({ house, template, shape }));
 describeHandoffFaults(() => ({ house, machine: clones[2]! }));

@@ -1,8 +1,18 @@
 import { rm } from "node:fs/promises";
+import { faultPoint } from "../../base/faultPoint.ts";
 import { toFailure } from "../../protocol/failure.ts";
 import type { Entry, Live } from "./entry.ts";
 import { enterRunning, followBoot, type ReachDeps } from "./reach.ts";
-import { handoffDiagnosis, resumeGuest } from "./resume.ts";
+import { comeBackDiagnosis, resumeGuest, sentenceOf } from "./resume.ts";
+
+/** Steps of a warm clone, from its disk to its guest's word, that a test may end the helper at. */
+export const cloneFaults = [
+  "clone.disk",
+  "clone.recorded",
+  "clone.launched",
+  "clone.continued",
+  "clone.acknowledged",
+] as const;
 
 /**
  * Follows a machine that goes on from a saved state until the guest said that it is itself, entering `running`; or
@@ -25,19 +35,28 @@ export async function comeBack(
       deps.registry.enter(entry, {
         kind: "unready",
         sinceMs: Date.now(),
-        diagnosis: handoffDiagnosis(resumed.outcome, live),
+        diagnosis: comeBackDiagnosis(sentenceOf(resumed.outcome), live),
       });
       return;
     }
+    faultPoint("clone.acknowledged");
     await forgetState(entry, deps);
     if (resumed.kind === "ready") await enterRunning(entry, live, deps);
     else await followBoot(entry, live, deps, timeoutMs);
   } catch (error) {
     if (signal.aborted) return;
+    const failure = toFailure(error);
     deps.log.error("resuming a guest failed", {
       machine: entry.record.id,
-      failure: toFailure(error),
+      failure,
       error,
+    });
+    if (entry.live !== live) return;
+    const diagnosis = comeBackDiagnosis(failure.message, live);
+    deps.registry.enter(entry, {
+      kind: "unready",
+      sinceMs: Date.now(),
+      diagnosis,
     });
   }
 }

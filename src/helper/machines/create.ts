@@ -1,5 +1,6 @@
 import { copyFile } from "node:fs/promises";
 import { cpus as hostCpus, totalmem } from "node:os";
+import { faultPoint } from "../../base/faultPoint.ts";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import type { ParsedParams } from "../../protocol/contract.ts";
@@ -73,6 +74,7 @@ export async function createMachine(
     entry.record = await giveHostKey(entry.record, layout);
     signal.throwIfAborted();
     await writeRecord(files, entry.record);
+    faultPoint("clone.recorded");
   } catch (error) {
     registry.remove(entry);
     await unpinHost(layout.ssh.knownHosts, record.alias).catch(() => undefined);
@@ -104,6 +106,7 @@ async function makeDisk(
     : undefined;
   if (template !== undefined) {
     await copyFile(emptyOverlay(templates.files(template.id)), disk);
+    faultPoint("clone.disk");
     templates.used(template.id);
     entry.record = {
       ...entry.record,

@@ -1,3 +1,4 @@
+import { faultPoint } from "../../base/faultPoint.ts";
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
@@ -228,6 +229,7 @@ export function createMachines(deps: MachinesDeps): Machines {
         throwIfRefused("start", entry);
         if (discardState === true) await forgetState(entry, reachDeps);
         const live = await launch(entry, signal);
+        faultPoint("clone.launched");
         entry.live = live;
         entry.boot = live.handles.boot;
         registry.enter(entry, {

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { link, rm } from "node:fs/promises";
+import { link, readdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { faultPoint } from "../../base/faultPoint.ts";
 import {
   allocatedBytes,
   makePrivateFolder,
@@ -23,8 +24,8 @@ import { qemuArguments } from "../qemu/commandLine.ts";
 import {
   endProcess,
   findQemu,
-  type LaunchedQemu,
   launchQemu,
+  type ProcessIdentity,
   waitForExit,
 } from "../qemu/process.ts";
 import { generateHostKey } from "../ssh/keys.ts";
@@ -46,6 +47,13 @@ export interface TemplateMaking {
   readonly log: Log;
   readonly onStage: (stage: "boot" | "settle" | "save") => void;
 }
+
+/** Steps of making a template that a test may end the helper at. */
+export const templateFaults = [
+  "template.booted",
+  "template.saved",
+  "template.linked",
+] as const;
 
 const gib = 1024 ** 3;
 const socketPrefix = "tmpl-";
@@ -71,6 +79,7 @@ export async function makeTemplate(
     await makePrivateFolder(dirname(layerPath));
     // A second name first: at every moment something that is looked at stands on the layer.
     await link(files.disk, layerPath);
+    faultPoint("template.linked");
     await createOverlay(
       { path: emptyOverlay(files), backingPath: layerPath },
       signal,
@@ -205,6 +214,7 @@ async function bootAndSave(
       throw cantBe(
         `“${image.name}” was not reached within ${String(Math.round((Date.now() - startedAtMs) / 1000))} s`,
       );
+    faultPoint("template.booted");
     onStage("settle");
     await settle(making, own, within);
     onStage("save");
@@ -216,6 +226,7 @@ async function bootAndSave(
     );
     await launched.qmp.execute("quit").catch(() => undefined);
     if (!(await waitForExit(launched, 10_000))) await endQemu(launched);
+    faultPoint("template.saved");
   } catch (error) {
     await endQemu(launched);
     throw error;
@@ -290,7 +301,7 @@ const cantBe = (why: string): Error =>
     actions: ["retry"],
   });
 
-async function endQemu(launched: LaunchedQemu): Promise<void> {
+async function endQemu(launched: ProcessIdentity): Promise<void> {
   if (await endProcess(launched, "SIGKILL"))
     await waitForExit(launched, 10_000);
 }
@@ -298,5 +309,9 @@ async function endQemu(launched: LaunchedQemu): Promise<void> {
 /** A helper that was killed leaves its template's machine running; nobody needs it any more. */
 export async function endAbandonedTemplates(layout: Layout): Promise<void> {
   for (const found of await findQemu(`path=${join(layout.run, socketPrefix)}`))
-    await endQemu(found as LaunchedQemu);
+    await endQemu(found);
+  await makePrivateFolder(layout.run);
+  for (const name of await readdir(layout.run))
+    if (name.startsWith(socketPrefix))
+      await rm(join(layout.run, name), { force: true });
 }

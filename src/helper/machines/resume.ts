@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { faultPoint } from "../../base/faultPoint.ts";
 import type { Log } from "../../base/log.ts";
 import type { Diagnosis } from "../../protocol/machines.ts";
 import {
@@ -53,6 +54,7 @@ export async function resumeGuest(
   try {
     const message = handoff.prepare(identity);
     await live.qmp?.execute("cont");
+    faultPoint("clone.continued");
     void enterStage(entry, live, deps, "resume");
     outcome = await acknowledged(handoff, live, files, message, signal);
   } finally {
@@ -142,11 +144,8 @@ export function sentenceOf(outcome: HandoffOutcome): string {
 }
 
 /** A guest that goes on as somebody else, or as nobody knows who. */
-export const handoffDiagnosis = (
-  outcome: HandoffOutcome,
-  live: Live,
-): Diagnosis => ({
-  hint: `${sentenceOf(outcome)}. Restart the machine: it then boots from its disk as itself.`,
+export const comeBackDiagnosis = (why: string, live: Live): Diagnosis => ({
+  hint: `${why.replace(/\.$/, "")}. Restart the machine: it then boots from its disk as itself.`,
   cause: "handoffFailed",
   stage: "resume",
   waitedMs: Date.now() - live.handles.startedAtMs,

@@ -1,10 +1,13 @@
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
 import { freePorts } from "../../../src/helper/networks/ports.ts";
 import { qemuArguments } from "../../../src/helper/qemu/commandLine.ts";
 import {
@@ -33,6 +36,7 @@ async function launchIn(
   more: { binary?: string; signal?: AbortSignal } = {},
 ) {
   const spec = qemuSpec(folder, { memoryMiB: 128, stopped: true, ...changes });
+  await makeHandoffFifos(spec.handoffPath);
   return owned(
     await launchQemu(
       {
@@ -177,7 +181,8 @@ test("a launch that is cancelled leaves no process behind", async () => {
   const controller = new AbortController();
   const launch = launchIn(folder, {}, { signal: controller.signal });
   const caught = launch.catch((error: unknown) => error);
-  while ((await findQemu(join(folder, "qmp"))).length === 0);
+  // The log is there a moment before QEMU is, and long before it answers.
+  while (!existsSync(join(folder, "qemu.log"))) await setImmediate();
   controller.abort();
   expect(await caught).toMatchObject({ failure: { kind: "cancelled" } });
   await expect

@@ -14,6 +14,7 @@ import {
   launchQemu,
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
 import { findProgram } from "../../../src/helper/qemu/programs.ts";
 import { qemuSpec } from "../../fakes/qemuSpec.ts";
 
@@ -43,9 +44,10 @@ export async function qemuBinary(): Promise<string> {
   return binary;
 }
 
-/** An empty disk of 64 MiB. */
+/** An empty disk of 64 MiB, and the FIFOs without which QEMU does not start. */
 export async function emptyDisk(folder: string): Promise<string> {
   const path = join(folder, "disk.qcow2");
+  await makeHandoffFifos(join(folder, "handoff"));
   await execa("qemu-img", ["create", "-q", "-f", "qcow2", path, "64M"]);
   return path;
 }

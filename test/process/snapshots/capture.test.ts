@@ -13,6 +13,7 @@ import {
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
 import { toFailure } from "../../../src/protocol/failure.ts";
+import { unusedLayers } from "../../../src/helper/snapshots/layers.ts";
 import type { Layout, MachineFiles } from "../../../src/helper/store/layout.ts";
 import { scratchFolder } from "../qemu/workbench.ts";
 import {
@@ -41,6 +42,8 @@ const job = (
   layout,
   files,
   statePath: files.state,
+  // The longer of the two, which leaves more moments to disturb it.
+  strategy: "precopy",
   ...changes,
 });
 
@@ -52,7 +55,8 @@ async function traces({ layout, files }: Scene): Promise<string[]> {
   const names = [
     ...(await readdir(files.folder)),
     ...(await readdir(layout.run)),
-    ...(await readdir(layout.layers).catch(() => [])),
+    // One that the disk stands on is the machine's, whatever became of the capture.
+    ...(await unusedLayers(layout)),
   ];
   return names
     .filter((name) => !/^(handoff|guest$|qemu\.|disk\.qcow2$)/.test(name))
