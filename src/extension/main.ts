@@ -157,7 +157,10 @@ export function activate(context: ExtensionContext): void {
     workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("guesthouse.home"))
         void runTold(() => connection.reconnect());
-      else if (event.affectsConfiguration("guesthouse.qemuPath"))
+      else if (
+        event.affectsConfiguration("guesthouse.qemuPath") ||
+        event.affectsConfiguration("guesthouse.warmTemplates")
+      )
         void runTold(() => connection.restart());
       else if (event.affectsConfiguration("guesthouse.manageSshConfig"))
         void runTold(() => keepInclude(call, settings()));

@@ -1,5 +1,6 @@
 import { workspace } from "vscode";
 
+export type WarmTemplates = "automatic" | "manual";
 export type OpenIn = "newWindow" | "currentWindow";
 
 /** Our settings as they are now; every name is in package.json. */
@@ -16,6 +17,7 @@ export interface Settings {
   readonly agentForwarding: boolean;
   /** Keep a checkpoint before what may go wrong: rolling back, resizing. */
   readonly checkpointBeforeRisk: boolean;
+  readonly warmTemplates: WarmTemplates;
 }
 
 export function readSettings(): Settings {
@@ -35,6 +37,7 @@ export function readSettings(): Settings {
     openIn: ours.get<OpenIn>("openIn", "newWindow"),
     manageSshConfig: ours.get("manageSshConfig", true),
     agentForwarding: ours.get("agentForwarding", false),
+    warmTemplates: ours.get<WarmTemplates>("warmTemplates", "automatic"),
     checkpointBeforeRisk: ours.get("checkpoints.beforeRiskyOperations", false),
   };
 }

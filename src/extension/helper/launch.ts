@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { WarmTemplates } from "../settings.ts";
 import type { Open } from "./connection.ts";
 
 export interface LaunchPlan {
@@ -10,6 +11,8 @@ export interface LaunchPlan {
   readonly home: string;
   /** `guesthouse.qemuPath`; empty: the search path. */
   readonly qemuPath: string;
+  /** `guesthouse.warmTemplates`. */
+  readonly warmTemplates: WarmTemplates;
 }
 
 /** The command and environment that run the helper bundle, now and from ssh's ProxyCommand. */
@@ -18,6 +21,7 @@ export function helperCommand(plan: LaunchPlan): {
   env: Record<string, string>;
 } {
   const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: "1" };
+  if (plan.warmTemplates === "manual") env["GUESTHOUSE_WARM"] = "manual";
   if (plan.qemuPath !== "") env["GUESTHOUSE_QEMU"] = plan.qemuPath;
   return {
     command: [plan.execPath, join(plan.extensionPath, "dist", "helper.js")],

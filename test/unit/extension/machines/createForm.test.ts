@@ -15,6 +15,7 @@ vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
 const settings = {
   home: "",
   qemuPath: "",
+  warmTemplates: "automatic",
   image: "debian-12",
   cpus: undefined,
   memoryMiB: undefined,
