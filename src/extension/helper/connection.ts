@@ -123,7 +123,11 @@ export class Connection {
     const client = await this.connect().catch(() => undefined);
     if (client !== undefined) {
       const closed = client.closed;
-      await client.call("helper.stop", { reason: "handOver" });
+      // A helper that ends before its answer is through has done what it was asked for.
+      await Promise.race([
+        client.call("helper.stop", { reason: "handOver" }),
+        closed,
+      ]);
       await closed;
     }
     await this.connect();
