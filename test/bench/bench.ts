@@ -2,6 +2,7 @@ import { benchBundles } from "./bundles.ts";
 import { benchColdClone } from "./coldClone.ts";
 import { benchHelper } from "./helper.ts";
 import type { Row } from "./report.ts";
+import { benchSnapshots } from "./snapshots.ts";
 import { benchWarmClone } from "./warmClone.ts";
 import { printRows } from "./report.ts";
 
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
   helper: benchHelper,
   "cold-clone": benchColdClone,
   "warm-clone": benchWarmClone,
+  snapshots: benchSnapshots,
 };
 
 /** Runs the named benches one after the other, or all; prints one table. */

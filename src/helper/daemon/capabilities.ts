@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type {
-  Handlers,
   HandlersOf,
   MethodName,
   NoticeName,
@@ -145,14 +144,22 @@ export async function createCapabilities({
   await writeConfig();
   const reach = guestReach({ layout, registry, machines });
 
-  const handlers = {
+  const imageCalls = imageHandlers(images);
+  const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
       home: layout.home,
       acceleratorCache: layout.accelerator,
       log,
       extraChecks: async () => [await checkInclude(layout.ssh.config)],
     }),
-    ...imageHandlers(images),
+    ...imageCalls,
+    "images.delete": async (params, context) => {
+      const freed = await imageCalls["images.delete"](params, context);
+      await templates.keepOnly(
+        (digest) => registry.imageNames(digest).length > 0,
+      );
+      return freed;
+    },
     ...machineHandlers({
       layout,
       registry,
@@ -185,7 +192,7 @@ export async function createCapabilities({
       onCopied: (progress) => tellAll("workspaces.copied", progress),
       onFolder: (id, folder) => registry.rewrite(registry.find(id), { folder }),
     }),
-  } satisfies Partial<Handlers>;
+  };
 
   return {
     handlers,
