@@ -144,7 +144,6 @@ export async function createCapabilities({
   await writeConfig();
   const reach = guestReach({ layout, registry, machines });
 
-  const imageCalls = imageHandlers(images);
   const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
       home: layout.home,
@@ -152,14 +151,9 @@ export async function createCapabilities({
       log,
       extraChecks: async () => [await checkInclude(layout.ssh.config)],
     }),
-    ...imageCalls,
-    "images.delete": async (params, context) => {
-      const freed = await imageCalls["images.delete"](params, context);
-      await templates.keepOnly(
-        (digest) => registry.imageNames(digest).length > 0,
-      );
-      return freed;
-    },
+    ...imageHandlers(images, () =>
+      templates.keepOnly((digest) => registry.imageNames(digest).length > 0),
+    ),
     ...machineHandlers({
       layout,
       registry,
