@@ -126,10 +126,12 @@ async function saveMemory(
   const over = new AbortController();
   try {
     before = await prepareMigration(qmp, downtimeMs);
+    const haltedAtMs = Date.now();
+    // Before the first page is sent: see `strategyFor`.
+    if (job.strategy !== "precopy") await qmp.execute("stop");
     migration = await startMigration(qmp, socketPath);
     faultPoint("capture.started");
     const brokenOff = untilBroken(receiver.received, signal, over.signal);
-    if (job.strategy !== "precopy") await qmp.execute("stop");
     await Promise.race([halted(qmp, migration, signal), brokenOff]);
     faultPoint("capture.halted");
     await freeze?.commit();
@@ -140,7 +142,8 @@ async function saveMemory(
     // The guest does not wait for the disk of the host.
     if (freeze !== undefined) await putBack(qmp, ran);
     faultPoint("capture.resumed");
-    const pausedMs = ran && freeze !== undefined ? pauseOf(migration) : 0;
+    const pausedMs =
+      ran && freeze !== undefined ? pauseOf(migration, haltedAtMs) : 0;
     const stateBytes = await receiver.received;
     await receiver.keep();
     faultPoint("capture.kept");
@@ -192,9 +195,9 @@ function untilBroken(
   return broken;
 }
 
-function pauseOf(migration: Migration): number {
-  const stopped = migration.stoppedAtMs();
+/** By QEMU's events; a guest that was stopped before they were listened to stood still since `haltedAtMs`. */
+function pauseOf(migration: Migration, haltedAtMs: number): number {
+  const stopped = migration.stoppedAtMs() ?? haltedAtMs;
   const went = migration.resumedAtMs();
-  if (stopped === undefined || went === undefined) return 0;
-  return Math.max(0, went - stopped);
+  return went === undefined ? 0 : Math.max(0, went - stopped);
 }

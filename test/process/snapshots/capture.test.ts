@@ -13,6 +13,7 @@ import {
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
 import { toFailure } from "../../../src/protocol/failure.ts";
+import type { Qmp } from "../../../src/helper/qemu/qmp.ts";
 import { unusedLayers } from "../../../src/helper/snapshots/layers.ts";
 import type { Layout, MachineFiles } from "../../../src/helper/store/layout.ts";
 import { scratchFolder } from "../qemu/workbench.ts";
@@ -266,9 +267,15 @@ test("QEMU killed in the midst: a failure that says so, no half a state", async 
   const scene = await home();
   const machine = await start(scene.files, { guest: "busy" });
   await atWork(machine.qmp);
-  setTimeout(() => void endProcess(machine, "SIGKILL"), 100);
+  const qmp: Qmp = {
+    ...machine.qmp,
+    execute: async (command, ...more) => {
+      if (command === "migrate-continue") await endProcess(machine, "SIGKILL");
+      return machine.qmp.execute(command, ...more);
+    },
+  };
   await expect(
-    captureMachine(job(scene, machine), never()),
+    captureMachine(job(scene, { ...machine, qmp }), never()),
   ).rejects.toMatchObject({ failure: { kind: "failed" } });
   expect((await traces(scene)).join()).not.toMatch(/state|\.save|\.part/);
 });
