@@ -62,7 +62,7 @@ describe("four clones resumed at once", () => {
         "ready",
       ]);
       const disk = await stat(join(house.home, "machines", id, "disk.qcow2"));
-      expect(disk.blocks * 512).toBeLessThan(8 * 1024 * 1024);
+      expect(disk.blocks * 512).toBeLessThan(1024 * 1024);
     }
   });
 
