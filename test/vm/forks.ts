@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually, type Household } from "./household.ts";
+import { runInGuest } from "./inGuest.ts";
 
 export interface Parent {
   readonly house: Household;
@@ -11,12 +12,8 @@ export interface Parent {
 /** Copies of a running machine, with its processes. */
 export function describeForks(the: () => Parent): void {
   const house = (): Household => the().house;
-  const read = async (alias: string, command: string): Promise<string> => {
-    const { exitCode, stdout, stderr } = await house().ssh(alias, [command]);
-    expect(stderr).toBe("");
-    expect(exitCode).toBe(0);
-    return stdout.trim();
-  };
+  const read = async (alias: string, command: string): Promise<string> =>
+    (await runInGuest(house(), { alias }, command)).trim();
 
   describe("forks", () => {
     test("a counter goes on in parent and child, and an open connection to the parent survives", async () => {

@@ -1,14 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import type { Parent } from "./forks.ts";
+import { runInGuest } from "./inGuest.ts";
 
 /** Guests that don't answer when they are told who they are. */
 export function describeHandoffFaults(the: () => Parent): void {
   const inParent = async (command: string): Promise<void> => {
     const { house, machine } = the();
-    const { exitCode, stderr } = await house.ssh(machine.alias, [command]);
-    expect(stderr).toBe("");
-    expect(exitCode).toBe(0);
+    await runInGuest(house, machine, command);
   };
 
   describe("handoff", () => {

@@ -1,27 +1,21 @@
 import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { describeCrashes } from "./crashes.ts";
 import { eventually, type Household, household, isGone } from "./household.ts";
+import { hostAddress } from "./hostAddress.ts";
+import { runInGuest } from "./inGuest.ts";
 import { describeOpenSsh } from "./openSsh.ts";
 
 let house: Household;
 let one: Machine;
 let two: Machine;
 
-/** A command in the guest that must succeed. */
-async function inGuest(machine: Machine, command: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await house.ssh(machine.alias, [
-    command,
-  ]);
-  expect(stderr).toBe("");
-  expect(exitCode).toBe(0);
-  return stdout;
-}
+const inGuest = (machine: Machine, command: string): Promise<string> =>
+  runInGuest(house, machine, command);
 
 beforeAll(async () => {
   house = await household();
@@ -112,11 +106,7 @@ describe("two clones of one image, created at once", () => {
   });
 
   test("both reach outward (B1, B2)", async () => {
-    const address = Object.values(networkInterfaces())
-      .flatMap((all) => all ?? [])
-      .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
-    if (address === undefined)
-      throw new Error("this host has no address but loopback");
+    const address = hostAddress();
     const server = createServer((socket) =>
       socket.end("hello from the host\n"),
     ).listen(0, address);

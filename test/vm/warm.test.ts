@@ -9,6 +9,7 @@ import { describeForks } from "./forks.ts";
 import { describeHandoffFaults } from "./handoffFaults.ts";
 import { hostAddress } from "./hostAddress.ts";
 import { type Household, household } from "./household.ts";
+import { runInGuest } from "./inGuest.ts";
 import { describeTemplateFaults } from "./templateFaults.ts";
 
 let house: Household;
@@ -21,14 +22,8 @@ const names = ["north", "east", "south", "west"];
 const warmUp = (): Promise<Template> =>
   house.json<Template>(["template", "warm-up", "debian-12", ...shape]);
 
-async function inGuest(machine: Machine, command: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await house.ssh(machine.alias, [
-    command,
-  ]);
-  expect(stderr).toBe("");
-  expect(exitCode).toBe(0);
-  return stdout;
-}
+const inGuest = (machine: Machine, command: string): Promise<string> =>
+  runInGuest(house, machine, command);
 
 beforeAll(async () => {
   house = await household();

@@ -138,7 +138,12 @@ export async function createCapabilities({
     automatic: process.env["GUESTHOUSE_WARM"] !== "manual",
   });
   const machines = createMachines({
-    ...{ layout, registry, images, templates, warm, log },
+    layout,
+    registry,
+    images,
+    templates,
+    warm,
+    log,
   });
   await machines.adopt();
   await writeConfig();

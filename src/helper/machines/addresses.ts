@@ -26,9 +26,6 @@ export function freeAddress(taken: Iterable<string>): string {
   return `${prefix}${String(best)}`;
 }
 
-/** QEMU's network remembers this many cards (`NB_BOOTP_CLIENTS` of libslirp). */
-export const maxLeases = 16;
-
 /**
  * Where the DHCP range must begin for the newest card to be handed `address`. The network's memory of earlier cards is
  * part of a saved state: the template's card holds the first place of the range, a clone's the second, and so on. Pure.

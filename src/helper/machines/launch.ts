@@ -35,11 +35,7 @@ export interface LaunchDeps {
 /** Where a machine's QEMU begins. After `template` and `state` the guest stands paused in the middle of its life. */
 export type StartFrom =
   | { readonly kind: "cold" }
-  | {
-      readonly kind: "template";
-      readonly files: TemplateFiles;
-      readonly memory: "file" | "stream";
-    }
+  | { readonly kind: "template"; readonly files: TemplateFiles }
   | {
       readonly kind: "state";
       readonly path: string;
@@ -158,7 +154,7 @@ function leasesOf(from: StartFrom): number {
 const memoryOf = (from: StartFrom): Pick<VmSpec, "memoryFile" | "incoming"> =>
   from.kind === "cold"
     ? {}
-    : from.kind === "template" && from.memory === "file"
+    : from.kind === "template"
       ? {
           incoming: true,
           memoryFile: { path: from.files.memory, shared: false },
@@ -190,7 +186,7 @@ async function startQemu(
     await restoreState(
       launched.qmp,
       firstInherited,
-      { ignoreShared: from.kind === "template" && from.memory === "file" },
+      { ignoreShared: from.kind === "template" },
       signal,
     );
     return launched;

@@ -92,7 +92,6 @@ export async function makeTemplate(
       id: making.id,
       image: { name: making.image.name, digest: making.image.digest },
       shape: making.shape,
-      memory: "file",
       layer,
       createdAt: now,
       lastUsedAt: now,

@@ -63,14 +63,20 @@ export function createWarm(deps: WarmDeps): Warm {
   const jobs = new Map<string, Job>();
   const automatic = new AbortController();
 
-  async function idOf(
+  async function identify(
     shape: TemplateShape,
     image: GoldenImage,
-    environment: Environment,
-  ): Promise<string> {
+    signal: AbortSignal,
+  ): Promise<{ id: string; environment: Environment }> {
+    const environment = await surveyHost(
+      layout,
+      image.architecture,
+      log,
+      signal,
+    );
     const binary = await stat(environment.binary);
     const { proxy, caCertificates, timezone } = await hostSettings();
-    return templateId({
+    const id = templateId({
       imageDigest: image.digest,
       shape,
       qemu: `${environment.binary}:${String(binary.mtimeMs)}:${String(binary.size)}`,
@@ -78,6 +84,7 @@ export function createWarm(deps: WarmDeps): Warm {
       processor: visibleProcessor(environment),
       hostSettings: { proxy, caCertificates, timezone },
     });
+    return { id, environment };
   }
 
   function begin(
@@ -127,23 +134,11 @@ export function createWarm(deps: WarmDeps): Warm {
 
   const warm: Warm = {
     async find(shape, image, signal) {
-      const environment = await surveyHost(
-        layout,
-        image.architecture,
-        log,
-        signal,
-      );
-      return templates.find(await idOf(shape, image, environment));
+      return templates.find((await identify(shape, image, signal)).id);
     },
 
     async warmUp(shape, image, signal) {
-      const environment = await surveyHost(
-        layout,
-        image.architecture,
-        log,
-        signal,
-      );
-      const id = await idOf(shape, image, environment);
+      const { id, environment } = await identify(shape, image, signal);
       if (templates.find(id) !== undefined) return templates.show(id);
       const job = jobs.get(id) ?? begin(id, shape, image, environment);
       job.waiting++;

@@ -18,8 +18,6 @@ export const templateRecordSchema = templateSchema
   .omit({ state: true, revision: true })
   .extend({
     format: z.literal(1),
-    /** `file`: clones map the memory privately. `stream`: the state holds it, and every clone reads it whole. */
-    memory: z.enum(["file", "stream"]),
     /** The frozen disk: its clones stand on it, also when the template itself is gone. */
     layer: z.string(),
   });
