@@ -113,7 +113,7 @@ async function startAndGreet(
 
 /**
  * Spawns the helper so that it outlives us. It writes one line to its standard output, `{"ready":true}` or
- * `{"failure":…}`, and closes it; nothing else ever comes that way.
+ * `{"failure":…}`; nothing else ever comes that way.
  */
 async function startHelper(options: LaunchOptions): Promise<void> {
   const [program, ...leading] = options.command;
@@ -128,9 +128,10 @@ async function startHelper(options: LaunchOptions): Promise<void> {
   });
   const said = promiseWithResolvers<string>();
   let text = "";
-  child.stdout
-    .setEncoding("utf8")
-    .on("data", (chunk: string) => (text += chunk));
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    if (text.includes("\n")) said.resolve(text);
+  });
   child.stdout.once("close", () => said.resolve(text));
   child.once("error", (error) => said.reject(error));
   try {

@@ -1,4 +1,4 @@
-import { closeSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -12,7 +12,7 @@ import { startServer } from "./server.ts";
 
 /**
  * The helper as a daemon: takes the lock, serves until idle or told to stop, leaves the guests running. Says
- * `{"ready":true}` or `{"failure":…}` on standard output, once, and closes it (see `rpc/launch.ts`).
+ * `{"ready":true}` or `{"failure":…}` on standard output, once (see `rpc/launch.ts`).
  */
 export async function runDaemon(home: string, version: string): Promise<void> {
   let log: Log | undefined;
@@ -35,6 +35,7 @@ export async function runDaemon(home: string, version: string): Promise<void> {
       return;
     }
     guardProcess(log);
+    await clearInterruptedWrites(layout.home);
     const server = await startServer({ layout, version, log });
     say({ ready: true });
     log.info("helper serves", { version, home });
@@ -61,9 +62,15 @@ async function makeHome(layout: Layout): Promise<void> {
   ])
     await makePrivateFolder(folder);
   await checkOwnership(layout.run);
-  // An interrupted atomic replace leaves its temporary file.
-  for (const name of await readdir(layout.home))
-    if (name.endsWith(".tmp")) await rm(join(layout.home, name));
+}
+
+/**
+ * An interrupted atomic replace leaves its temporary file. Only the lock's holder may remove any: before that, it could
+ * be one that another helper, started in the same moment, is about to put in place.
+ */
+async function clearInterruptedWrites(home: string): Promise<void> {
+  for (const name of await readdir(home))
+    if (name.endsWith(".tmp")) await rm(join(home, name), { force: true });
 }
 
 /** A folder for sockets below a shared one (`/tmp`) may have been made by somebody else first. */
@@ -92,10 +99,10 @@ function guardProcess(log: Log): void {
   process.on("SIGHUP", () => undefined);
 }
 
+/** Standard output stays open: were it closed, the next socket would get its number, and libuv aborts on closing that. */
 function say(message: unknown): void {
   try {
     writeSync(1, `${JSON.stringify(message)}\n`);
-    closeSync(1);
   } catch {
     // Whoever launched us is gone already; others still find the socket.
   }

@@ -62,14 +62,6 @@ export async function startServer({
     },
   };
 
-  const server = await listen(layout.helperSocket, (socket: Socket) => {
-    const peer = serve(socket, handlers, log, () => {
-      peers.delete(peer);
-      watchIdle();
-    });
-    peers.add(peer);
-    watchIdle();
-  });
   await writeJson(layout.helperState, {
     pid: process.pid,
     version,
@@ -83,7 +75,18 @@ export async function startServer({
     log,
   );
 
+  // From here on clients come, even while what follows awaits: nothing that they touch may stand below.
   let idleTimer: NodeJS.Timeout | undefined;
+  let closing = false;
+  const server = await listen(layout.helperSocket, (socket: Socket) => {
+    const peer = serve(socket, handlers, log, () => {
+      peers.delete(peer);
+      watchIdle();
+    });
+    peers.add(peer);
+    watchIdle();
+  });
+
   function watchIdle(): void {
     clearTimeout(idleTimer);
     if (peers.size > 0) return;
@@ -94,7 +97,6 @@ export async function startServer({
   }
   watchIdle();
 
-  let closing = false;
   async function close(): Promise<void> {
     if (closing) return;
     closing = true;

@@ -10,6 +10,7 @@ import {
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -59,19 +60,33 @@ describe("one helper per user and data folder", () => {
     );
     expect(lists.map(({ exitCode }) => exitCode)).toEqual(Array(10).fill(0));
     const { pid } = await status();
-    const { stdout } = await execa("pgrep", ["-f", `${bundle} daemon run`], {
-      reject: false,
-    });
-    const mine: string[] = [];
-    for (const candidate of stdout.split("\n").filter((line) => line !== "")) {
-      const environ = await readFile(
-        `/proc/${candidate}/environ`,
-        "utf8",
-      ).catch(() => "");
-      if (environ.includes(`GUESTHOUSE_HOME=${house.home}\0`))
-        mine.push(candidate);
-    }
-    expect(mine).toEqual([String(pid)]);
+    const mine = async (): Promise<string[]> => {
+      const { stdout } = await execa("pgrep", ["-f", `${bundle} daemon run`], {
+        reject: false,
+      });
+      const found: string[] = [];
+      for (const candidate of stdout.split("\n").filter((line) => line !== ""))
+        if (
+          (
+            await readFile(`/proc/${candidate}/environ`, "utf8").catch(() => "")
+          ).includes(`GUESTHOUSE_HOME=${house.home}\0`)
+        )
+          found.push(candidate);
+      return found;
+    };
+    // Those that found the lock taken have said so, and may still be on their way out.
+    await eventually("one helper alone", 5_000, async () =>
+      isDeepStrictEqual(await mine(), [String(pid)]) ? true : undefined,
+    );
+    const log = await readFile(join(house.home, "logs", "helper.log"), "utf8");
+    const lines = log
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { level: string; message: string });
+    expect(lines.filter(({ level }) => level === "error")).toEqual([]);
+    expect(
+      lines.filter(({ message }) => message === "helper serves"),
+    ).toHaveLength(1);
   });
 
   test("a killed helper's lock and socket don't stand in the way of the next (B15)", async () => {
