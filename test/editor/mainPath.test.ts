@@ -6,6 +6,7 @@ import { eventually } from "../vm/household.ts";
 import { endings, pictureFailures } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
 import { outputText, pressInDialog, showOutput } from "./harness/messages.ts";
+import { answer } from "./harness/quickInput.ts";
 import type { EditorServer } from "./harness/server.ts";
 import {
   contextAction,
@@ -148,6 +149,48 @@ test("kill -9 of the helper leaves the guest running, and the view comes back by
   const after: Machine = await at.house.machine(name);
   expect(after.runtime?.pid).toBe(before.runtime?.pid);
   expect((await at.ssh(alias, ["true"])).exitCode).toBe(0);
+});
+
+test("Checkpoint… and Roll Back…, from the tree, bring the guest's memory and disk back", async () => {
+  const has = async (path: string): Promise<boolean> =>
+    (await at.ssh(alias, ["test", "-e", path])).exitCode === 0;
+  expect(
+    (await at.ssh(alias, ["touch", "kept", "/dev/shm/kept"])).exitCode,
+  ).toBe(0);
+  await contextAction(machineRow(), "Checkpoint…");
+  await answer(page, "before the mess");
+  const checkpoint = treeRow(page, "Machines", "before the mess");
+  await checkpoint.waitFor({ timeout: stopTimeoutMs });
+  await at.ssh(alias, ["rm", "kept", "/dev/shm/kept"]);
+  await inlineAction(checkpoint, "Roll Back…");
+  await pressInDialog(page, `Roll ${name} back to`, "Roll Back");
+  await eventually("The guest of that moment", bootTimeoutMs, async () =>
+    (await has("kept")) && (await has("/dev/shm/kept")) ? true : undefined,
+  );
+  await running();
+  await picture(page, "screenshot-checkpoint.png");
+});
+
+test("Fork This VM makes a second guest that goes on from the first (B4)", async () => {
+  await contextAction(machineRow(), "Fork This VM…");
+  await answer(page, "twin");
+  await treeRow(page, "Machines", "twin", /^running/).waitFor({
+    timeout: bootTimeoutMs,
+  });
+  await picture(page, "screenshot-fork.png");
+  const twin = await at.house.machine("twin");
+  const ofParent = await at.ssh(alias, ["hostname;", "cat", "/etc/machine-id"]);
+  const ofTwin = await at.ssh(twin.alias, [
+    "hostname;",
+    "cat",
+    "/etc/machine-id;",
+    "test -e /dev/shm/kept",
+  ]);
+  expect(ofTwin.exitCode).toBe(0);
+  expect(ofTwin.stdout.split("\n")[0]).toBe("twin");
+  expect(ofTwin.stdout.split("\n")[1]).not.toBe(ofParent.stdout.split("\n")[1]);
+  await at.house.json(["delete", "twin"]);
+  await treeRow(page, "Machines", "twin").waitFor({ state: "detached" });
 });
 
 test("Delete VM asks, then deletes; the log's channel stays (B13)", async () => {

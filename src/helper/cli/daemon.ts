@@ -2,7 +2,6 @@ import type { Command } from "commander";
 import { version } from "../../base/version.ts";
 import { failed } from "../../protocol/failure.ts";
 import { defaultHome } from "../../rpc/address.ts";
-import { runDaemon } from "../daemon/run.ts";
 import { processIdentity, waitForExit } from "../qemu/process.ts";
 import { bytes, table } from "./format.ts";
 import { reportFailures, runningHelper, say } from "./session.ts";
@@ -22,7 +21,11 @@ export function addDaemonCommands(program: Command): void {
   daemon
     .command("run", { hidden: true })
     .description("be the helper (started on demand)")
-    .action(() => runDaemon(defaultHome(), version));
+    .action(async () => {
+      // Every command of the bundle comes through here, and the daemon is most of it: evaluated only when it is meant.
+      const { runDaemon } = await import("../daemon/run.ts");
+      await runDaemon(defaultHome(), version);
+    });
 
   daemon
     .command("status")

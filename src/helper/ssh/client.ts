@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { connect } from "node:net";
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
 import { promiseWithResolvers } from "../../base/deadline.ts";
+import { ciphers, keyExchanges } from "./algorithms.ts";
 import { bannerIn, ourIdentification } from "./banner.ts";
 import { publicKeyBody } from "./keys.ts";
 import type { ConnectOptions, SshTarget } from "./target.ts";
@@ -112,22 +113,11 @@ export async function openClient(
   }
 }
 
-/** The cheapest of the strong ones first: an emulated guest pays for every multiplication. */
 const algorithms: Pick<ConnectConfig, "algorithms"> = {
   algorithms: {
-    kex: [
-      "curve25519-sha256",
-      "curve25519-sha256@libssh.org",
-      "ecdh-sha2-nistp256",
-      "diffie-hellman-group14-sha256",
-    ],
+    kex: [...keyExchanges],
     serverHostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"],
-    cipher: [
-      "aes128-gcm@openssh.com",
-      "chacha20-poly1305@openssh.com",
-      "aes256-gcm@openssh.com",
-      "aes128-ctr",
-    ],
+    cipher: [...ciphers],
   },
 };
 

@@ -3,6 +3,7 @@ import {
   readIfPresent,
   replaceFile,
 } from "../../base/files.ts";
+import { ciphers, keyExchanges } from "./algorithms.ts";
 import type { SshFiles } from "../store/layout.ts";
 
 export interface ConfigMachine {
@@ -56,6 +57,8 @@ function hostBlock(
     ["StrictHostKeyChecking", "yes"],
     ["UpdateHostKeys", "no"],
     ["ForwardAgent", machine.agentForwarding ? "yes" : "no"],
+    ["KexAlgorithms", keyExchanges.join(",")],
+    ["Ciphers", ciphers.join(",")],
     ["ServerAliveInterval", "15"],
     ["ServerAliveCountMax", "8"],
     ["LogLevel", "ERROR"],
