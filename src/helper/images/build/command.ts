@@ -90,7 +90,9 @@ export async function run(
     const result = await child;
     throwIfCancelled(signal);
     if (result.exitCode === 0) return Buffer.from(result.stdout);
-    const lines = Buffer.from(result.all).toString().split("\n").slice(-200);
+    // Without a reader of lines the standard output is data.
+    const said = onLine === undefined ? result.stderr : result.all;
+    const lines = Buffer.from(said).toString().split("\n").slice(-200);
     throw toolFailure(file, result.exitCode, lines, result.cause);
   } finally {
     signal.removeEventListener("abort", kill);

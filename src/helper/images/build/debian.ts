@@ -22,8 +22,10 @@ import { installedPackages, type InstalledPackage } from "./packages.ts";
 import { type BuildProgress, installProgress } from "./progress.ts";
 import { unreachablePattern } from "./toolFailure.ts";
 
+export type DebianRelease = "bookworm" | "trixie";
+
 export interface DebianBuild {
-  readonly release: "bookworm";
+  readonly release: DebianRelease;
   readonly arch: Architecture;
   /** See `readHostMirrors`. */
   readonly mirrors: Mirrors;
@@ -75,7 +77,10 @@ export async function buildDebian(
   log: (line: string) => void,
   signal: AbortSignal,
 ): Promise<BuiltImage> {
-  await requirePrograms(programs);
+  await requirePrograms(
+    // Newer kernels are compressed by it.
+    build.release === "bookworm" ? programs : { ...programs, zstd: "zstd" },
+  );
   await requireKeyring();
   if (build.arch !== hostArchitecture())
     await requirePrograms({ "arch-test": "arch-test qemu-user-static" });

@@ -126,13 +126,8 @@ async function decompress(data: Buffer, signal: AbortSignal): Promise<Buffer> {
     case "gzip":
       return gunzipSync(data);
     case "xz":
-      // The kernel's payload carries its size behind the stream.
       return run(
-        {
-          file: "xz",
-          args: ["--decompress", "--stdout", "--single-stream"],
-          input: data,
-        },
+        { file: "xz", args: ["--decompress", "--stdout"], input: data },
         signal,
       );
     case "zstd":

@@ -3,7 +3,10 @@
  * `public/elfnote.h`, whose PHYS32_ENTRY note makes an ELF kernel startable by QEMU without firmware ("PVH").
  */
 
-/** The compressed kernel inside a bzImage, or undefined when the file is none (arm64 ships a plain image). */
+/**
+ * The compressed kernel inside a bzImage, or undefined when the file is none (arm64 ships a plain image). Whatever it is
+ * compressed by has the unpacked size behind it; gzip's own trailer is that already.
+ */
 export function bzImagePayload(file: Buffer): Buffer | undefined {
   if (file.length < 0x250 || file.toString("latin1", 0x202, 0x206) !== "HdrS")
     return undefined;
@@ -12,9 +15,10 @@ export function bzImagePayload(file: Buffer): Buffer | undefined {
   const setupSectors = file.readUInt8(0x1f1) || 4;
   const start = (setupSectors + 1) * 512 + file.readUInt32LE(0x248);
   const end = start + file.readUInt32LE(0x24c);
-  return end <= file.length && end > start
-    ? file.subarray(start, end)
-    : undefined;
+  if (end > file.length || end <= start) return undefined;
+  const payload = file.subarray(start, end);
+  const bare = ["xz", "zstd"].includes(compressionOf(payload));
+  return bare ? payload.subarray(0, -4) : payload;
 }
 
 interface Segment {
