@@ -159,7 +159,8 @@ export function activate(context: ExtensionContext): void {
         void runTold(() => connection.reconnect());
       else if (
         event.affectsConfiguration("guesthouse.qemuPath") ||
-        event.affectsConfiguration("guesthouse.warmTemplates")
+        event.affectsConfiguration("guesthouse.warmTemplates") ||
+        event.affectsConfiguration("guesthouse.warmPool")
       )
         void runTold(() => connection.restart());
       else if (event.affectsConfiguration("guesthouse.manageSshConfig"))

@@ -18,6 +18,8 @@ export interface Settings {
   /** Keep a checkpoint before what may go wrong: rolling back, resizing. */
   readonly checkpointBeforeRisk: boolean;
   readonly warmTemplates: WarmTemplates;
+  /** Clones of each image that wait to become the next machine. */
+  readonly warmPool: number;
 }
 
 export function readSettings(): Settings {
@@ -38,6 +40,7 @@ export function readSettings(): Settings {
     manageSshConfig: ours.get("manageSshConfig", true),
     agentForwarding: ours.get("agentForwarding", false),
     warmTemplates: ours.get<WarmTemplates>("warmTemplates", "automatic"),
+    warmPool: ours.get("warmPool", 0),
     checkpointBeforeRisk: ours.get("checkpoints.beforeRiskyOperations", false),
   };
 }

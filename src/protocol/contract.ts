@@ -4,6 +4,7 @@ import { helperMethods } from "./helper.ts";
 import { hostMethods } from "./host.ts";
 import { imageMethods, imageNotices } from "./images.ts";
 import { machineMethods, machineNotices } from "./machines.ts";
+import { poolMethods } from "./pool.ts";
 import { sshMethods } from "./ssh.ts";
 import { storageMethods } from "./storage.ts";
 import { templateMethods, templateNotices } from "./templates.ts";
@@ -16,6 +17,7 @@ export const methods = {
   ...hostMethods,
   ...imageMethods,
   ...machineMethods,
+  ...poolMethods,
   ...sshMethods,
   ...storageMethods,
   ...templateMethods,

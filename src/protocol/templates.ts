@@ -30,6 +30,15 @@ export const templateSchema = z.object({
   sizeBytes: z.number(),
   createdAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime(),
+  /** Clones of it that wait to become machines; absent where there are none and none are wanted. */
+  pool: z
+    .object({
+      wanted: z.number().int(),
+      ready: z.number().int(),
+      /** Proportional share of all of them where the system tells it, when it was last looked at. */
+      memoryBytes: z.number(),
+    })
+    .optional(),
   /** Grows with every change of this record. */
   revision: z.number().int(),
 });

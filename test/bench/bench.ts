@@ -1,6 +1,7 @@
 import { benchBundles } from "./bundles.ts";
 import { benchColdClone } from "./coldClone.ts";
 import { benchHelper } from "./helper.ts";
+import { benchPool } from "./pool.ts";
 import type { Row } from "./report.ts";
 import { benchSnapshots } from "./snapshots.ts";
 import { benchWarmClone } from "./warmClone.ts";
@@ -11,6 +12,7 @@ const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
   helper: benchHelper,
   "cold-clone": benchColdClone,
   "warm-clone": benchWarmClone,
+  pool: benchPool,
   snapshots: benchSnapshots,
 };
 

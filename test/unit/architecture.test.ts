@@ -198,7 +198,7 @@ describe("who may import whom", () => {
 
   test("only handlers, the contract and clients name RPC methods", () => {
     const named =
-      /"(?:checkpoints|helper|host|images|machines|ssh|storage|templates|workspaces)\.[a-z][A-Za-z]+"\s*:/;
+      /"(?:checkpoints|helper|host|images|machines|pool|ssh|storage|templates|workspaces)\.[a-z][A-Za-z]+"\s*:/;
     const allowed = (path: string): boolean =>
       /[hH]andlers\.ts$/.test(path) ||
       starts(path, "src/protocol") ||

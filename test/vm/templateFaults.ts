@@ -7,7 +7,7 @@ import type { Machine } from "../../src/protocol/machines.ts";
 import type { Template } from "../../src/protocol/templates.ts";
 import type { Household } from "./household.ts";
 
-interface Warmth {
+export interface Warmth {
   readonly house: Household;
   readonly template: Template;
   readonly shape: readonly string[];

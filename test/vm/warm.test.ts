@@ -10,6 +10,7 @@ import { describeHandoffFaults } from "./handoffFaults.ts";
 import { hostAddress } from "./hostAddress.ts";
 import { type Household, household } from "./household.ts";
 import { runInGuest } from "./inGuest.ts";
+import { describePool } from "./pool.ts";
 import { describeTemplateFaults } from "./templateFaults.ts";
 
 let house: Household;
@@ -132,6 +133,7 @@ describe("four clones resumed at once", () => {
   });
 });
 
+describePool(() => ({ house, template, shape, others: clones }));
 describeForks(() => ({ house, machine: clones[1]! }));
 describeTemplateFaults(() => ({ house, template, shape }));
 describeHandoffFaults(() => ({ house, machine: clones[2]! }));

@@ -13,6 +13,8 @@ export interface LaunchPlan {
   readonly qemuPath: string;
   /** `guesthouse.warmTemplates`. */
   readonly warmTemplates: WarmTemplates;
+  /** `guesthouse.warmPool`. */
+  readonly warmPool: number;
 }
 
 /** The command and environment that run the helper bundle, now and from ssh's ProxyCommand. */
@@ -22,6 +24,7 @@ export function helperCommand(plan: LaunchPlan): {
 } {
   const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: "1" };
   if (plan.warmTemplates === "manual") env["GUESTHOUSE_WARM"] = "manual";
+  if (plan.warmPool > 0) env["GUESTHOUSE_POOL"] = String(plan.warmPool);
   if (plan.qemuPath !== "") env["GUESTHOUSE_QEMU"] = plan.qemuPath;
   return {
     command: [plan.execPath, join(plan.extensionPath, "dist", "helper.js")],

@@ -80,6 +80,7 @@ export function templateTooltip(template: Template): string {
       ].join(" · "),
     ],
     [l10n.t("Size here"), bytesText(template.sizeBytes)],
+    ...poolFacts(template),
     [l10n.t("Made"), escaped(timeText(template.createdAt))],
     [l10n.t("Last used"), escaped(timeText(template.lastUsedAt))],
     [l10n.t("Digest"), code(image.digest.slice(0, 19))],
@@ -92,6 +93,22 @@ export function templateTooltip(template: Template): string {
     ),
   );
   return lines.join("\n\n");
+}
+
+function poolFacts({ pool }: Template): Fact[] {
+  if (pool === undefined) return [];
+  const { ready, wanted, memoryBytes } = pool;
+  return [
+    [
+      l10n.t("Pool"),
+      l10n.t(
+        "{0} of {1} clones wait to become the next VM · {2} of memory",
+        ready,
+        wanted,
+        bytesText(memoryBytes),
+      ),
+    ],
+  ];
 }
 
 /** Templates of an image: small ones first, and always in the same order. */

@@ -9,6 +9,7 @@ import { exitCodes, exitCodesHelp } from "./exitCodes.ts";
 import { addImageCommands } from "./images.ts";
 import { addInspectCommands } from "./inspect.ts";
 import { addMachineCommands } from "./machines.ts";
+import { addPoolCommands } from "./pool.ts";
 import { addProxyCommand } from "./proxy.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
@@ -27,6 +28,7 @@ export function createProgram(): Command {
   addConnectCommands(program);
   addImageCommands(program);
   addTemplateCommands(program);
+  addPoolCommands(program);
   addStorageCommands(program);
   addDoctorCommand(program);
   addDaemonCommands(program);

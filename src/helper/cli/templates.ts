@@ -94,9 +94,19 @@ const listText = (templates: readonly Template[]): string =>
   templates.length === 0
     ? "No templates yet. Make one with: guesthouse template warm-up <image>"
     : table([
-        ["ID", "IMAGE", "STATE", "CPUS", "MEMORY", "DISK", "SIZE", "LAST USED"],
+        [
+          "ID",
+          "IMAGE",
+          "STATE",
+          "CPUS",
+          "MEMORY",
+          "DISK",
+          "SIZE",
+          "POOL",
+          "LAST USED",
+        ],
         ...templates.map(
-          ({ id, image, state, shape, sizeBytes, lastUsedAt }) => [
+          ({ id, image, state, shape, sizeBytes, lastUsedAt, pool }) => [
             id,
             image.name,
             stateText(state),
@@ -104,6 +114,9 @@ const listText = (templates: readonly Template[]): string =>
             `${String(shape.memoryMiB)} MiB`,
             `${String(shape.diskGiB)} GiB`,
             bytes(sizeBytes),
+            pool === undefined
+              ? "-"
+              : `${String(pool.ready)} of ${String(pool.wanted)}, ${bytes(pool.memoryBytes)}`,
             lastUsedAt,
           ],
         ),

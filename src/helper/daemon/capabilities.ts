@@ -18,6 +18,9 @@ import { machineHandlers } from "../machines/handlers.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { createMachines } from "../machines/machines.ts";
 import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
+import { createPool, type Pool } from "../machines/pool.ts";
+import { poolHandlers } from "../machines/poolHandlers.ts";
+import { PoolSizes, poolSizeFrom } from "../machines/poolSizes.ts";
 import { MachineRegistry } from "../machines/registry.ts";
 import { snapshotHandlers } from "../machines/snapshotHandlers.ts";
 import { storageHandlers } from "../machines/storageHandlers.ts";
@@ -73,8 +76,12 @@ export async function createCapabilities({
   log,
   tellAll,
 }: CapabilityOptions): Promise<Capabilities> {
+  let pool: Pool | undefined;
   const registry = new MachineRegistry(layout, {
-    changed: (machine) => tellAll("machines.changed", { machine }),
+    changed: (machine) => {
+      tellAll("machines.changed", { machine });
+      pool?.nudge();
+    },
     removed: (id, name, revision) =>
       tellAll("machines.removed", { id, name, revision }),
   });
@@ -124,8 +131,14 @@ export async function createCapabilities({
   const templates = new Templates(
     layout,
     {
-      changed: (template) => tellAll("templates.changed", { template }),
-      removed: (id, revision) => tellAll("templates.removed", { id, revision }),
+      changed: (template) => {
+        tellAll("templates.changed", { template });
+        pool?.nudge();
+      },
+      removed: (id, revision) => {
+        tellAll("templates.removed", { id, revision });
+        pool?.nudge();
+      },
     },
     log,
   );
@@ -147,6 +160,22 @@ export async function createCapabilities({
   });
   await machines.adopt();
   await writeConfig();
+  const sizes = new PoolSizes(
+    layout.poolSizes,
+    poolSizeFrom(process.env["GUESTHOUSE_POOL"]),
+  );
+  await sizes.load();
+  const keeper = createPool({
+    layout,
+    registry,
+    images,
+    templates,
+    warm,
+    sizes,
+    log,
+  });
+  pool = keeper;
+  keeper.nudge();
   const reach = guestReach({ layout, registry, machines });
 
   const handlers: Capabilities["handlers"] = {
@@ -167,9 +196,11 @@ export async function createCapabilities({
       warm,
       log,
       machines,
+      pool: keeper,
       onRosterChanged: writeConfig,
     }),
-    ...templateHandlers({ images, templates, warm }),
+    ...templateHandlers({ images, templates, warm, pool: keeper }),
+    ...poolHandlers(keeper),
     ...snapshotHandlers({
       layout,
       registry,
@@ -183,6 +214,7 @@ export async function createCapabilities({
       registry,
       imageNames: (digest) => registry.imageNames(digest),
       imagesWorking: () => imagesWorking.size > 0,
+      pooled: (id) => keeper.titleOf(id),
       removeTemplate: (id) => templates.remove(id),
     }),
     ...sshHandlers({ files: layout.ssh, ...reach }),
@@ -215,6 +247,7 @@ export async function createCapabilities({
         })),
     async close() {
       machines.leave();
+      await keeper.close();
       await warm.close();
       await images.close();
     },

@@ -1,4 +1,5 @@
 import { replaceFile } from "../../base/files.ts";
+import { open } from "node:fs/promises";
 import { failed } from "../../protocol/failure.ts";
 import type { KeyPair } from "../ssh/keys.ts";
 import type { ProxySettings } from "./hostSettings.ts";
@@ -32,18 +33,27 @@ export interface SeedSpec {
 }
 
 /**
- * Writes a NoCloud volume (label `cidata`) with `meta-data`, `user-data` and `network-config`, in one step: a reader
- * sees a whole seed or none (B3). Throws `machines.seedFailed` when it can't be made; never falls back to another seed.
+ * `replace`: in one step, a reader sees a whole seed or none (B3). `over`: into the same file, which a QEMU holds open; it
+ * keeps its length, so the seed before must not have been shorter.
+ */
+export type SeedWriting = "replace" | "over";
+
+/**
+ * Writes a NoCloud volume (label `cidata`) with `meta-data`, `user-data` and `network-config`. Throws `machines.seedFailed` when it can't be made; never falls back to another seed.
  * Source: https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html
  */
-export async function writeSeed(path: string, spec: SeedSpec): Promise<void> {
+export async function writeSeed(
+  path: string,
+  spec: SeedSpec,
+  way: SeedWriting = "replace",
+): Promise<void> {
   try {
     const files = Object.entries(seedFiles(spec));
     const volume = isoVolume(
       "cidata",
       files.map(([name, content]) => ({ name, content })),
     );
-    await replaceFile(path, volume);
+    await (way === "replace" ? replaceFile : writeOver)(path, volume);
   } catch (error) {
     throw failed(
       "machines.seedFailed",
@@ -55,6 +65,23 @@ export async function writeSeed(path: string, spec: SeedSpec): Promise<void> {
         cause: error,
       },
     );
+  }
+}
+
+async function writeOver(path: string, volume: Buffer): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    const { size } = await file.stat();
+    if (size < volume.length)
+      throw new Error(
+        `${String(volume.length)} bytes don't fit into its ${String(size)}`,
+      );
+    const whole = Buffer.alloc(size);
+    volume.copy(whole);
+    await file.write(whole, 0, size, 0);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import { readIfPresent } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
@@ -78,7 +79,9 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
       await endProcess(stray, "SIGKILL");
       await waitForExit(stray, 5_000);
     }
+    await removeLeftovers(files);
     await removeFolder(files.folder);
+    await rm(files.log, { force: true });
     return;
   }
   let record = read.value;

@@ -7,7 +7,7 @@ import type { ParsedParams } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
 import type { TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
-import { writeSeed } from "../guests/seed.ts";
+import { type SeedWriting, writeSeed } from "../guests/seed.ts";
 import type { GoldenImage, Images } from "../images/images.ts";
 import { createOverlay } from "../qemu/block.ts";
 import { ensureUserKey, generateHostKey, type KeyPair } from "../ssh/keys.ts";
@@ -144,21 +144,23 @@ export async function writeMachineSeed(
   record: MachineRecord,
   hostKey: KeyPair,
   layout: Layout,
+  way: SeedWriting = "replace",
 ): Promise<void> {
   const userKey = await ensureUserKey(layout.ssh);
   const settings = await hostSettings();
-  await writeSeed(layout.machine(record.id).seed, {
+  const spec = {
     instanceId: record.instanceId,
     hostname: record.name,
     user: record.user,
     authorizedKeys: [userKey.publicKey],
     hostKey,
     macAddress: record.macAddress,
-    network: { kind: "dhcp" },
+    network: { kind: "dhcp" } as const,
     caCertificates: settings.caCertificates,
     ...(settings.proxy === undefined ? {} : { proxy: settings.proxy }),
     ...(settings.timezone === undefined ? {} : { timezone: settings.timezone }),
-  });
+  };
+  await writeSeed(layout.machine(record.id).seed, spec, way);
 }
 
 const step = (name: "disk" | "seed"): Entry["state"] => ({
@@ -167,7 +169,8 @@ const step = (name: "disk" | "seed"): Entry["state"] => ({
   sinceMs: Date.now(),
 });
 
-function draft(
+/** The record of a machine that is wished for, with an identity of its own; refuses names and users that can't be. */
+export function draft(
   params: ParsedParams<"machines.create">,
   imageName: string,
   registry: MachineRegistry,

@@ -11,6 +11,8 @@ export interface Live {
   stopReason: MachineRecord["lastStop"]["reason"] | undefined;
   /** Ends the readiness watch of this boot. */
   watch: AbortController;
+  /** It waited in the pool: its name is all that it has to be told. */
+  readonly pooled?: boolean;
   /** Its memory is being saved: that QEMU stops and goes on is no news then. */
   capturing?: boolean;
   /** QEMU's word on why the guest ended (event SHUTDOWN). */

@@ -6,6 +6,8 @@ import { readLog } from "./bootLog.ts";
 import { renameMachine, setMachine } from "./change.ts";
 import { createMachine, type CreateDeps } from "./create.ts";
 import { type Machines, throwIfRefused } from "./machines.ts";
+import { createFromPool } from "./fromPool.ts";
+import type { Pool } from "./pool.ts";
 import { diagnoseMachine } from "./reach.ts";
 import type { Entry } from "./entry.ts";
 import { deleteMachine } from "./remove.ts";
@@ -13,6 +15,7 @@ import { machineStats } from "./stats.ts";
 
 export interface MachineHandlerDeps extends CreateDeps {
   readonly machines: Machines;
+  readonly pool: Pool;
   /** Machines came, went or changed what the ssh config says of them. */
   readonly onRosterChanged: () => Promise<void>;
 }
@@ -44,6 +47,15 @@ export function machineHandlers(
       Promise.resolve().then(() => answer(registry.find(machine))),
 
     "machines.create": async (params, { signal }) => {
+      const pooled = await createFromPool(params, deps, signal);
+      if (pooled !== undefined) {
+        const { entry, live } = pooled;
+        // Its QEMU belongs to nobody until the machine has it.
+        await machines.start(entry, { ...params, wait: false, live }, signal);
+        await deps.onRosterChanged();
+        if (params.wait !== false) await machines.untilReady(entry, signal);
+        return answer(entry);
+      }
       const entry = await createMachine(params, deps, signal);
       await deps.onRosterChanged();
       if (params.start !== false) await machines.start(entry, params, signal);

@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly timeoutMs?: number | undefined;
   /** Boot although a saved state waits. */
   readonly discardState?: boolean | undefined;
+  /** Its QEMU, if that runs already, paused before it is told who it is. */
+  readonly live?: Live | undefined;
 }
 
 /** The verbs that start, watch and end a machine's QEMU. */
@@ -219,12 +221,16 @@ export function createMachines(deps: MachinesDeps): Machines {
         },
       }),
 
-    async start(entry, { wait, timeoutMs, discardState }, signal) {
+    async start(
+      entry,
+      { wait, timeoutMs, discardState, live: waiting },
+      signal,
+    ) {
       await registry.locks.run(entry.record.id, async () => {
         if (isLiving(entry.state) && entry.state.kind !== "paused") return;
         throwIfRefused("start", entry);
         if (discardState === true) await forgetState(entry, reachDeps);
-        const live = await launch(entry, signal);
+        const live = waiting ?? (await launch(entry, signal));
         faultPoint("clone.launched");
         entry.live = live;
         entry.boot = live.handles.boot;

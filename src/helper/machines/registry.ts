@@ -24,6 +24,8 @@ export interface RegistryEvents {
 export class MachineRegistry {
   /** One verb at a time per machine id (B19). */
   readonly locks = new KeyedMutex();
+  /** Guests have them that are no machines yet. */
+  readonly addressesSetAside = new Set<string>();
   /** One write at a time per machine's folder. */
   readonly #files = new KeyedMutex();
   readonly #entries = new Map<string, Entry>();
@@ -69,7 +71,10 @@ export class MachineRegistry {
   }
 
   takenAddresses(): string[] {
-    return this.entries().map(({ record }) => record.guestAddress);
+    return [
+      ...this.entries().map(({ record }) => record.guestAddress),
+      ...this.addressesSetAside,
+    ];
   }
 
   /** Names of the machines that stand on this image. */

@@ -48,18 +48,17 @@ export async function resumeGuest(
   signal: AbortSignal,
 ): Promise<Resumed> {
   const files = deps.layout.machine(entry.record.id);
-  const identity = await identityOf(entry.record, live, deps.layout, files);
-  const handoff = await openHandoff(files.handoff);
-  let outcome: HandoffOutcome;
-  try {
-    const message = handoff.prepare(identity);
-    await live.qmp?.execute("cont");
-    faultPoint("clone.continued");
-    void enterStage(entry, live, deps, "resume");
-    outcome = await acknowledged(handoff, live, files, message, signal);
-  } finally {
-    handoff.close();
-  }
+  const identity = await identityOf(entry.record, live, deps.layout);
+  const outcome = await handOver(
+    identity,
+    live,
+    files,
+    () => {
+      faultPoint("clone.continued");
+      void enterStage(entry, live, deps, "resume");
+    },
+    signal,
+  );
   await tell(outcome, files, deps.log.with({ machine: entry.record.id }));
   switch (outcome.kind) {
     case "applied":
@@ -69,6 +68,25 @@ export async function resumeGuest(
     case "refusedVersion":
     case "noAnswer":
       return { kind: "failed", outcome };
+  }
+}
+
+/** Lets a paused guest go on with an identity, and waits for its word. */
+export async function handOver(
+  identity: HandoffIdentity,
+  live: Live,
+  files: MachineFiles,
+  onContinued: () => void,
+  signal: AbortSignal,
+): Promise<HandoffOutcome> {
+  const handoff = await openHandoff(files.handoff);
+  try {
+    const message = handoff.prepare(identity);
+    await live.qmp?.execute("cont");
+    onContinued();
+    return await acknowledged(handoff, live, files, message, signal);
+  } finally {
+    handoff.close();
   }
 }
 
@@ -98,28 +116,42 @@ async function identityOf(
   record: MachineRecord,
   live: Live,
   layout: Layout,
-  files: MachineFiles,
 ): Promise<HandoffIdentity> {
   if (live.handles.way === "restored") return {};
-  const [hostKey, userKey] = await Promise.all([
-    readFile(files.hostKey, "utf8"),
-    ensureUserKey(layout.ssh),
+  const hostname = record.name;
+  if (live.pooled === true)
+    return { hostname, user: await userOf(record, layout) };
+  return { hostname, ...(await namelessIdentity(record, layout)) };
+}
+
+/** What a guest can be told before anybody knows its name. */
+export async function namelessIdentity(
+  record: MachineRecord,
+  layout: Layout,
+): Promise<HandoffIdentity> {
+  const [hostKey, user] = await Promise.all([
+    readFile(layout.machine(record.id).hostKey, "utf8"),
+    userOf(record, layout),
   ]);
   return {
-    hostname: record.name,
     machineId: record.uuid.replaceAll("-", ""),
     network: {
       mac: record.macAddress,
       address: `${record.guestAddress}/${String(prefixLength)}`,
       gateway: gatewayAddress,
     },
-    user: {
-      name: record.user,
-      authorizedKeys: [userKey.publicKey],
-    },
+    user,
     hostKey: { private: hostKey, public: record.hostPublicKey },
   };
 }
+
+const userOf = async (
+  { user }: MachineRecord,
+  layout: Layout,
+): Promise<NonNullable<HandoffIdentity["user"]>> => ({
+  name: user,
+  authorizedKeys: [(await ensureUserKey(layout.ssh)).publicKey],
+});
 
 async function tell(
   outcome: HandoffOutcome,

@@ -10,7 +10,7 @@ import type { MachineRegistry } from "./registry.ts";
 
 export interface StorageHandlerDeps extends Pick<
   StorageFacts,
-  "imagesWorking" | "removeTemplate"
+  "imagesWorking" | "removeTemplate" | "pooled"
 > {
   readonly layout: Layout;
   readonly registry: MachineRegistry;
@@ -30,7 +30,9 @@ export function storageHandlers(
     }),
     imagesWorking: deps.imagesWorking,
     machineKnown: (id) =>
+      deps.pooled(id) !== undefined ||
       registry.entries().some(({ record }) => record.id === id),
+    pooled: deps.pooled,
     alone: (id, work) => registry.locks.run(id, work),
     removeTemplate: deps.removeTemplate,
   };

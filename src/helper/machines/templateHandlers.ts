@@ -3,12 +3,14 @@ import type { templateMethods } from "../../protocol/templates.ts";
 import type { Images } from "../images/images.ts";
 import type { Templates } from "../snapshots/templates.ts";
 import { shapeFor } from "./create.ts";
+import type { Pool } from "./pool.ts";
 import type { Warm } from "./warm.ts";
 
 export interface TemplateHandlerDeps {
   readonly images: Images;
   readonly templates: Templates;
   readonly warm: Warm;
+  readonly pool: Pool;
 }
 
 /** The contract's `templates.*`. */
@@ -16,9 +18,13 @@ export function templateHandlers({
   images,
   templates,
   warm,
+  pool,
 }: TemplateHandlerDeps): HandlersOf<keyof typeof templateMethods> {
   return {
-    "templates.list": () => Promise.resolve({ templates: templates.list() }),
+    "templates.list": async () => {
+      await pool.measure();
+      return { templates: templates.list() };
+    },
     "templates.warmUp": async ({ image: name, ...wanted }, { signal }) => {
       const image = await images.obtain(name, {}, undefined, signal);
       const shape = shapeFor(wanted, image);

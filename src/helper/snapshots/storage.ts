@@ -24,6 +24,8 @@ export interface StorageFacts {
   readonly imagesWorking: () => boolean;
   /** Does a machine with this id exist, on its way in or out too? */
   readonly machineKnown: (id: string) => boolean;
+  /** What waits in a machine's folder for a name; undefined for anything else. */
+  readonly pooled: (id: string) => string | undefined;
   /** Runs alone among the verbs of one machine. */
   readonly alone: <T>(machineId: string, work: () => Promise<T>) => Promise<T>;
   /** Removes a template and answers with the bytes freed. */
@@ -42,7 +44,8 @@ export async function storageItems(
   for (const id of await machineIds(layout)) {
     const files = layout.machine(id);
     const read = await readRecord(files);
-    const name = read.kind === "read" ? read.value.name : id;
+    const pooled = read.kind === "missing" ? facts.pooled(id) : undefined;
+    const name = read.kind === "read" ? read.value.name : (pooled ?? id);
     const checkpoints = read.kind === "read" ? read.value.checkpoints : [];
     const kept = await tally.all(
       checkpoints.map((one) => files.checkpoint(one.id).folder),
@@ -50,7 +53,11 @@ export async function storageItems(
     items.push({
       ...item("machine", id, name, await tally.folder(files.folder)),
       reason:
-        read.kind === "corrupt" ? "its record can't be read" : "a machine",
+        read.kind === "corrupt"
+          ? "its record can't be read"
+          : pooled === undefined
+            ? "a machine"
+            : "waits to be the next machine; see the pool",
     });
     checkpoints.forEach(({ id: checkpoint, note, automatic }, index) =>
       items.push({

@@ -15,7 +15,7 @@ import { removeFolder, sweepDoomed } from "../store/records.ts";
 
 /** A template as it lies on the disk; written last, so that it is there whole or not at all. */
 export const templateRecordSchema = templateSchema
-  .omit({ state: true, revision: true })
+  .omit({ state: true, revision: true, pool: true })
   .extend({
     format: z.literal(1),
     /** The frozen disk: its clones stand on it, also when the template itself is gone. */
@@ -48,6 +48,7 @@ export class Templates {
   readonly #log: Log;
   readonly #ready = new Map<string, TemplateRecord>();
   readonly #others = new Map<string, Template>();
+  readonly #pools = new Map<string, NonNullable<Template["pool"]>>();
   /** Starts at the clock, so that a new helper's revisions are above those of the one before. */
   #revision = Date.now();
 
@@ -79,6 +80,26 @@ export class Templates {
       ...[...this.#ready.values()].map((record) => this.#view(record)),
       ...this.#others.values(),
     ];
+  }
+
+  /** Those that clones can resume from, the last used one first. */
+  ready(): TemplateRecord[] {
+    return [...this.#ready.values()].sort((a, b) =>
+      b.lastUsedAt.localeCompare(a.lastUsedAt),
+    );
+  }
+
+  /** Notes how many clones of it wait in the pool; tells only what is news. */
+  pooled(id: string, pool: Template["pool"]): void {
+    const before = this.#pools.get(id);
+    if (pool === undefined) this.#pools.delete(id);
+    else this.#pools.set(id, pool);
+    const record = this.#ready.get(id);
+    if (
+      record !== undefined &&
+      (before?.ready !== pool?.ready || before?.wanted !== pool?.wanted)
+    )
+      this.#events.changed(this.#view(record));
   }
 
   find(id: string): TemplateRecord | undefined {
@@ -163,10 +184,12 @@ export class Templates {
 
   #view(record: TemplateRecord): Template {
     const { id, image, shape, sizeBytes, createdAt, lastUsedAt } = record;
+    const pool = this.#pools.get(id);
     return {
       ...{ id, image, shape, sizeBytes, createdAt, lastUsedAt },
       state: { kind: "ready" },
       revision: ++this.#revision,
+      ...(pool === undefined ? {} : { pool }),
     };
   }
 }

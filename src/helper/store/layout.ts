@@ -17,6 +17,8 @@ export interface Layout {
   /** Frozen disk layers that machines, forks and checkpoints share; named by 16 hex digits. */
   readonly layers: string;
   readonly layer: (id: string) => string;
+  /** How many clones of which image wait for a name. */
+  readonly poolSizes: string;
   readonly images: string;
   readonly image: (digest: string) => ImageFiles;
   readonly imageNames: string;
@@ -137,6 +139,7 @@ export function layoutOf(
     },
     layers,
     layer: (id) => join(layers, `${id}.qcow2`),
+    poolSizes: join(home, "pool.json"),
     imageNames: join(images, "names.json"),
     downloads: join(home, "downloads"),
     work: join(home, "work"),

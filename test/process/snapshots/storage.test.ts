@@ -18,6 +18,7 @@ const facts = (changes: Partial<StorageFacts> = {}): StorageFacts => ({
   image: () => ({ names: ["debian-12"], users: ["attic"] }),
   imagesWorking: () => false,
   machineKnown: (id) => id === machineId,
+  pooled: () => undefined,
   alone: (_, work) => work(),
   removeTemplate: () => Promise.resolve(0),
   ...changes,

@@ -16,6 +16,7 @@ const settings = {
   home: "",
   qemuPath: "",
   warmTemplates: "automatic",
+  warmPool: 0,
   image: "debian-12",
   cpus: undefined,
   memoryMiB: undefined,

@@ -117,3 +117,11 @@ test("a fork's default name is free and a hostname", () => {
   expect(long).toBe(`${"a".repeat(57)}-fork`);
   expect(long.length).toBeLessThanOrEqual(63);
 });
+
+test("a template tells how many of its clones wait, and what memory they take", () => {
+  const pool = { wanted: 2, ready: 1, memoryBytes: 150 * 1024 ** 2 };
+  expect(templateTooltip(template({ pool }))).toMatch(
+    /Pool.*1 of 2 clones wait to become the next VM · 15\d MB of memory/,
+  );
+  expect(templateTooltip(template())).not.toContain("Pool");
+});

@@ -176,6 +176,23 @@ describe("B3: a seed that can't be made is an error, and nothing is left behind"
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(await readdir(folder)).toEqual(["seed.iso"]);
   });
+
+  test("one that a QEMU has open is written over in place, with its length kept", async () => {
+    const path = join(folder, "open.iso");
+    await writeSeed(path, { ...spec, hostname: "x".repeat(63) });
+    const before = await stat(path);
+    await writeSeed(path, { ...spec, hostname: "north" }, "over");
+    const after = await stat(path);
+    expect([after.ino, after.size]).toEqual([before.ino, before.size]);
+    const text = (await readFile(path)).toString("latin1");
+    expect(text).toContain('"local-hostname": "north"');
+    expect(text).not.toContain("xxx");
+    const authorizedKeys = ["ssh-ed25519 ".padEnd(9_000, "A")];
+    await expect(
+      writeSeed(path, { ...spec, authorizedKeys }, "over"),
+    ).rejects.toMatchObject({ failure: { code: "machines.seedFailed" } });
+    await rm(path);
+  });
 });
 
 /** cloud-init reads YAML with PyYAML; so do we, where Python has it. */
