@@ -23,6 +23,7 @@ export const commandIds = [
   "guesthouse.openEmptyWindow",
   "guesthouse.openMachineFolder",
   "guesthouse.openFolderInNewMachine",
+  "guesthouse.bringBackWork",
   "guesthouse.sshInTerminal",
   "guesthouse.copySshCommand",
   "guesthouse.showBootLog",

@@ -42,6 +42,7 @@ import { keepWelcome } from "./welcome.ts";
 import { workCommands } from "./work/commands.ts";
 import { type Job, jobsOf } from "./work/jobs.ts";
 import { createStatusBar } from "./work/statusBar.ts";
+import { bringBackCommands } from "./workspaces/bringBack.ts";
 import { workspaceCommands } from "./workspaces/openFolder.ts";
 
 /** Wires the window's parts to each other. Nothing is read, spawned or connected here: the first request does. */
@@ -135,6 +136,7 @@ export function activate(context: ExtensionContext): void {
     ...hostCommands(call, showMarkdown),
     ...sshCommands({ call, choose, settings, makeReady, open }),
     ...workspaceCommands({ call, onNotice, settings, makeReady, open }),
+    ...bringBackCommands(call, choose),
     ...workCommands(call, jobs),
     ...helperCommands({
       connection,

@@ -132,6 +132,28 @@ export const checkpointSchema = z.object({
 });
 export type Checkpoint = z.infer<typeof checkpointSchema>;
 
+/** What was made in a copied workspace and is nowhere else. */
+export const unsavedWorkSchema = z.object({
+  /** When the guest was asked. */
+  at: z.iso.datetime(),
+  /** Some of their names, as git spells them; the counts are of all. */
+  files: z.array(z.string()),
+  fileCount: z.number().int(),
+  /** Short hash and subject. */
+  commits: z.array(z.string()),
+  commitCount: z.number().int(),
+});
+export type UnsavedWork = z.infer<typeof unsavedWorkSchema>;
+
+/** A local folder that was copied in, and where it lies in the guest. */
+export const workspaceFolderSchema = z.object({
+  local: z.string(),
+  guest: z.string(),
+  /** What was found before the machine was last stopped; absent while it may have changed since. */
+  work: unsavedWorkSchema.or(z.undefined()).optional(),
+});
+export type WorkspaceFolder = z.infer<typeof workspaceFolderSchema>;
+
 export const machineSchema = z.object({
   /** 12 hex digits, for ever. */
   id: z.string(),
@@ -188,8 +210,7 @@ export const machineSchema = z.object({
     .optional(),
   /** Stages of the newest boot, milliseconds from its start. */
   boot: z.array(z.object({ stage: z.enum(bootStages), atMs: z.number() })),
-  /** The local folder that was copied in, if any, and where it lies in the guest. */
-  folder: z.object({ local: z.string(), guest: z.string() }).optional(),
+  folder: workspaceFolderSchema.optional(),
   logPath: z.string(),
   agentForwarding: z.boolean(),
   /** Grows with every change of this record; a lower one is old news. */
@@ -289,9 +310,16 @@ export const machineMethods = {
     }),
     answer,
   ),
-  /** Stops it first when it runs. The console log stays. */
+  /**
+   * Stops it first when it runs. The console log stays. Refused with `machines.unsavedWork` when its workspace holds
+   * work that is nowhere else, or may.
+   */
   "machines.delete": request(
-    which.extend({ force: z.boolean().optional() }),
+    which.extend({
+      force: z.boolean().optional(),
+      /** Delete it with whatever work it holds. */
+      discard: z.boolean().optional(),
+    }),
     z.object({ id: z.string() }),
   ),
   "machines.stats": request(which, z.object({ stats: machineStatsSchema })),

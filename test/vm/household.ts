@@ -100,7 +100,11 @@ export async function household(
       const { stdout } = await it.guesthouse(["list", "--json"]);
       const machines = JSON.parse(stdout === "" ? "[]" : stdout) as Machine[];
       if (machines.length > 0)
-        await it.guesthouse(["delete", ...machines.map(({ name }) => name)]);
+        await it.guesthouse([
+          "delete",
+          "--discard",
+          ...machines.map(({ name }) => name),
+        ]);
       await it.guesthouse(["daemon", "stop"]);
       await rm(home, { recursive: true, force: true });
     },

@@ -21,6 +21,7 @@ const remedies: Readonly<Record<RemedyAction, () => Remedy>> = {
     command(l10n.t("Show Diagnosis"), "guesthouse.showDiagnosis"),
   openConsole: () => command(l10n.t("Open Console"), "guesthouse.openConsole"),
   retry: () => ({ kind: "again", title: l10n.t("Try Again") }),
+  bringBack: () => command(l10n.t("Bring Back"), "guesthouse.bringBackWork"),
   delete: () => command(l10n.t("Delete…"), "guesthouse.deleteMachine"),
   report: () => command(l10n.t("Report…"), "guesthouse.reportProblem"),
 };
@@ -41,6 +42,7 @@ export interface Subject {
 const needsMachine: ReadonlySet<RemedyAction> = new Set([
   "showDiagnosis",
   "openConsole",
+  "bringBack",
   "delete",
 ]);
 

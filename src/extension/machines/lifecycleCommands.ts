@@ -4,7 +4,9 @@ import type { Command, CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
 import { withViewProgress } from "../progress.ts";
+import { bringBackWork } from "../workspaces/bringBack.ts";
 import type { ChooseMachines } from "./choose.ts";
+import { deleteMachine } from "./deleteMachine.ts";
 import type { MachineGate } from "./describe.ts";
 import { machinesViewId } from "./tree.ts";
 
@@ -83,7 +85,8 @@ const verbs = {
       detail: deletionText(machines),
       button: l10n.t("Delete"),
     }),
-    run: (call, machine) => call("machines.delete", { machine, force: true }),
+    run: (call, _, machine) =>
+      deleteMachine(call, machine, (each) => bringBackWork(call, each)),
   },
 } as const satisfies Partial<Record<string, Verb>>;
 

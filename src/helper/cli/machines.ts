@@ -207,20 +207,28 @@ export function addMachineCommands(program: Command): void {
     .alias("rm")
     .argument("<names...>")
     .description("delete machines and their disks; boot logs stay")
+    .option("--discard", "also with work in them that is nowhere else")
     .option("--json", "print JSON")
-    .action(async (names: string[], flags: { json?: boolean }) =>
-      withHelper(
-        flags,
-        async ({ client, signal }) => {
-          const ids: string[] = [];
-          for (const machine of names)
-            ids.push(
-              (await client.call("machines.delete", { machine }, signal)).id,
-            );
-          return { deleted: names, ids };
-        },
-        ({ deleted }) => `Deleted ${deleted.join(", ")}.`,
-      ),
+    .action(
+      async (names: string[], flags: { json?: boolean; discard?: boolean }) =>
+        withHelper(
+          flags,
+          async ({ client, signal }) => {
+            const ids: string[] = [];
+            const { discard } = flags;
+            for (const machine of names) {
+              const params = { machine, ...given({ discard }) };
+              const { id } = await client.call(
+                "machines.delete",
+                params,
+                signal,
+              );
+              ids.push(id);
+            }
+            return { deleted: names, ids };
+          },
+          ({ deleted }) => `Deleted ${deleted.join(", ")}.`,
+        ),
     );
 }
 

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { version } from "../../base/version.ts";
+import { addBringBackCommand } from "./bringBack.ts";
 import { addCheckpointCommands } from "./checkpoints.ts";
 import { addCompletion } from "./completion.ts";
 import { addConnectCommands } from "./connect.ts";
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   addCheckpointCommands(program);
   addInspectCommands(program);
   addConnectCommands(program);
+  addBringBackCommand(program);
   addImageCommands(program);
   addTemplateCommands(program);
   addPoolCommands(program);

@@ -25,6 +25,7 @@ import { MachineRegistry } from "../machines/registry.ts";
 import { snapshotHandlers } from "../machines/snapshotHandlers.ts";
 import { storageHandlers } from "../machines/storageHandlers.ts";
 import { templateHandlers } from "../machines/templateHandlers.ts";
+import type { AskForWork } from "../machines/unsaved.ts";
 import { createWarm } from "../machines/warm.ts";
 import { Templates } from "../snapshots/templates.ts";
 import { checkInclude } from "../ssh/checkInclude.ts";
@@ -33,6 +34,11 @@ import { sshHandlers } from "../ssh/handlers.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
 import { type Launcher, writeLauncher } from "../ssh/launcher.ts";
 import type { Layout } from "../store/layout.ts";
+import {
+  askForWork,
+  bringBackHandlers,
+  type BringBackDeps,
+} from "../workspaces/bringBackHandlers.ts";
 import { workspaceHandlers } from "../workspaces/handlers.ts";
 
 export interface CapabilityOptions {
@@ -150,14 +156,23 @@ export async function createCapabilities({
     log,
     automatic: process.env["GUESTHOUSE_WARM"] !== "manual",
   });
+  const askAboutWork: AskForWork = (id, signal) =>
+    askForWork(workspaces, id, signal);
   const machines = createMachines({
     layout,
     registry,
     images,
     templates,
     warm,
+    askForWork: askAboutWork,
     log,
   });
+  const reach = guestReach({ layout, registry, machines });
+  const workspaces: BringBackDeps = {
+    ...reach,
+    folderOf: (id) => registry.find(id).record.folder,
+    scratch: layout.work,
+  };
   await machines.adopt();
   await writeConfig();
   const sizes = new PoolSizes(
@@ -176,7 +191,6 @@ export async function createCapabilities({
   });
   pool = keeper;
   keeper.nudge();
-  const reach = guestReach({ layout, registry, machines });
 
   const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
@@ -197,6 +211,7 @@ export async function createCapabilities({
       log,
       machines,
       pool: keeper,
+      askForWork: askAboutWork,
       onRosterChanged: writeConfig,
     }),
     ...templateHandlers({ images, templates, warm, pool: keeper }),
@@ -205,6 +220,7 @@ export async function createCapabilities({
       layout,
       registry,
       machines,
+      askForWork: askAboutWork,
       log,
       usersChanged: (digest) => images.usersChanged(digest),
       onRosterChanged: writeConfig,
@@ -218,6 +234,7 @@ export async function createCapabilities({
       removeTemplate: (id) => templates.remove(id),
     }),
     ...sshHandlers({ files: layout.ssh, ...reach }),
+    ...bringBackHandlers(workspaces),
     ...workspaceHandlers({
       ...reach,
       onCopied: (progress) => tellAll("workspaces.copied", progress),

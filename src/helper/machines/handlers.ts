@@ -12,10 +12,12 @@ import { diagnoseMachine } from "./reach.ts";
 import type { Entry } from "./entry.ts";
 import { deleteMachine } from "./remove.ts";
 import { machineStats } from "./stats.ts";
+import { type AskForWork, demandSaved } from "./unsaved.ts";
 
 export interface MachineHandlerDeps extends CreateDeps {
   readonly machines: Machines;
   readonly pool: Pool;
+  readonly askForWork: AskForWork;
   /** Machines came, went or changed what the ssh config says of them. */
   readonly onRosterChanged: () => Promise<void>;
 }
@@ -111,8 +113,10 @@ export function machineHandlers(
       await deps.onRosterChanged();
       return answer(entry);
     },
-    "machines.delete": async ({ machine }) => {
+    "machines.delete": async ({ machine, discard }, { signal }) => {
       const entry = registry.find(machine);
+      // Not under the lock: to ask its guest is a verb of its own.
+      if (discard !== true) await demandSaved(entry, deps, signal);
       await alone(entry, async () => {
         throwIfRefused("delete", entry);
         await deleteMachine(entry, deps);

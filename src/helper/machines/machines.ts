@@ -20,6 +20,7 @@ import { settleMachine } from "./settle.ts";
 import { stopMachine, type Ending } from "./stop.ts";
 import { comeBack, forgetState } from "./comeBack.ts";
 import { supervise, type SuperviseDeps } from "./supervise.ts";
+import { type AskForWork, forgetWork, noteWork } from "./unsaved.ts";
 import type { Warm } from "./warm.ts";
 
 export interface MachinesDeps {
@@ -28,6 +29,7 @@ export interface MachinesDeps {
   readonly images: Images;
   readonly templates: Templates;
   readonly warm: Warm;
+  readonly askForWork: AskForWork;
   readonly log: Log;
 }
 
@@ -125,6 +127,7 @@ export function createMachines(deps: MachinesDeps): Machines {
         );
       entry.record = await settleMachine(layout, entry.record, undefined);
       await freezeForResume(entry);
+      await forgetWork(entry, registry);
       const from = startFrom(entry);
       try {
         return await begin(from);
@@ -254,8 +257,9 @@ export function createMachines(deps: MachinesDeps): Machines {
       if (wait !== false) await machines.untilReady(entry, signal);
     },
 
-    stop: (entry, options, signal) =>
-      registry.locks.run(entry.record.id, async () => {
+    async stop(entry, options, signal) {
+      if (!options.force) await noteWork(entry, deps, signal);
+      return registry.locks.run(entry.record.id, async () => {
         if (entry.state.kind === "stopped") return "alreadyStopped";
         const live = machines.living(entry, "stop");
         return stopMachine(
@@ -265,7 +269,8 @@ export function createMachines(deps: MachinesDeps): Machines {
           { layout, registry, log },
           signal,
         );
-      }),
+      });
+    },
 
     pause: (entry, signal) =>
       registry.locks.run(entry.record.id, async () => {

@@ -12,9 +12,11 @@ import { forkMachine } from "./fork.ts";
 import type { SnapshotDeps } from "./offspring.ts";
 import { rollBack } from "./rollBack.ts";
 import { suspendMachine } from "./suspend.ts";
+import { type AskForWork, noteWork } from "./unsaved.ts";
 
 export interface SnapshotHandlerDeps extends SnapshotDeps {
   readonly machines: Machines;
+  readonly askForWork: AskForWork;
   /** Machines came or went. */
   readonly onRosterChanged: () => Promise<void>;
 }
@@ -43,6 +45,7 @@ export function snapshotHandlers(
     },
     "machines.suspend": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
+      await noteWork(entry, deps, signal);
       await suspendMachine(entry, deps, signal);
       return answer(entry);
     },

@@ -11,6 +11,7 @@ import {
   forwardSchema,
   startWays,
   stopReasons,
+  workspaceFolderSchema,
 } from "../../protocol/machines.ts";
 import type { Layout, MachineFiles } from "./layout.ts";
 
@@ -37,7 +38,7 @@ export const machineRecordSchema = z.object({
   agentForwarding: z.boolean(),
   /** Wanted beside SSH; hostPort 0 takes a free one at each start. */
   forwards: z.array(forwardSchema),
-  folder: z.object({ local: z.string(), guest: z.string() }).optional(),
+  folder: workspaceFolderSchema.optional(),
   /** The machine that this one was forked or branched from. */
   parent: z
     .object({

@@ -83,7 +83,7 @@ export async function copyPathOut(
     unpackFrom(
       command.stdout,
       inside ? target : dirname(target),
-      inside ? undefined : basename(target),
+      inside ? {} : { rename: basename(target) },
       paced(onProgress),
       signal,
     ),

@@ -3,8 +3,10 @@ import type { z } from "zod";
 import type { HandlersOf } from "../../protocol/contract.ts";
 import type { copyProgressSchema } from "../../protocol/workspaces.ts";
 import type { Reach } from "../ssh/reach.ts";
-import { connectSsh, type SshSession } from "../ssh/session.ts";
+import type { SshSession } from "../ssh/session.ts";
+import { takeBase } from "./bringBack/unsaved.ts";
 import { copyFolderIn, copyPathIn, copyPathOut } from "./copy.ts";
+import { withSession } from "./guestSession.ts";
 import type { CopyProgress } from "./pack.ts";
 
 export interface WorkspaceHandlerDeps extends Pick<Reach, "find" | "target"> {
@@ -29,31 +31,38 @@ export function workspaceHandlers(
     ) => Promise<T>,
   ): Promise<T> => {
     const { id } = await deps.find(machine);
-    const target = await deps.target(machine, signal);
-    const session = await connectSsh(target, {}, signal);
-    try {
-      const done = await copy(session, ({ files, bytes }) =>
-        deps.onCopied({ machine: id, files, bytes, done: false }),
-      );
-      const { files, bytes } = done;
-      deps.onCopied({ machine: id, files, bytes, done: true });
-      return done;
-    } finally {
-      session.close();
-    }
+    return withSession(
+      deps,
+      machine,
+      async (session) => {
+        const done = await copy(session, ({ files, bytes }) =>
+          deps.onCopied({ machine: id, files, bytes, done: false }),
+        );
+        const { files, bytes } = done;
+        deps.onCopied({ machine: id, files, bytes, done: true });
+        return done;
+      },
+      signal,
+    );
   };
 
   return {
     "workspaces.copyIn": async ({ machine, folder, target }, { signal }) => {
       const { id } = await deps.find(machine);
-      const copied = await inGuest(machine, signal, (session, onProgress) =>
-        copyFolderIn(
-          session,
-          folder,
-          target ?? basename(folder),
-          onProgress,
-          signal,
-        ),
+      const copied = await inGuest(
+        machine,
+        signal,
+        async (session, onProgress) => {
+          const done = await copyFolderIn(
+            session,
+            folder,
+            target ?? basename(folder),
+            onProgress,
+            signal,
+          );
+          await takeBase({ session, folder: done.guestFolder }, signal);
+          return done;
+        },
       );
       await deps.onFolder?.(id, { local: folder, guest: copied.guestFolder });
       return copied;

@@ -9,15 +9,22 @@ import { failed } from "../../protocol/failure.ts";
 import type { CopyProgress } from "./pack.ts";
 import { pump } from "./pump.ts";
 
+export interface UnpackNames {
+  /** What the archive's first path component is called here. */
+  readonly rename?: string;
+  /** Everything else in the archive is left out. */
+  readonly only?: ReadonlySet<string>;
+}
+
 /**
- * Writes a tar stream that comes from a guest below `folder`, the archive's first path component renamed to `rename`.
+ * Writes a tar stream that comes from a guest below `folder`.
  * A guest is not trusted: no name leaves the folder, symbolic links are made last so that nothing is written through
  * them, set-user-id bits are dropped, devices left out. Throws `ssh.transferFailed` on a name that tries to leave.
  */
 export async function unpackFrom(
   source: Readable,
   folder: string,
-  rename: string | undefined,
+  { rename, only }: UnpackNames,
   onProgress: (progress: CopyProgress) => void,
   signal?: AbortSignal,
 ): Promise<CopyProgress> {
@@ -34,6 +41,10 @@ export async function unpackFrom(
   for await (const entry of archive) {
     signal?.throwIfAborted();
     const { header } = entry;
+    if (only !== undefined && !only.has(header.name)) {
+      entry.resume();
+      continue;
+    }
     const path = place(header.name);
     if (header.type === "symlink") links.push({ path, to: header.linkname });
     else if (
@@ -81,6 +92,7 @@ async function writeEntry(
     case "link":
       // A second name of a file that came before.
       await makeFolder(root, dirname(path));
+      await removeLink(path);
       await copyFile(place(header.linkname), path);
       return true;
     default:

@@ -53,7 +53,7 @@ test("what is packed comes out the same: content, modes, links, long and odd nam
       names.map((name) => ({ local: join(from, name), name: `top/${name}` })),
       quiet,
     ),
-    unpackFrom(stream, to, "renamed", quiet),
+    unpackFrom(stream, to, { rename: "renamed" }, quiet),
   ]);
   expect(packed).toEqual({ files: 6, bytes: 3_000_000 + 10 + 4 + 3 });
   expect(unpacked).toEqual(packed);
@@ -116,14 +116,14 @@ test.each(["../out", "a/../../out", "../../tmp/out"])(
     const to = join(folder, "to");
     await mkdir(to);
     await expect(
-      unpackFrom(hostile([{ name }]), to, undefined, quiet),
+      unpackFrom(hostile([{ name }]), to, {}, quiet),
     ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });
     expect(await readdir(folder)).toEqual(["to"]);
   },
 );
 
 test("an absolute name lands below the folder", async () => {
-  await unpackFrom(hostile([{ name: "/etc/x" }]), folder, undefined, quiet);
+  await unpackFrom(hostile([{ name: "/etc/x" }]), folder, {}, quiet);
   expect(await readFile(join(folder, "etc", "x"), "utf8")).toBe("x");
 });
 
@@ -140,7 +140,7 @@ test("nothing is written through a link, neither the guest's nor one that lies t
       { name: "f", content: "new" },
     ]),
     to,
-    undefined,
+    {},
     quiet,
   );
   expect(await readFile(join(folder, "victim"), "utf8")).toBe("safe");
@@ -154,13 +154,13 @@ test("nothing is written through a link, neither the guest's nor one that lies t
         { name: "e/owned", content: "x" },
       ]),
       to,
-      undefined,
+      {},
       quiet,
     ),
   ).rejects.toThrow();
   // Nor through the link that an earlier copy left.
   await expect(
-    unpackFrom(hostile([{ name: "d/owned" }]), to, undefined, quiet),
+    unpackFrom(hostile([{ name: "d/owned" }]), to, {}, quiet),
   ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });
   expect(await readdir(outside)).toEqual([]);
 });
@@ -174,7 +174,7 @@ test("a second name of a file becomes a copy, and only of what was sent", async 
       { name: "b", linkname: "a", type: "link" },
     ]),
     to,
-    undefined,
+    {},
     quiet,
   );
   expect(await readFile(join(to, "b"), "utf8")).toBe("A");
@@ -182,7 +182,7 @@ test("a second name of a file becomes a copy, and only of what was sent", async 
     unpackFrom(
       hostile([{ name: "c", linkname: "../secret", type: "link" }]),
       to,
-      undefined,
+      {},
       quiet,
     ),
   ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });

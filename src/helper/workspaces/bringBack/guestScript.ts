@@ -1,0 +1,156 @@
+/**
+ * What runs in the guest to see and to hand out what was made there, for `sh -c SCRIPT guesthouse VERB KEY FOLDER [ARGUMENT…]`. git does
+ * the looking, with an index, objects and refs of its own in `~/.local/state/guesthouse/workspaces/KEY`: the
+ * repository's index, work tree and refs are read, never written. That folder lies on the disk that it speaks of, so
+ * forks, checkpoints and roll backs find there what is true for them.
+ *
+ *     repo/   a bare repository that borrows the workspace's objects
+ *     base    what the workspace was when it was copied in: `tree`, and a `tip` for each ref
+ *     saved   what was brought back since: `tree`, `tip` and `work` lines
+ *     sent    which files of the host were copied in (`../sent.ts`)
+ *
+ * Exit codes: 77 no git in the guest, 78 no such folder, 79 it was not copied in by us.
+ */
+export const guestScript = String.raw`
+set -eu
+umask 077
+export LC_ALL=C GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0
+verb=$1 key=$2
+store=$HOME/.local/state/guesthouse/workspaces/$key
+command -v git >/dev/null || exit 77
+cd -- "$3" 2>/dev/null || exit 78
+folder=$(pwd -P)
+shift 3
+[ "$verb" = base ] || [ -f "$store/base" ] || exit 79
+mkdir -p "$store"
+temp=$(mktemp -d "$store/tmp.XXXXXX")
+trap 'rm -rf "$temp"' EXIT
+
+kind=plain common= own=$store format=sha1
+if [ -e .git ] && git rev-parse -q --git-dir >/dev/null 2>&1; then
+  kind=git
+  own=$(git rev-parse --absolute-git-dir)
+  common=$(cd -- "$(git rev-parse --git-common-dir)" && pwd -P)
+  format=$(git rev-parse --show-object-format)
+fi
+if [ ! -d "$store/repo" ]; then
+  git init -q --bare --template= --object-format="$format" "$store/repo"
+fi
+mkdir -p "$store/repo/objects/info"
+if [ $kind = git ]; then
+  printf '%s\n' "$common/objects" >"$store/repo/objects/info/alternates"
+  [ ! -f "$common/shallow" ] || cp "$common/shallow" "$store/repo/shallow"
+fi
+
+quiet() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false "$@"; }
+repo() { quiet --git-dir="$store/repo" "$@"; }
+# With an index and a place for objects of our own.
+aside() (
+  export GIT_INDEX_FILE="$temp/index" GIT_OBJECT_DIRECTORY="$store/repo/objects"
+  if [ $kind = git ]; then
+    export GIT_ALTERNATE_OBJECT_DIRECTORIES="$common/objects"
+  else
+    export GIT_DIR="$store/repo" GIT_WORK_TREE="$folder"
+  fi
+  quiet -c core.bare=false -c core.looseCompression=0 -c core.safecrlf=false "$@"
+)
+# git trusts an entry whose file is older than the index: so its time is kept.
+take_index() { [ ! -f "$own/index" ] || cp -p "$own/index" "$temp/index"; }
+snapshot() {
+  take_index
+  aside -c advice.addEmbeddedRepo=false add -A -- .
+  tree=$(aside write-tree)
+  if [ $kind = plain ]; then cp -p "$temp/index" "$store/index"; fi
+}
+refs() { if [ $kind = git ]; then git for-each-ref --format='%(objectname) %(refname)' "$@"; fi; }
+stashes() { if [ $kind = git ]; then git log -g --format=%H refs/stash -- 2>/dev/null || :; fi; }
+head_commit() { if [ $kind = git ]; then git rev-parse -q --verify 'HEAD^{commit}' || :; fi; }
+known() { sed -n 's/^tip //p' "$store/base" "$store/saved" 2>/dev/null || :; }
+known_trees() { sed -n 's/^tree //p' "$store/base" "$store/saved" 2>/dev/null || :; }
+last() { sed -n "s/^$1 //p" "$store/saved" 2>/dev/null | tail -n 1; }
+# Subjects of commits that are neither the host's nor at a remote.
+new_commits() {
+  { printf '%s\n' "$@"; stashes; known | sort -u | sed 's/^/^/'; } | grep . |
+    git -c log.showSignature=false log -n 1000 -z --format='%h %s' --ignore-missing --stdin --branches --not --remotes
+}
+
+case $verb in
+base)
+  take_index
+  before=$(aside write-tree 2>/dev/null || :)
+  snapshot
+  # Freshly written files make git read every one of them once. That is done now, so the first status need not.
+  if [ $kind = git ] && [ "$tree" = "$before" ]; then
+    cp -p "$temp/index" "$own/guesthouse.index" && mv "$own/guesthouse.index" "$own/index"
+  fi
+  {
+    printf 'tree %s\n' "$tree"
+    { head_commit; refs | cut -d' ' -f1; stashes; } | sort -u | sed 's/^/tip /'
+  } >"$temp/base"
+  rm -f "$store/saved"
+  mv "$temp/base" "$store/base"
+  ;;
+status)
+  snapshot
+  head=$(head_commit)
+  printf '/saved\0'
+  if ! known_trees | grep -qx "$tree"; then
+    from=$(last tree)
+    [ -n "$from" ] || from=$(sed -n 's/^tree //p' "$store/base")
+    repo diff-tree -r -z --no-renames --name-only "$from" "$tree"
+  fi
+  printf '/head\0'
+  [ -z "$head" ] || repo diff-tree -r -z --no-renames --name-only "$head^{tree}" "$tree"
+  printf '/born\0%s\0' "$head"
+  printf '/commits\0'
+  if [ $kind = git ] && { refs refs/heads refs/stash; printf '%s\n' "$head"; } | grep -q .; then
+    new_commits $head
+    printf '\0'
+  fi
+  printf '/nested\0'
+  aside ls-files -s | sed -n 's/^160000 [0-9a-f]* 0.//p' | while IFS= read -r path; do
+    [ -e "$path/.git" ] || continue
+    [ -z "$(git -C "$path" status --porcelain 2>/dev/null | head -n 1)" ] || printf '%s\0' "$path"
+  done
+  printf '/end\0'
+  ;;
+prepare)
+  snapshot
+  head=$(head_commit)
+  before=$(last work)
+  if [ -n "$before" ] && ! repo cat-file -e "$before^{commit}" 2>/dev/null; then before=; fi
+  behind() { [ -n "$1" ] && [ -n "$2" ] && repo merge-base --is-ancestor "$1" "$2"; }
+  tree_of() { repo rev-parse -q --verify "$1^{tree}"; }
+  work=
+  if [ -n "$head" ] && [ "$tree" = "$(tree_of "$head")" ] && { [ -z "$before" ] || behind "$before" "$head"; }; then
+    work=$head
+  elif [ -n "$before" ] && [ "$tree" = "$(tree_of "$before")" ] && { [ -z "$head" ] || behind "$head" "$before"; }; then
+    work=$before
+  else
+    parents=
+    if [ -n "$head" ] && ! behind "$head" "$before"; then parents="-p $head"; fi
+    if [ -n "$before" ] && ! behind "$before" "$head"; then parents="$parents -p $before"; fi
+    name=$(git config user.name || echo Guesthouse)
+    email=$(git config user.email || echo guesthouse@localhost)
+    export GIT_AUTHOR_NAME="$name" GIT_AUTHOR_EMAIL="$email" GIT_COMMITTER_NAME="$name" GIT_COMMITTER_EMAIL="$email"
+    work=$(repo -c commit.gpgSign=false commit-tree "$tree" $parents -m "$1")
+  fi
+  printf 'kind %s\ntree %s\nwork %s\nbase %s\n' $kind "$tree" "$work" "$(sed -n 's/^tree //p' "$store/base")"
+  [ -z "$head" ] || printf 'head %s\n' "$head"
+  known | sort -u | sed 's/^/tip /'
+  known | sort -u >"$temp/known"
+  number=0
+  { refs refs/heads; stashes | sed 's/$/ refs\/stash/'; } | while read -r commit ref; do
+    if [ "$ref" = refs/stash ]; then number=$((number + 1)) ref=stash-$number; fi
+    if grep -qx "$commit" "$temp/known" || [ "$commit" = "$head" ]; then continue; fi
+    printf 'ref %s %s\n' "$commit" "$ref"
+  done
+  ;;
+pack) repo pack-objects -q --revs --thin --stdout --delta-base-offset ;;
+diff) repo diff --binary --full-index --no-color --no-ext-diff --no-textconv -M "$1" "$2" ;;
+changed) repo diff-tree -r -z --no-renames --name-status "$1" "$2" ;;
+tar) tar -c -f - --null --no-recursion -T - ;;
+saved) sed -n '/^\(tree\|tip\|work\) [0-9a-f]*$/p' >>"$store/saved" ;;
+*) exit 64 ;;
+esac
+`;

@@ -1,0 +1,68 @@
+import { failed, GuesthouseError } from "../../../protocol/failure.ts";
+import type { UnsavedWork } from "../../../protocol/machines.ts";
+import { type GuestWorkspace, inWorkspace } from "./guestGit.ts";
+
+/** How many names are told; the counts are of all. */
+const maxNamed = 50;
+
+/**
+ * Notes what a workspace is at this moment as what the host has, too. Where that can't be told (no git in the guest, a
+ * repository that git does not take), its work stays unknown, and whoever asks for it is told so.
+ */
+export async function takeBase(
+  workspace: GuestWorkspace,
+  signal?: AbortSignal,
+): Promise<void> {
+  try {
+    await inWorkspace("base", workspace, {}, signal);
+  } catch (error) {
+    if (
+      error instanceof GuesthouseError &&
+      error.failure.code === "workspaces.failed"
+    )
+      return;
+    throw error;
+  }
+}
+
+/**
+ * What was made in a copied workspace and is nowhere else: files that differ from what was copied in or brought back and
+ * from the last commit, and commits that neither the host nor a remote has. Ignored files don't count.
+ * Throws `workspaces.failed`.
+ */
+export async function unsavedWork(
+  workspace: GuestWorkspace,
+  signal?: AbortSignal,
+): Promise<UnsavedWork> {
+  const output = await inWorkspace("status", workspace, {}, signal);
+  return parseStatus(output, new Date());
+}
+
+/** Reads the sections that `status` of the guest's script prints, all NUL-terminated. Pure. */
+export function parseStatus(output: string, at: Date): UnsavedWork {
+  const sections = new Map<string, string[]>();
+  let section: string[] = [];
+  for (const item of output.split("\0"))
+    // A path in git never begins with a slash, nor does a commit's hash.
+    if (item.startsWith("/")) sections.set(item, (section = []));
+    else if (item !== "") section.push(item);
+  if (!sections.has("/end"))
+    throw failed("workspaces.failed", "The guest's answer was cut off.", {
+      remedy: "Try again.",
+    });
+  const of = (name: string): string[] => sections.get(name) ?? [];
+  const notInHead = new Set(of("/head"));
+  const unborn = of("/born").length === 0;
+  const files = [
+    ...of("/saved").filter((path) => unborn || notInHead.has(path)),
+    ...of("/nested").map((path) => `${path}/`),
+  ];
+  const commits = of("/commits");
+  return {
+    at: at.toISOString(),
+    files: files.slice(0, maxNamed),
+    fileCount: files.length,
+    commits: commits.slice(0, maxNamed),
+    commitCount: commits.length,
+  };
+}

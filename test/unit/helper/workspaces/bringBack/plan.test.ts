@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import {
+  branchesOf,
+  type Offer,
+  parseChanged,
+  parseOffer,
+  savedLines,
+} from "../../../../../src/helper/workspaces/bringBack/plan.ts";
+import { isSafeName } from "../../../../../src/helper/workspaces/bringBack/safeNames.ts";
+import { parseStatus } from "../../../../../src/helper/workspaces/bringBack/unsaved.ts";
+
+const hash = (digit: string): string => digit.repeat(40);
+const offer: Offer = {
+  kind: "git",
+  tree: hash("1"),
+  work: hash("2"),
+  base: hash("3"),
+  head: hash("4"),
+  tips: [hash("4")],
+  refs: [{ commit: hash("5"), name: "refs/heads/feature/x" }],
+};
+
+describe("what the guest offers", () => {
+  test("is read", () => {
+    expect(
+      parseOffer(
+        `kind git\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\nhead ${hash("4")}\ntip ${hash("4")}\nref ${hash("5")} refs/heads/feature/x\n`,
+      ),
+    ).toEqual(offer);
+  });
+
+  test.each([
+    "",
+    `kind git\ntree --upload-pack=x\nwork ${hash("2")}\nbase ${hash("3")}\n`,
+    `kind git\ntree ${hash("1")}\nwork HEAD\nbase ${hash("3")}\n`,
+    `kind other\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\n`,
+  ])("is refused when it is no answer of ours: %j", (text) => {
+    expect(() => parseOffer(text)).toThrow(/makes no sense/);
+  });
+});
+
+describe("branches", () => {
+  test("the work, then the guest's other branches beside it", () => {
+    expect(branchesOf(offer, "back")).toEqual([
+      { branch: "back", commit: hash("2") },
+      { branch: "back-feature/x", commit: hash("5") },
+    ]);
+  });
+
+  test("none for what is as it was copied in", () => {
+    const same = { ...offer, tree: offer.base, refs: [] };
+    expect(branchesOf(same, "back")).toEqual([]);
+    expect(branchesOf({ ...same, tips: [] }, "back")).toHaveLength(1);
+  });
+
+  test("files alone don't count other branches as saved", () => {
+    expect(savedLines(offer, "files")).not.toContain(hash("5"));
+    expect(savedLines(offer, "commits")).toContain(`tip ${hash("5")}`);
+  });
+});
+
+test("changed files are read, whatever their names", () => {
+  expect(parseChanged("A\0a\nb\0D\0c\0T\0d\0M\0ü\0")).toEqual([
+    { name: "a\nb", how: "added" },
+    { name: "c", how: "deleted" },
+    { name: "d", how: "changed" },
+    { name: "ü", how: "changed" },
+  ]);
+});
+
+describe("unsaved work", () => {
+  const at = new Date(0);
+  const born = `/born\0${hash("4")}\0`;
+
+  test("is what differs from the copy and from the last commit", () => {
+    const text = `/saved\0a\0b\0/head\0b\0c\0${born}/commits\0abc one\0/nested\0sub\0/end\0`;
+    expect(parseStatus(text, at)).toEqual({
+      at: at.toISOString(),
+      files: ["b", "sub/"],
+      fileCount: 2,
+      commits: ["abc one"],
+      commitCount: 1,
+    });
+  });
+
+  test("without a commit it is what differs from the copy", () => {
+    const text = "/saved\0a\0/head\0/born\0\0/commits\0/nested\0/end\0";
+    expect(parseStatus(text, at).files).toEqual(["a"]);
+  });
+
+  test("names some and counts all", () => {
+    const many = Array.from({ length: 200 }, (_, i) => `f${String(i)}\0`);
+    const work = parseStatus(
+      `/saved\0${many.join("")}/head\0/born\0\0/commits\0/nested\0/end\0`,
+      at,
+    );
+    expect(work.fileCount).toBe(200);
+    expect(work.files.length).toBeLessThan(200);
+  });
+
+  test("an answer that is cut off is no answer", () => {
+    expect(() => parseStatus(`/saved\0a\0/head\0a\0${born}`, at)).toThrow(
+      /cut off/,
+    );
+  });
+});
+
+describe("names that a guest may have written here", () => {
+  test.each(["a", "a/b", ".gitignore", ".github/x", "..a", "git", "a b/ü"])(
+    "%j",
+    (name) => expect(isSafeName(name)).toBe(true),
+  );
+  test.each([
+    ...["", "/etc/passwd", "../x", "a/../../x", "a/./b", "a//b", "C:\\x"],
+    ...[".git", ".git/hooks/x", "sub/.git/config", ".GIT/x", ".git /x"],
+    ...[".git./x", "git~1/x", "GIT~2", ".g\u200cit/x", ".git::$INDEX/x"],
+  ])("not %j", (name) => expect(isSafeName(name)).toBe(false));
+});
