@@ -2,6 +2,9 @@ import * as z from "zod";
 import { unsavedWorkSchema } from "./machines.ts";
 import { notice, request } from "./method.ts";
 
+export const copyWays = ["disk", "stream", "none"] as const;
+export type CopyWay = (typeof copyWays)[number];
+
 export const copyProgressSchema = z.object({
   machine: z.string(),
   files: z.number().int(),
@@ -58,15 +61,23 @@ const bringBackMethods = {
 
 export const workspaceMethods = {
   ...bringBackMethods,
-  /** Copies a host folder into a running guest over SSH: `.git` and everything that .gitignore doesn't name. */
+  /**
+   * Copies a host folder into a running guest: `.git` and everything that .gitignore doesn't name. Again, only what
+   * changed here since; refused with `workspaces.conflict` when that would be written over work of the guest's.
+   */
   "workspaces.copyIn": request(
     z.object({
       machine: z.string(),
       folder: z.string(),
       target: z.string().optional(),
+      overwrite: z.boolean().optional(),
+      /** False sends everything through SSH, however much it is. */
+      disk: z.boolean().optional(),
     }),
     z.object({
       guestFolder: z.string(),
+      /** By a disk of its own or through SSH; unchanged folders don't go at all. */
+      way: z.enum(copyWays),
       files: z.number().int(),
       bytes: z.number(),
     }),

@@ -1,5 +1,6 @@
 import { benchBundles } from "./bundles.ts";
 import { benchColdClone } from "./coldClone.ts";
+import { benchCopyIn } from "./copyIn.ts";
 import { benchHelper } from "./helper.ts";
 import { benchPool } from "./pool.ts";
 import type { Row } from "./report.ts";
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
   "warm-clone": benchWarmClone,
   pool: benchPool,
   snapshots: benchSnapshots,
+  "copy-in": benchCopyIn,
 };
 
 /** Runs the named benches one after the other, or all; prints one table. */

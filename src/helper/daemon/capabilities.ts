@@ -15,6 +15,7 @@ import { createImages } from "../images/images.ts";
 import { hostArchitecture, qemuArchitecture } from "../machines/environment.ts";
 import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
+import { lendDisk, lentSerial } from "../machines/lendDisk.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { createMachines } from "../machines/machines.ts";
 import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
@@ -237,6 +238,11 @@ export async function createCapabilities({
     ...bringBackHandlers(workspaces),
     ...workspaceHandlers({
       ...reach,
+      diskWay: (id) => ({
+        lend: (path, work) => lendDisk(id, path, work, { registry, log }),
+        serial: lentSerial,
+        scratch: layout.work,
+      }),
       onCopied: (progress) => tellAll("workspaces.copied", progress),
       onFolder: (id, folder) => registry.rewrite(registry.find(id), { folder }),
     }),

@@ -12,6 +12,7 @@ import {
   type ProcessIdentity,
   waitForExit,
 } from "../qemu/process.ts";
+import { unplugDisk } from "../qemu/hotPlug.ts";
 import { connectQmp, type Qmp } from "../qemu/qmp.ts";
 import { removeUnusedLayers } from "../snapshots/layers.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
@@ -148,6 +149,13 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   entry.boot = handles.boot;
   registry.tell(entry);
   log.info("adopted", { pid: handles.pid, state: state.kind });
+  // The disk of a copy that ended with the helper before this one.
+  if (qmp !== undefined)
+    void registry.locks
+      .run(id, () => unplugDisk(qmp))
+      .catch((error: unknown) => {
+        log.info("a lent disk could not be looked for", { error });
+      });
   deps.onLiving(entry, live, state.kind === "starting");
 }
 

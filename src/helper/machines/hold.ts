@@ -1,4 +1,5 @@
-import { failed } from "../../protocol/failure.ts";
+import { failed, refused } from "../../protocol/failure.ts";
+import { isPlugged, unplugDisk } from "../qemu/hotPlug.ts";
 import type { Qmp } from "../qemu/qmp.ts";
 import { putBack, resetMigration, runState } from "../snapshots/migration.ts";
 import type { MachineHandles } from "../store/records.ts";
@@ -33,6 +34,13 @@ export async function whileHeld<T>(
     record.resumeFrom !== undefined,
   );
   if (refusal !== undefined) throw refusal;
+  // One that a copy left in: a guest that is resumed from here on would miss it.
+  if ((await isPlugged(qmp)) && !(await unplugDisk(qmp)))
+    throw refused(
+      "machines.busy",
+      `The guest of “${record.name}” does not let go of a disk that files were copied from.`,
+      { remedy: "Restart the machine, then try again." },
+    );
   const before = entry.state;
   const ran = (await runState(qmp)) === "running";
   await registry.note(entry, live, { capturing: { ran, suspend } });

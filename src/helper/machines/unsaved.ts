@@ -1,5 +1,5 @@
 import type { Log } from "../../base/log.ts";
-import type { GuesthouseError} from "../../protocol/failure.ts";
+import type { GuesthouseError } from "../../protocol/failure.ts";
 import { refused, toFailure } from "../../protocol/failure.ts";
 import type { UnsavedWork } from "../../protocol/machines.ts";
 import type { Entry } from "./entry.ts";

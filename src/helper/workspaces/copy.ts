@@ -6,30 +6,14 @@ import { GuesthouseError, failed, refused } from "../../protocol/failure.ts";
 import { shellQuote } from "../ssh/quote.ts";
 import type { ExecResult, SshCommand, SshSession } from "../ssh/session.ts";
 import { transferFailed } from "../ssh/transfer.ts";
-import { listAll, listForCopy } from "./fileList.ts";
+import { listAll } from "./fileList.ts";
 import { packInto, type CopyProgress, type PackEntry } from "./pack.ts";
 import { unpackFrom } from "./unpack.ts";
 
-export type OnProgress = (progress: CopyProgress) => void;
+/** -o: files belong to who copies them, also for root; -p: modes as they are here, whatever the umask. */
+export const untar = "tar -x -o -p";
 
-/**
- * Copies a folder of the host to `target` in the guest, as one tar stream: `.git` and all that .gitignore doesn't name,
- * with modes and symbolic links. `target` may be relative to the user's home or begin with `~/`; made when missing.
- * Throws `request.invalid` when there is no such folder, `ssh.transferFailed` when the guest can't take it.
- */
-export async function copyFolderIn(
-  session: SshSession,
-  folder: string,
-  target: string,
-  onProgress: OnProgress,
-  signal?: AbortSignal,
-): Promise<CopyProgress & { readonly guestFolder: string }> {
-  const names = await listForCopy(folder, signal);
-  const entries = names.map((name) => ({ local: join(folder, name), name }));
-  const guestFolder = await makeGuestFolder(session, target, signal);
-  const copied = await send(session, guestFolder, entries, onProgress, signal);
-  return { ...copied, guestFolder };
-}
+export type OnProgress = (progress: CopyProgress) => void;
 
 /** Copies a file or a whole folder in, named as with cp(1): into `target` when that is a folder there, else as it. */
 export async function copyPathIn(
@@ -91,16 +75,16 @@ export async function copyPathOut(
   );
 }
 
-async function send(
+/** Unpacks a tar stream of these entries in a folder of the guest. Throws `ssh.transferFailed`. */
+export async function send(
   session: SshSession,
   guestFolder: string,
   entries: readonly PackEntry[],
   onProgress: OnProgress,
   signal?: AbortSignal,
 ): Promise<CopyProgress> {
-  // -o: files belong to who copies them, also for root; -p: modes as they are here, whatever the umask.
   const command = await session.start(
-    `tar -x -o -p -f - -C ${shellQuote(guestFolder)}`,
+    `${untar} -f - -C ${shellQuote(guestFolder)}`,
     signal,
   );
   command.stdout.resume();
@@ -148,7 +132,7 @@ const isOurs = (error: unknown): boolean =>
     hasErrorCode(error, code),
   );
 
-const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
+export const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
   failed(
     "ssh.transferFailed",
     `Copying ${what} failed: ${result.stderr.trim() || `tar ended with ${String(result.code)}`}.`,
@@ -163,7 +147,7 @@ const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
 const atHome = (path: string): string =>
   path === "~" || path === "" ? "." : path.replace(/^~\//, "");
 
-async function makeGuestFolder(
+export async function makeGuestFolder(
   session: SshSession,
   target: string,
   signal?: AbortSignal,
@@ -194,7 +178,7 @@ async function isGuestFolder(
 const progressEveryMs = 150;
 
 /** Progress is for readers: a notice for each of ten thousand files would be noise. */
-function paced(onProgress: OnProgress): OnProgress {
+export function paced(onProgress: OnProgress): OnProgress {
   let lastMs = -Infinity;
   return (progress) => {
     const now = performance.now();

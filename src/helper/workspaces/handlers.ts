@@ -4,13 +4,16 @@ import type { HandlersOf } from "../../protocol/contract.ts";
 import type { copyProgressSchema } from "../../protocol/workspaces.ts";
 import type { Reach } from "../ssh/reach.ts";
 import type { SshSession } from "../ssh/session.ts";
-import { takeBase } from "./bringBack/unsaved.ts";
-import { copyFolderIn, copyPathIn, copyPathOut } from "./copy.ts";
+import { copyPathIn, copyPathOut } from "./copy.ts";
+import { copyFolderIn } from "./copyFolder.ts";
 import { withSession } from "./guestSession.ts";
 import type { CopyProgress } from "./pack.ts";
+import type { DiskWay } from "./sendByDisk.ts";
 
 export interface WorkspaceHandlerDeps extends Pick<Reach, "find" | "target"> {
   readonly onCopied: (progress: z.output<typeof copyProgressSchema>) => void;
+  /** How this machine is lent a disk; without it everything goes through SSH. */
+  readonly diskWay?: (id: string) => DiskWay;
   /** A folder of the host now has its copy in a guest. */
   readonly onFolder?: (
     id: string,
@@ -47,22 +50,25 @@ export function workspaceHandlers(
   };
 
   return {
-    "workspaces.copyIn": async ({ machine, folder, target }, { signal }) => {
+    "workspaces.copyIn": async (
+      { machine, folder, target, overwrite, disk },
+      { signal },
+    ) => {
       const { id } = await deps.find(machine);
-      const copied = await inGuest(
-        machine,
-        signal,
-        async (session, onProgress) => {
-          const done = await copyFolderIn(
-            session,
+      const copied = await inGuest(machine, signal, (session, onProgress) =>
+        copyFolderIn(
+          session,
+          {
             folder,
-            target ?? basename(folder),
-            onProgress,
-            signal,
-          );
-          await takeBase({ session, folder: done.guestFolder }, signal);
-          return done;
-        },
+            target: target ?? basename(folder),
+            ...(overwrite === undefined ? {} : { overwrite }),
+            ...(deps.diskWay === undefined || disk === false
+              ? {}
+              : { disk: deps.diskWay(id) }),
+          },
+          onProgress,
+          signal,
+        ),
       );
       await deps.onFolder?.(id, { local: folder, guest: copied.guestFolder });
       return copied;

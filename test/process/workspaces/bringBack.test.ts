@@ -31,11 +31,8 @@ import {
   bringBackPatch,
   type BroughtBack,
 } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
-import {
-  takeBase,
-  unsavedWork,
-} from "../../../src/helper/workspaces/bringBack/unsaved.ts";
-import { copyFolderIn } from "../../../src/helper/workspaces/copy.ts";
+import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
+import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
 import { missing, startSshd, type RealSshd } from "../ssh/realSshd.ts";
 import { forget, git, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
 
@@ -78,10 +75,8 @@ describe.skipIf(missing)(
         subject,
         scratch,
       });
-    async function copyIn(): Promise<void> {
-      await copyFolderIn(session, here, there, quiet);
-      await takeBase(workspace());
-    }
+    const copyIn = () =>
+      copyFolderIn(session, { folder: here, target: there }, quiet);
     /** New, changed, deleted, renamed, binary, mode, symlink: what a change can be. */
     async function workThere(): Promise<void> {
       await mkdir(join(there, "new folder"));

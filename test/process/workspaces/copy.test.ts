@@ -13,6 +13,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import {
   afterAll,
+  afterEach,
   beforeAll,
   beforeEach,
   describe,
@@ -24,11 +25,12 @@ import {
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
 import {
-  copyFolderIn,
   copyPathIn,
   copyPathOut,
 } from "../../../src/helper/workspaces/copy.ts";
+import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
 import { workspaceHandlers } from "../../../src/helper/workspaces/handlers.ts";
+import { forget } from "./workspaceOverSsh.ts";
 import { missing, startSshd, type RealSshd } from "../ssh/realSshd.ts";
 
 const quiet = (): void => undefined;
@@ -49,6 +51,7 @@ describe.skipIf(missing)(
       session.close();
       await sshd.close();
     });
+    afterEach(() => forget(there));
     beforeEach(async () => {
       round += 1;
       here = join(sshd.folder, `here-${String(round)}`);
@@ -76,7 +79,11 @@ describe.skipIf(missing)(
       await git("add", "-A");
       await git("commit", "-qm", "one");
       await writeFile(join(here, "new ü"), "new");
-      const copied = await copyFolderIn(session, here, there, quiet);
+      const copied = await copyFolderIn(
+        session,
+        { folder: here, target: there },
+        quiet,
+      );
       expect(copied.guestFolder).toBe(there);
       expect((await stat(join(there, "run.sh"))).mode & 0o777).toBe(0o755);
       expect(await readlink(join(there, "link"))).toBe("run.sh");
@@ -95,8 +102,10 @@ describe.skipIf(missing)(
         ),
       );
       const told: number[] = [];
-      const copied = await copyFolderIn(session, here, there, ({ files }) =>
-        told.push(files),
+      const copied = await copyFolderIn(
+        session,
+        { folder: here, target: there },
+        ({ files }) => told.push(files),
       );
       expect(copied.files).toBe(1000);
       expect(await readdir(there)).toHaveLength(1000);
@@ -139,8 +148,7 @@ describe.skipIf(missing)(
       const name = `guesthouse-test-${String(process.pid)}`;
       const { guestFolder } = await copyFolderIn(
         session,
-        here,
-        `~/${name}`,
+        { folder: here, target: `~/${name}` },
         quiet,
       );
       try {
@@ -148,6 +156,7 @@ describe.skipIf(missing)(
         expect(await readdir(guestFolder)).toEqual(["a"]);
       } finally {
         await execa("rm", ["-r", guestFolder]);
+        await forget(guestFolder);
       }
     });
 
@@ -183,7 +192,12 @@ describe.skipIf(missing)(
       await writeFile(join(here, "big"), Buffer.alloc(200_000_000));
       const startedAt = performance.now();
       await expect(
-        copyFolderIn(session, here, there, quiet, AbortSignal.timeout(150)),
+        copyFolderIn(
+          session,
+          { folder: here, target: there },
+          quiet,
+          AbortSignal.timeout(150),
+        ),
       ).rejects.toMatchObject({ name: "TimeoutError" });
       expect(performance.now() - startedAt).toBeLessThan(2_000);
       expect((await session.exec("exit 0")).code).toBe(0);
@@ -205,7 +219,7 @@ describe.skipIf(missing)(
           { machine: "box", folder: here, target: there },
           context,
         ),
-      ).toEqual({ guestFolder: there, files: 1, bytes: 3 });
+      ).toEqual({ guestFolder: there, way: "stream", files: 1, bytes: 3 });
       expect(told.at(-1)).toEqual({
         machine: "0123",
         files: 1,

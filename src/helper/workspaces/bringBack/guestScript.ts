@@ -7,7 +7,7 @@
  *     repo/   a bare repository that borrows the workspace's objects
  *     base    what the workspace was when it was copied in: `tree`, and a `tip` for each ref
  *     saved   what was brought back since: `tree`, `tip` and `work` lines
- *     sent    which files of the host were copied in (`../sent.ts`)
+ *     sent-*  which files of the host were copied in (`../guestManifest.ts`)
  *
  * Exit codes: 77 no git in the guest, 78 no such folder, 79 it was not copied in by us.
  */
