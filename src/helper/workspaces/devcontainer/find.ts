@@ -1,0 +1,97 @@
+import { readdir, realpath, stat } from "node:fs/promises";
+import { isAbsolute, join, posix, relative, sep } from "node:path";
+import { hasErrorCode, isMissing } from "../../../base/files.ts";
+import { refused } from "../../../protocol/failure.ts";
+
+/**
+ * Every devcontainer.json of a folder, relative to it with forward slashes, in the order in which tools look for them:
+ * `.devcontainer/devcontainer.json`, `.devcontainer.json`, `.devcontainer/<name>/devcontainer.json`.
+ */
+export async function findConfigs(folder: string): Promise<string[]> {
+  const candidates = [
+    ".devcontainer/devcontainer.json",
+    ".devcontainer.json",
+    ...(await foldersIn(join(folder, ".devcontainer"))).map((name) =>
+      posix.join(".devcontainer", name, "devcontainer.json"),
+    ),
+  ];
+  const found: string[] = [];
+  for (const candidate of candidates)
+    if (await isFile(join(folder, candidate))) found.push(candidate);
+  return found;
+}
+
+/**
+ * The one to use: the wanted one, by its path or by its `<name>`, else the only one; undefined when there is none.
+ * Refuses with `workspaces.configAmbiguous` and `workspaces.configMissing`. Pure.
+ */
+export function chooseConfig(
+  found: readonly string[],
+  wanted: string | undefined,
+): string | undefined {
+  if (wanted !== undefined) {
+    const path = wanted.split(sep).join("/").replace(/^\.\//, "");
+    const named = posix.join(".devcontainer", path, "devcontainer.json");
+    const chosen = found.find((each) => each === path || each === named);
+    if (chosen !== undefined) return chosen;
+    throw refused(
+      "workspaces.configMissing",
+      `The folder has no configuration “${wanted}”.`,
+      {
+        remedy:
+          found.length === 0
+            ? "It has no devcontainer.json at all."
+            : `It has these: ${found.join(", ")}.`,
+      },
+    );
+  }
+  const [first, second] = found;
+  if (second === undefined) return first;
+  throw refused(
+    "workspaces.configAmbiguous",
+    `The folder has several configurations: ${found.join(", ")}.`,
+    { remedy: "Choose one with --config, by its path or its folder's name." },
+  );
+}
+
+/**
+ * Refuses with `workspaces.outsideFolder` when a path of the folder leads out of it, by `..` or by a symbolic link: a
+ * repository that nobody trusts yet must not make us read anything else. Answers the real path.
+ */
+export async function insideFolder(
+  folder: string,
+  path: string,
+): Promise<string> {
+  const root = await realpath(folder);
+  const real = await realpath(join(folder, path));
+  const below = relative(root, real);
+  if (below === ".." || below.startsWith(`..${sep}`) || isAbsolute(below))
+    throw refused(
+      "workspaces.outsideFolder",
+      `${path} leads out of the folder, to ${real}.`,
+      { remedy: "Put the file itself into the folder." },
+    );
+  return real;
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
+  } catch (error) {
+    if (isMissing(error) || hasErrorCode(error, "ENOTDIR")) return [];
+    throw error;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (isMissing(error) || hasErrorCode(error, "ENOTDIR")) return false;
+    throw error;
+  }
+}

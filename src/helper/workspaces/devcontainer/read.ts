@@ -1,0 +1,82 @@
+import { createHash } from "node:crypto";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { refused, type GuesthouseError } from "../../../protocol/failure.ts";
+import { chooseConfig, findConfigs, insideFolder } from "./find.ts";
+import { parseJsonc } from "./jsonc.ts";
+import { type Devcontainer, devcontainerSchema } from "./model.ts";
+import { type ConfigWarning, reviewProperties } from "./review.ts";
+import { localVariables } from "./variables.ts";
+
+/** A folder's configuration as its file has it: variables stand in it still. */
+export interface Configuration {
+  /** Real path of the folder. */
+  readonly folder: string;
+  /** Relative to the folder; undefined when it has none and defaults are used. */
+  readonly path: string | undefined;
+  readonly file: Devcontainer;
+  /** SHA-256 of the file's bytes, as hex; of an empty object where there is none. */
+  readonly digest: string;
+  readonly warnings: readonly ConfigWarning[];
+  /** Names of the host's variables that it reads. */
+  readonly localVariables: readonly string[];
+}
+
+/** No person writes a larger one, and a parser is no place for one that somebody else made. */
+const largestBytes = 1024 * 1024;
+
+/**
+ * Finds, reads and checks a folder's devcontainer.json. Nothing is written, nothing is run. Refuses with
+ * `request.invalid` (no folder), `workspaces.configAmbiguous`, `workspaces.configMissing`, `workspaces.configInvalid`
+ * (naming line and property) and `workspaces.outsideFolder`.
+ */
+export async function readConfiguration(
+  folder: string,
+  wanted?: string,
+): Promise<Configuration> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true)
+    throw refused("request.invalid", `${folder} is not a folder.`, {
+      remedy: "Give the path of an existing folder.",
+    });
+  const root = await realpath(folder);
+  const path = chooseConfig(await findConfigs(root), wanted);
+  if (path === undefined) return { ...parse("{}", ""), folder: root, path };
+  const real = await insideFolder(root, path);
+  const { size } = await stat(real);
+  if (size > largestBytes)
+    throw invalid(path, `it is larger than ${String(largestBytes)} bytes`);
+  const text = await readFile(real, "utf8");
+  return { ...parse(text, path), folder: root, path };
+}
+
+/** From the file's text. Pure. */
+function parse(
+  text: string,
+  path: string,
+): Omit<Configuration, "folder" | "path"> {
+  const document = parseJsonc(text.replace(/^\ufeff/, ""));
+  if (document.error !== undefined) throw invalid(path, document.error);
+  const checked = devcontainerSchema.safeParse(document.value);
+  if (!checked.success) {
+    const [issue] = checked.error.issues;
+    const place = (issue?.path ?? []).map((part) =>
+      typeof part === "symbol" ? String(part) : part,
+    );
+    throw invalid(
+      path,
+      `line ${String(document.lineOf(place))}: ${place.join(".") || "the file"}: ${issue?.message ?? "wrong"}`,
+    );
+  }
+  return {
+    file: checked.data,
+    digest: createHash("sha256").update(text).digest("hex"),
+    warnings: reviewProperties(checked.data),
+    localVariables: localVariables(checked.data),
+  };
+}
+
+const invalid = (path: string, detail: string): GuesthouseError =>
+  refused("workspaces.configInvalid", `${path} can't be read: ${detail}.`, {
+    remedy: "Correct the file, then try again.",
+    actions: ["retry"],
+  });

@@ -1,0 +1,164 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  chooseConfig,
+  findConfigs,
+} from "../../../../../src/helper/workspaces/devcontainer/find.ts";
+import { readConfiguration } from "../../../../../src/helper/workspaces/devcontainer/read.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "config-"));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function put(path: string, text: string): Promise<void> {
+  await mkdir(join(folder, dirname(path)), { recursive: true });
+  await writeFile(join(folder, path), text);
+}
+const usual = ".devcontainer/devcontainer.json";
+
+describe("finding the file", () => {
+  test("all three places, and nothing else", async () => {
+    await put(usual, "{}");
+    await put(".devcontainer.json", "{}");
+    await put(".devcontainer/rust/devcontainer.json", "{}");
+    await put(".devcontainer/rust/deeper/devcontainer.json", "{}");
+    await put(".devcontainer/notes.md", "");
+    expect(await findConfigs(folder)).toEqual([
+      usual,
+      ".devcontainer.json",
+      ".devcontainer/rust/devcontainer.json",
+    ]);
+  });
+
+  test("a folder without one, and one whose .devcontainer is a file", async () => {
+    expect(await findConfigs(folder)).toEqual([]);
+    await put(".devcontainer", "");
+    expect(await findConfigs(folder)).toEqual([]);
+  });
+
+  test("several are refused with the list; --config takes a path or a name", () => {
+    const found = [usual, ".devcontainer/rust/devcontainer.json"];
+    expect(() => chooseConfig(found, undefined)).toThrow(
+      /several configurations: .*rust/,
+    );
+    expect(chooseConfig(found, "rust")).toBe(found[1]);
+    expect(chooseConfig(found, "./.devcontainer/devcontainer.json")).toBe(
+      usual,
+    );
+    expect(() => chooseConfig(found, "go")).toThrow(/no configuration “go”/);
+    expect(chooseConfig([], undefined)).toBeUndefined();
+  });
+});
+
+describe("reading the file", () => {
+  test("comments, trailing commas and a byte order mark are taken", async () => {
+    await put(
+      usual,
+      '\ufeff{\n// why\n"name": "x", /* y */ "image": "debian-12",\n}',
+    );
+    const { file, warnings, path } = await readConfiguration(folder);
+    expect(file).toEqual({ name: "x", image: "debian-12" });
+    expect(warnings).toEqual([]);
+    expect(path).toBe(usual);
+  });
+
+  test("no file is an empty configuration", async () => {
+    const { file, path } = await readConfiguration(folder);
+    expect(file).toEqual({});
+    expect(path).toBeUndefined();
+  });
+
+  test("what is wrong is told with its line and property", async () => {
+    await put(usual, '{\n  "image": "a"\n  "name": "b"\n}');
+    await expect(readConfiguration(folder)).rejects.toThrow(
+      /line 3: comma expected/,
+    );
+    await put(
+      usual,
+      '{\n  "hostRequirements": {\n    "memory": "much"\n  }\n}',
+    );
+    await expect(readConfiguration(folder)).rejects.toThrow(
+      /line 3: hostRequirements\.memory: .*a size such as 4gb/,
+    );
+    await put(usual, "[]");
+    await expect(readConfiguration(folder)).rejects.toThrow(/line 1: the file/);
+  });
+
+  test("what is unknown or not done yet is a warning with its path", async () => {
+    await put(
+      usual,
+      JSON.stringify({
+        features: { "ghcr.io/x/y:1": {} },
+        build: { dockerfile: "Dockerfile", args: { a: "b" } },
+        hostRequirements: { cpus: 2, gpu: true, tpu: 1 },
+        privileged: true,
+        runArgs: ["--rm"],
+        customizations: {
+          vscode: { extensions: [] },
+          jetbrains: { anything: 1 },
+          guesthouse: { image: "debian-12" },
+        },
+        postCreateComand: "typo",
+      }),
+    );
+    const { warnings } = await readConfiguration(folder);
+    expect(warnings.map(({ property }) => property)).toEqual([
+      "build.dockerfile",
+      "build.args",
+      "features",
+      "hostRequirements.gpu",
+      "hostRequirements.tpu",
+      "runArgs",
+      "customizations.vscode",
+      "postCreateComand",
+    ]);
+    expect(warnings[0]?.message).toMatch(/not done yet: containers are not/);
+  });
+
+  test("a mistake in customizations.guesthouse is refused, not ignored", async () => {
+    await put(usual, '{"customizations":{"guesthouse":{"cpu":2}}}');
+    await expect(readConfiguration(folder)).rejects.toThrow(
+      /customizations\.guesthouse: Unrecognized key: "cpu"/,
+    );
+  });
+
+  test("the digest follows the file's bytes", async () => {
+    await put(usual, "{}");
+    const before = await readConfiguration(folder);
+    await put(usual, "{ }");
+    const after = await readConfiguration(folder);
+    expect(after.digest).not.toBe(before.digest);
+  });
+});
+
+describe("a folder that nobody trusts", () => {
+  test("a configuration that is a link out of the folder is not read", async () => {
+    const outside = await mkdtemp(join(tmpdir(), "outside-"));
+    try {
+      await writeFile(join(outside, "devcontainer.json"), '{"name":"secret"}');
+      await symlink(outside, join(folder, ".devcontainer"));
+      await expect(readConfiguration(folder)).rejects.toMatchObject({
+        failure: { kind: "refused", code: "workspaces.outsideFolder" },
+      });
+    } finally {
+      await rm(outside, { recursive: true });
+    }
+  });
+
+  test("a link inside the folder is fine", async () => {
+    await put("shared/devcontainer.json", '{"name":"shared"}');
+    await symlink(join(folder, "shared"), join(folder, ".devcontainer"));
+    expect((await readConfiguration(folder)).file.name).toBe("shared");
+  });
+
+  test("a huge file is refused", async () => {
+    await put(usual, `"${"x".repeat(1024 * 1024)}"`);
+    await expect(readConfiguration(folder)).rejects.toThrow(/larger than/);
+  });
+});
