@@ -68,9 +68,11 @@ async function listByGit(
   signal?.throwIfAborted();
   if (listed.exitCode !== 0) return undefined;
   const paths = new Set<string>();
+  const behindLink = linkFinder(folder);
   for (const path of listed.stdout.split("\0")) {
     if (path === "") continue;
     const name = path.replace(/\/$/, "");
+    if (await behindLink(name)) continue;
     const kind = await kindOf(join(folder, name));
     // Still in the index, but deleted here.
     if (kind === undefined) continue;
@@ -86,6 +88,30 @@ async function listByGit(
       paths.add(posix.join(".git", inside));
   return [...paths];
 }
+
+/**
+ * Tells whether a path leads through a symbolic link. git makes no such entries, but an index that somebody wrote by
+ * hand may name `link/id_rsa`, where `link` points anywhere on the host.
+ */
+function linkFinder(folder: string): (path: string) => Promise<boolean> {
+  const known = new Map<string, Promise<boolean>>();
+  const isBehind = (path: string): Promise<boolean> => {
+    const parent = posix.dirname(path);
+    if (parent === "." || parent === "/") return Promise.resolve(false);
+    let answer = known.get(parent);
+    if (answer === undefined) {
+      answer = isBehind(parent).then(
+        async (above) => above || (await isLink(join(folder, parent))),
+      );
+      known.set(parent, answer);
+    }
+    return answer;
+  };
+  return isBehind;
+}
+
+const isLink = async (path: string): Promise<boolean> =>
+  (await lstat(path).catch(() => undefined))?.isSymbolicLink() === true;
 
 async function kindOf(path: string): Promise<"folder" | "other" | undefined> {
   try {

@@ -138,3 +138,26 @@ test("listing ends at once when it is cancelled", async () => {
   await write("a");
   await expect(listForCopy(folder, AbortSignal.abort())).rejects.toThrow();
 });
+
+test("an index that somebody wrote by hand reaches nothing behind a symbolic link", async () => {
+  const outside = await mkdtemp(join(tmpdir(), "outside-"));
+  try {
+    await writeFile(join(outside, "id_rsa"), "secret");
+    await git("init", "-q");
+    await symlink(outside, join(folder, "link"));
+    await write("a.txt");
+    const { stdout: blob } = await git("hash-object", "-w", "a.txt");
+    for (const path of ["link/id_rsa", "link/deeper/x"])
+      await git(
+        "update-index",
+        "--add",
+        "--cacheinfo",
+        `100644,${blob},${path}`,
+      );
+    const paths = await listForCopy(folder);
+    expect(paths.filter((path) => path.startsWith("link"))).toEqual(["link"]);
+    expect(paths).toContain("a.txt");
+  } finally {
+    await rm(outside, { recursive: true });
+  }
+});
