@@ -23,6 +23,8 @@ const shared = {
     "import.meta.url": "__importMetaUrl",
   },
   inject: [],
+  // Its main file is UMD, whose requires a bundler can't follow.
+  alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
   banner: {
     js: "const __importMetaUrl = require('node:url').pathToFileURL(__filename).href;",
   },

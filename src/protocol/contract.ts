@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { checkpointMethods } from "./checkpoints.ts";
+import { devcontainerMethods, devcontainerNotices } from "./devcontainers.ts";
 import { helperMethods } from "./helper.ts";
 import { hostMethods } from "./host.ts";
 import { imageMethods, imageNotices } from "./images.ts";
@@ -13,6 +14,7 @@ import { workspaceMethods, workspaceNotices } from "./workspaces.ts";
 /** Every request a client may send. */
 export const methods = {
   ...checkpointMethods,
+  ...devcontainerMethods,
   ...helperMethods,
   ...hostMethods,
   ...imageMethods,
@@ -26,6 +28,7 @@ export const methods = {
 
 /** Every notice the helper may send. */
 export const notices = {
+  ...devcontainerNotices,
   ...imageNotices,
   ...machineNotices,
   ...templateNotices,

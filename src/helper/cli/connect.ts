@@ -208,7 +208,7 @@ function sides(
 }
 
 /** Runs a program on our own terminal; answers its exit code, 128 + n after signal n, as shells do. */
-async function inherit(
+export async function inherit(
   program: string,
   args: readonly string[],
 ): Promise<number> {

@@ -14,6 +14,7 @@ import { addPoolCommands } from "./pool.ts";
 import { addProxyCommand } from "./proxy.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
+import { addWorkspaceCommands } from "./workspaces.ts";
 
 /** The whole command line. */
 export function createProgram(): Command {
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     .showHelpAfterError("(guesthouse help shows what there is)")
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
+  addWorkspaceCommands(program);
   addMachineCommands(program);
   addCheckpointCommands(program);
   addInspectCommands(program);

@@ -7,11 +7,18 @@ import { bytes, seconds } from "./format.ts";
 export interface Progress {
   /** `step` changes seldom and is kept; `detail` changes often. */
   show(step: string, detail?: string): void;
+  /** Whole lines that stay, such as a command's output. */
+  print(lines: string): void;
   stop(): void;
 }
 
 export function createProgress(quiet: boolean): Progress {
-  if (quiet) return { show: () => undefined, stop: () => undefined };
+  if (quiet)
+    return {
+      show: () => undefined,
+      print: () => undefined,
+      stop: () => undefined,
+    };
   if (process.stderr.isTTY) return liveProgress();
   let last = "";
   return {
@@ -19,6 +26,7 @@ export function createProgress(quiet: boolean): Progress {
       if (step !== last) process.stderr.write(`${step}\n`);
       last = step;
     },
+    print: (lines) => process.stderr.write(lines),
     stop: () => undefined,
   };
 }
@@ -44,6 +52,11 @@ function liveProgress(): Progress {
       step = nextStep;
       detail = nextDetail;
       render();
+    },
+    print(lines) {
+      spinner?.clear();
+      process.stderr.write(lines);
+      spinner?.render();
     },
     stop() {
       clearInterval(timer);

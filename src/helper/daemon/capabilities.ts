@@ -17,6 +17,7 @@ import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { lendDisk, lentSerial } from "../machines/lendDisk.ts";
 import { isLiving } from "../machines/lifecycle.ts";
+import { defaultImage, usualSize } from "../machines/create.ts";
 import { createMachines } from "../machines/machines.ts";
 import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
 import { createPool, type Pool } from "../machines/pool.ts";
@@ -40,7 +41,10 @@ import {
   bringBackHandlers,
   type BringBackDeps,
 } from "../workspaces/bringBackHandlers.ts";
+import type { DiskWay } from "../workspaces/sendByDisk.ts";
 import { workspaceHandlers } from "../workspaces/handlers.ts";
+import { createWorkspaceRoom } from "../workspaces/upHandlers.ts";
+import { machineVerbs } from "./machineVerbs.ts";
 
 export interface CapabilityOptions {
   readonly layout: Layout;
@@ -193,6 +197,39 @@ export async function createCapabilities({
   pool = keeper;
   keeper.nudge();
 
+  const ofMachines = machineHandlers({
+    layout,
+    registry,
+    images,
+    templates,
+    warm,
+    log,
+    machines,
+    pool: keeper,
+    askForWork: askAboutWork,
+    onRosterChanged: writeConfig,
+  });
+  const diskWay = (id: string): DiskWay => ({
+    lend: (path, work) => lendDisk(id, path, work, { registry, log }),
+    serial: lentSerial,
+    scratch: layout.work,
+  });
+  const workspaceRoom = await createWorkspaceRoom({
+    layout,
+    log,
+    reach,
+    machines: machineVerbs(ofMachines, registry),
+    diskWay,
+    images: async () => (await images.list()).map(({ name }) => name),
+    defaultImage,
+    usualSize,
+    onChanged: (workspace) => tellAll("workspaces.changed", { workspace }),
+    onLogged: (id, offset, text) =>
+      tellAll("workspaces.logged", { id, offset, text }),
+    onCopied: (machine) => (progress) =>
+      tellAll("workspaces.copied", { machine, ...progress, done: false }),
+  });
+
   const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
       home: layout.home,
@@ -203,18 +240,8 @@ export async function createCapabilities({
     ...imageHandlers(images, () =>
       templates.keepOnly((digest) => registry.imageNames(digest).length > 0),
     ),
-    ...machineHandlers({
-      layout,
-      registry,
-      images,
-      templates,
-      warm,
-      log,
-      machines,
-      pool: keeper,
-      askForWork: askAboutWork,
-      onRosterChanged: writeConfig,
-    }),
+    ...ofMachines,
+    ...workspaceRoom.handlers,
     ...templateHandlers({ images, templates, warm, pool: keeper }),
     ...poolHandlers(keeper),
     ...snapshotHandlers({
@@ -238,11 +265,7 @@ export async function createCapabilities({
     ...bringBackHandlers(workspaces),
     ...workspaceHandlers({
       ...reach,
-      diskWay: (id) => ({
-        lend: (path, work) => lendDisk(id, path, work, { registry, log }),
-        serial: lentSerial,
-        scratch: layout.work,
-      }),
+      diskWay,
       onCopied: (progress) => tellAll("workspaces.copied", progress),
       onFolder: (id, folder) => registry.rewrite(registry.find(id), { folder }),
     }),
@@ -253,6 +276,7 @@ export async function createCapabilities({
     busy: () =>
       imagesWorking.size > 0 ||
       warm.busy() ||
+      workspaceRoom.busy() ||
       registry
         .entries()
         .some(({ state }) =>
@@ -269,6 +293,7 @@ export async function createCapabilities({
           path: layout.machine(record.id).log,
         })),
     async close() {
+      await workspaceRoom.close();
       machines.leave();
       await keeper.close();
       await warm.close();

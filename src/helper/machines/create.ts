@@ -185,7 +185,7 @@ export function draft(
     ...newIdentity(name, registry.takenAliases()),
     image: { name: imageName, digest: "" },
     generation: 0,
-    ...size(params),
+    ...usualSize(params),
     user: checkUser(params.user ?? ""),
     createdAt: new Date().toISOString(),
     guestAddress: freeAddress(registry.takenAddresses()),
@@ -204,7 +204,10 @@ interface Wanted {
   readonly user?: string | undefined;
 }
 
-const size = (wanted: Wanted): Omit<TemplateShape, "user"> => ({
+/** Of a machine where nothing else is asked for. */
+export const usualSize = (
+  wanted: Wanted = {},
+): Omit<TemplateShape, "user"> => ({
   cpus: wanted.cpus ?? Math.min(2, hostCpus().length),
   memoryMiB: wanted.memoryMiB ?? defaultMemoryMiB(),
   diskGiB: wanted.diskGiB ?? defaultDiskGiB,
@@ -215,7 +218,7 @@ export const shapeFor = (
   wanted: Wanted,
   image: GoldenImage,
 ): TemplateShape => ({
-  ...size(wanted),
+  ...usualSize(wanted),
   ...fitTo(wanted, image),
 });
 

@@ -30,8 +30,17 @@ export interface Layout {
   readonly machine: (id: string) => MachineFiles;
   /** Boot logs, which outlive their machines (B13). */
   readonly logs: string;
+  /** One record for each folder that was brought up, by id. */
+  readonly workspaces: string;
+  readonly workspace: (id: string) => WorkspaceFiles;
   readonly accelerator: string;
   readonly ssh: SshFiles;
+}
+
+export interface WorkspaceFiles {
+  readonly record: string;
+  /** What its commands printed; outlives its VM. */
+  readonly log: string;
 }
 
 export interface ImageFiles {
@@ -169,6 +178,11 @@ export function layoutOf(
         captureSocket: join(run, `${id}.save`),
       };
     },
+    workspaces: join(home, "workspaces"),
+    workspace: (id) => ({
+      record: join(home, "workspaces", `${id}.json`),
+      log: join(logs, `workspace-${id}.log`),
+    }),
     accelerator: join(home, "accelerator.json"),
     ssh: {
       folder: ssh,

@@ -1,0 +1,58 @@
+import { readdir } from "node:fs/promises";
+import * as z from "zod";
+import { makePrivateFolder } from "../../base/files.ts";
+import { readJson, writeJson } from "../../base/jsonFile.ts";
+import { workspaceStateSchema } from "../../protocol/devcontainers.ts";
+import type { Layout } from "./layout.ts";
+
+/** What is kept of a folder that was brought up, with or without a VM: mainly the name that it has for ever. */
+export const workspaceRecordSchema = z.object({
+  format: z.literal(1),
+  id: z.string().regex(/^[0-9a-f]{16}$/),
+  folder: z.string(),
+  config: z.string().optional(),
+  title: z.string(),
+  /** Of its machines, one after the other; their alias follows from it. */
+  name: z.string(),
+  alias: z.string(),
+  /** The present machine and what it was made from; it may have been deleted by other ways. */
+  made: z
+    .object({
+      machine: z.string(),
+      user: z.string(),
+      /** Where the copy lies in the guest, and what is opened of it. */
+      target: z.string(),
+      workspaceFolder: z.string(),
+      /** Of what the file says of the machine itself. */
+      shapeDigest: z.string(),
+    })
+    .or(z.undefined())
+    .optional(),
+  /** Of the file, when it was last brought up. */
+  fileDigest: z.string().or(z.undefined()).optional(),
+  /** How that ended, unless well. */
+  failed: workspaceStateSchema.options[3].or(z.undefined()).optional(),
+});
+export type WorkspaceRecord = z.infer<typeof workspaceRecordSchema>;
+
+/** Every record that can be read; a broken one is as good as none, since a folder is found again by its path. */
+export async function readWorkspaces(
+  layout: Layout,
+): Promise<WorkspaceRecord[]> {
+  await makePrivateFolder(layout.workspaces);
+  const records: WorkspaceRecord[] = [];
+  for (const name of await readdir(layout.workspaces)) {
+    const id = /^([0-9a-f]{16})\.json$/.exec(name)?.[1];
+    if (id === undefined) continue;
+    const read = await readJson(layout.workspace(id).record, (value) =>
+      workspaceRecordSchema.parse(value),
+    );
+    if (read.kind === "read") records.push(read.value);
+  }
+  return records;
+}
+
+export const writeWorkspace = (
+  layout: Layout,
+  record: WorkspaceRecord,
+): Promise<void> => writeJson(layout.workspace(record.id).record, record);

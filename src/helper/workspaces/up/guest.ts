@@ -1,0 +1,139 @@
+import { randomUUID } from "node:crypto";
+import { StringDecoder } from "node:string_decoder";
+import { failed } from "../../../protocol/failure.ts";
+import type { ExecResult, SshSession } from "../../ssh/session.ts";
+import type { Devcontainer } from "../devcontainer/model.ts";
+import {
+  type Environment,
+  environmentFile,
+  loginEnvironment,
+  parseProbe,
+} from "./environment.ts";
+import {
+  loginEnvironmentScript,
+  markScript,
+  prepareScript,
+  probeScript,
+  runScript,
+  writeEnvironmentScript,
+} from "./guestScripts.ts";
+import type { RunStep } from "./steps.ts";
+
+/** What a guest remembers of earlier work. */
+export interface GuestMemory {
+  /** Of the boot that it is in. */
+  readonly bootId: string;
+  /** Name of what was done → when it holds: `once`, or a boot's id. */
+  readonly marks: ReadonlyMap<string, string>;
+}
+
+/** Makes the folder for the files and asks the guest what was done in it. */
+export async function prepareGuest(
+  session: SshSession,
+  target: string,
+  signal: AbortSignal,
+): Promise<GuestMemory> {
+  const { stdout } = await must(
+    "making the workspace's folder",
+    session.exec(prepareScript(target), {}, signal),
+  );
+  const [bootId = "", ...lines] = stdout.trim().split("\n");
+  return {
+    bootId,
+    marks: new Map(
+      lines.map((line) => {
+        const [name = "", value = ""] = line.split("=");
+        return [name, value];
+      }),
+    ),
+  };
+}
+
+export async function remember(
+  session: SshSession,
+  name: string,
+  value: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await must(
+    `noting that ${name} is done`,
+    session.exec(markScript(name, value), {}, signal),
+  );
+}
+
+/**
+ * Gives the guest the environment of a file: `/etc/environment` for every login, and the file that commands read first,
+ * with what the user's shell adds. `remoteEnv` is asked for last, as it may refer to what is in the guest. Answers with
+ * sentences on what could not be done as wished.
+ */
+export async function writeEnvironment(
+  session: SshSession,
+  file: Pick<Devcontainer, "containerEnv" | "userEnvProbe">,
+  remoteEnv: (guest: Environment) => Readonly<Record<string, string | null>>,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const notes: string[] = [];
+  const containerEnv = file.containerEnv ?? {};
+  const write = (text: string): Promise<ExecResult> =>
+    must(
+      "writing the environment",
+      session.exec(writeEnvironmentScript(), { stdin: text }, signal),
+    );
+  const { lines, leftOut } = loginEnvironment(containerEnv);
+  if (leftOut.length > 0)
+    notes.push(
+      `containerEnv: ${leftOut.join(", ")} can't stand in /etc/environment; only commands of Guesthouse see it.`,
+    );
+  await must(
+    "writing /etc/environment",
+    session.exec(loginEnvironmentScript(), { stdin: lines }, signal),
+  );
+  await write(environmentFile({}, containerEnv, {}));
+  const probe = file.userEnvProbe ?? "loginInteractiveShell";
+  const mark = randomUUID();
+  const { stdout } = await must(
+    "reading the environment",
+    session.exec(probeScript(probe, mark), {}, signal),
+  );
+  const { base, probed } = parseProbe(stdout, mark);
+  if (probed === undefined && probe !== "none")
+    notes.push(
+      `userEnvProbe: the user's shell gave no answer; commands run without what its start-up files set.`,
+    );
+  await write(environmentFile(probed ?? {}, containerEnv, remoteEnv(base)));
+  return notes;
+}
+
+/** Runs a step in the guest, in the workspace's folder and environment. */
+export const guestRunner =
+  (session: SshSession, folder: string): RunStep =>
+  async (argv, onOutput, signal) => {
+    const [out, err] = [new StringDecoder("utf8"), new StringDecoder("utf8")];
+    const { code } = await session.exec(
+      runScript(folder, argv),
+      {
+        onStdout: (chunk) => onOutput(out.write(chunk)),
+        onStderr: (chunk) => onOutput(err.write(chunk)),
+      },
+      signal,
+    );
+    return code;
+  };
+
+/** Our own scripts don't fail in a guest that is whole. */
+async function must(
+  what: string,
+  running: Promise<ExecResult>,
+): Promise<ExecResult> {
+  const result = await running;
+  if (result.code === 0) return result;
+  throw failed(
+    "workspaces.setupFailed",
+    `The guest did not manage ${what}: ${result.stderr.trim() || `exit code ${String(result.code)}`}.`,
+    {
+      remedy:
+        "The VM is kept. Check that its user may use sudo and that its disk has room, then try again.",
+      actions: ["retry", "showLog"],
+    },
+  );
+}

@@ -1,0 +1,92 @@
+import { shellCommand } from "../../ssh/quote.ts";
+
+/** Where the guest keeps what was done in it, so that a copy of the guest knows it too. */
+export const stateFolder = "/var/lib/guesthouse/workspace";
+
+/** A POSIX script with its arguments, as the one string that SSH carries. */
+const script = (text: string, args: readonly string[]): string =>
+  shellCommand(["/bin/sh", "-c", text, "sh", ...args]);
+
+const asRoot =
+  'as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -- "$@"; fi; }';
+
+/** Makes the folders, owned by the user; prints the boot's id, then what was done before as `name=value` lines. */
+export const prepareScript = (target: string): string =>
+  script(
+    `set -eu
+${asRoot}
+for folder in "$@"; do
+  [ -d "$folder" ] || as_root install -d -o "$(id -u)" -g "$(id -g)" -- "$folder"
+done
+cd "$2"
+chmod 0700 .
+cat /proc/sys/kernel/random/boot_id
+for mark in done-*; do
+  [ -f "$mark" ] && printf '%s=%s\\n' "\${mark#done-}" "$(cat "$mark")"
+done
+true`,
+    [target, stateFolder],
+  );
+
+/** Writes down that something was done. */
+export const markScript = (name: string, value: string): string =>
+  script('umask 077; printf %s "$3" > "$1/done-$2"', [
+    stateFolder,
+    name,
+    value,
+  ]);
+
+/** Takes the environment file from its input. */
+export const writeEnvironmentScript = (): string =>
+  script(
+    'umask 077; cat > "$1/environment.new" && mv "$1/environment.new" "$1/environment"',
+    [stateFolder],
+  );
+
+const begin = "# containerEnv of devcontainer.json, by Guesthouse";
+const end = "# end of containerEnv";
+
+/** Puts the lines of its input into /etc/environment, in place of those that it put there before. */
+export const loginEnvironmentScript = (): string =>
+  script(
+    `set -eu
+${asRoot}
+new=$(mktemp)
+trap 'rm -f "$new"' EXIT
+{ sed '/^${begin}$/,/^${end}$/d' /etc/environment 2> /dev/null || true
+  echo '${begin}'; cat; echo '${end}'; } > "$new"
+cmp -s "$new" /etc/environment || as_root install -m 0644 "$new" /etc/environment`,
+    [],
+  );
+
+/** Flags of the user's shell for each kind of probe; undefined for none. */
+const probeFlags = {
+  none: undefined,
+  loginShell: "-lc",
+  interactiveShell: "-ic",
+  loginInteractiveShell: "-lic",
+} as const;
+export type EnvironmentProbe = keyof typeof probeFlags;
+
+/**
+ * Prints the environment with the file's variables, then, between marks, what the user's shell makes of it. A shell's
+ * start-up files may print, ask or hang: so the marks, no input, and a time limit.
+ */
+export const probeScript = (probe: EnvironmentProbe, mark: string): string =>
+  script(
+    `. "$1/environment"
+env -0
+[ -n "$3" ] || exit 0
+printf '%s' "$2"
+timeout "$4" "\${SHELL:-/bin/sh}" "$3" "printf %s $2; cat /proc/self/environ; printf %s $2" < /dev/null 2> /dev/null
+true`,
+    [stateFolder, mark, probeFlags[probe] ?? "", "30"],
+  );
+
+/** Runs a command in a folder of the guest, in the workspace's environment, by its own exit code. */
+export const runScript = (folder: string, argv: readonly string[]): string =>
+  script('cd -- "$1" && . "$2/environment" && shift 2 && exec "$@"', [
+    folder,
+    stateFolder,
+    ...argv,
+  ]);

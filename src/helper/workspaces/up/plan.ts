@@ -1,0 +1,127 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { refused } from "../../../protocol/failure.ts";
+import type { Forward } from "../../../protocol/machines.ts";
+import { chooseImage } from "../devcontainer/image.ts";
+import type { Devcontainer } from "../devcontainer/model.ts";
+import { placeFiles, type Placing } from "../devcontainer/placing.ts";
+import { forwardsOf } from "../devcontainer/ports.ts";
+import type { Configuration } from "../devcontainer/read.ts";
+import type { ConfigWarning } from "../devcontainer/review.ts";
+import { chooseSize, type MachineSize } from "../devcontainer/size.ts";
+import {
+  devcontainerId,
+  substitute,
+  type VariableValues,
+} from "../devcontainer/variables.ts";
+
+/** What the host and the client bring to a file. */
+export interface Surroundings {
+  readonly localEnv: Readonly<Record<string, string>>;
+  /** Names of images that are here or in the catalog. */
+  readonly images: readonly string[];
+  readonly wantedImage: string | undefined;
+  readonly defaultImage: string;
+  readonly usual: MachineSize;
+  readonly host: { readonly cpus: number; readonly memoryMiB: number };
+}
+
+/** Everything that a VM is made of and set up with. */
+export interface Plan {
+  readonly image: string;
+  readonly size: MachineSize;
+  /** Undefined: the image's own. */
+  readonly user: string | undefined;
+  readonly forwards: readonly Forward[];
+  readonly placing: Placing;
+  /** The file with its variables filled in, but for those of the guest. */
+  readonly file: Devcontainer;
+  readonly variables: VariableValues;
+  /** Of what the file says of the machine itself: when it changes, only a rebuild helps. */
+  readonly shapeDigest: string;
+  readonly notes: readonly string[];
+  readonly warnings: readonly ConfigWarning[];
+}
+
+/** Decides what a folder's VM is to be. Refuses with the `workspaces.*` codes of the rooms that decide. Pure. */
+export function planWorkspace(
+  configuration: Configuration,
+  around: Surroundings,
+): Plan {
+  const { folder, path } = configuration;
+  const first: VariableValues = {
+    localWorkspaceFolder: folder,
+    devcontainerId: devcontainerId(folder, path ?? ""),
+    localEnv: around.localEnv,
+  };
+  const placing = placeFiles(
+    folder,
+    basename(folder) || "workspace",
+    substitute(
+      {
+        workspaceMount: configuration.file.workspaceMount,
+        workspaceFolder: configuration.file.workspaceFolder,
+      },
+      first,
+    ),
+  );
+  const variables = {
+    ...first,
+    containerWorkspaceFolder: placing.workspaceFolder,
+  };
+  const file = substitute(configuration.file, variables);
+  if (file.customizations?.guesthouse?.network === "none")
+    throw refused(
+      "workspaces.notSupported",
+      "A VM without a way to other networks can't be made yet.",
+      { remedy: 'Take "network": "none" out of customizations.guesthouse.' },
+    );
+  const { image, note } = chooseImage(
+    file,
+    around.images,
+    around.wantedImage,
+    around.defaultImage,
+  );
+  const { size, warnings } = chooseSize(file, around.usual, around.host);
+  const ports = forwardsOf(file.forwardPorts);
+  const read = configuration.localVariables;
+  return {
+    image,
+    size,
+    user: file.remoteUser ?? file.containerUser,
+    forwards: ports.forwards,
+    placing,
+    file,
+    variables,
+    shapeDigest: digestOf(configuration.file),
+    notes: [
+      ...(note === undefined ? [] : [note]),
+      ...(read.length === 0
+        ? []
+        : [
+            `The file reads these variables of this computer: ${read.join(", ")}.`,
+          ]),
+    ],
+    warnings: [...configuration.warnings, ...warnings, ...ports.warnings],
+  };
+}
+
+/** Before variables are filled in: another value on the host is no other file. */
+const digestOf = (file: Devcontainer): string =>
+  createHash("sha256")
+    .update(
+      JSON.stringify([
+        file.image,
+        file.build,
+        file.dockerFile,
+        file.dockerComposeFile,
+        file.remoteUser,
+        file.containerUser,
+        file.workspaceFolder,
+        file.workspaceMount,
+        file.hostRequirements,
+        file.forwardPorts,
+        file.customizations?.guesthouse,
+      ]),
+    )
+    .digest("hex");

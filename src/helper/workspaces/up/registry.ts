@@ -1,0 +1,174 @@
+import { createHash } from "node:crypto";
+import { basename, posix } from "node:path";
+import { KeyedMutex } from "../../../base/mutex.ts";
+import type {
+  Workspace,
+  WorkspaceState,
+} from "../../../protocol/devcontainers.ts";
+import type { Machine } from "../../../protocol/machines.ts";
+import { aliasFor, freeName } from "../../machines/names.ts";
+import type { Layout } from "../../store/layout.ts";
+import {
+  readWorkspaces,
+  type WorkspaceRecord,
+  writeWorkspace,
+} from "../../store/workspaceRecords.ts";
+import type { Configuration } from "../devcontainer/read.ts";
+import type { MachineVerbs } from "./machineVerbs.ts";
+
+export interface WorkspaceEntry {
+  record: WorkspaceRecord;
+  /** Set while an `up` is under way. */
+  working: Extract<WorkspaceState, { kind: "working" }> | undefined;
+  revision: number;
+}
+
+/** Owns what the helper knows of every folder that was brought up; a change is on disk before anybody hears of it. */
+export class WorkspaceRegistry {
+  /** One `up`, `down` or `rebuild` at a time per workspace (B19). */
+  readonly locks = new KeyedMutex();
+  readonly #entries = new Map<string, WorkspaceEntry>();
+  readonly #layout: Layout;
+  readonly #machines: Pick<MachineVerbs, "list">;
+  readonly #changed: (workspace: Workspace) => void;
+  #revision = Date.now();
+
+  constructor(
+    layout: Layout,
+    machines: Pick<MachineVerbs, "list">,
+    changed: (workspace: Workspace) => void,
+  ) {
+    this.#layout = layout;
+    this.#machines = machines;
+    this.#changed = changed;
+  }
+
+  async load(): Promise<void> {
+    for (const record of await readWorkspaces(this.#layout))
+      this.#entries.set(record.id, {
+        record,
+        working: undefined,
+        revision: ++this.#revision,
+      });
+  }
+
+  entries(): WorkspaceEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  find(configuration: Configuration): WorkspaceEntry | undefined {
+    return this.#entries.get(workspaceId(configuration));
+  }
+
+  /** The entry of this folder and file, made and recorded when it is new. */
+  async claim(configuration: Configuration): Promise<WorkspaceEntry> {
+    const known = this.find(configuration);
+    if (known !== undefined) return known;
+    const machines = this.#machines.list();
+    const records = this.entries().map(({ record }) => record);
+    const name = freeName(
+      baseName(configuration),
+      new Set([...machines, ...records].map((each) => each.name)),
+    );
+    const entry: WorkspaceEntry = {
+      record: {
+        format: 1,
+        id: workspaceId(configuration),
+        folder: configuration.folder,
+        ...(configuration.path === undefined
+          ? {}
+          : { config: configuration.path }),
+        title: titleOf(configuration),
+        name,
+        alias: aliasFor(
+          name,
+          new Set([...machines, ...records].map(({ alias }) => alias)),
+        ),
+      },
+      working: undefined,
+      revision: 0,
+    };
+    this.#entries.set(entry.record.id, entry);
+    await this.rewrite(entry, {});
+    return entry;
+  }
+
+  async rewrite(
+    entry: WorkspaceEntry,
+    change: Partial<WorkspaceRecord>,
+  ): Promise<void> {
+    const record = { ...entry.record, ...change };
+    await writeWorkspace(this.#layout, record);
+    entry.record = record;
+    this.tell(entry);
+  }
+
+  /** The workspace's machine, unless somebody deleted it. */
+  machineOf({ record }: WorkspaceEntry): Machine | undefined {
+    return this.#machines.list().find(({ id }) => id === record.made?.machine);
+  }
+
+  tell(entry: WorkspaceEntry): void {
+    entry.revision = ++this.#revision;
+    this.#changed(this.view(entry));
+  }
+
+  view(entry: WorkspaceEntry): Workspace {
+    const { record } = entry;
+    const machine = this.machineOf(entry);
+    return {
+      id: record.id,
+      folder: record.folder,
+      ...(record.config === undefined ? {} : { config: record.config }),
+      title: record.title,
+      alias: machine?.alias ?? record.alias,
+      ...(machine === undefined || record.made === undefined
+        ? {}
+        : {
+            machine: { id: machine.id, name: machine.name },
+            remote: {
+              folder: record.made.workspaceFolder,
+              user: record.made.user,
+            },
+          }),
+      state:
+        entry.working ??
+        record.failed ??
+        (machine === undefined ? { kind: "absent" } : { kind: "ready" }),
+      logPath: this.#layout.workspace(record.id).log,
+      revision: entry.revision,
+    };
+  }
+}
+
+/** The same folder and file are the same workspace, whenever and by whomever they are opened. */
+export const workspaceId = ({
+  folder,
+  path,
+}: Pick<Configuration, "folder" | "path">): string =>
+  createHash("sha256")
+    .update(JSON.stringify([folder, path ?? null]))
+    .digest("hex")
+    .slice(0, 16);
+
+/** What the file calls itself, else the folder's name. */
+export const titleOf = ({
+  file,
+  folder,
+}: Pick<Configuration, "file" | "folder">): string =>
+  file.name ?? basename(folder);
+
+/** From the folder, and from the configuration where it has a name: what a person would call the VM. */
+function baseName({ folder, path }: Configuration): string {
+  const [, config = ""] =
+    /^\.devcontainer\/(.+)\/devcontainer\.json$/.exec(
+      posix.normalize(path ?? ""),
+    ) ?? [];
+  return (
+    `${basename(folder)}-${config}`
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "-")
+      .slice(0, 50)
+      .replace(/^-+|-+$/g, "") || "workspace"
+  );
+}

@@ -1,0 +1,182 @@
+import * as z from "zod";
+import { failureSchema } from "./failure.ts";
+import { forwardSchema } from "./machines.ts";
+import { notice, request } from "./method.ts";
+
+/** The way of a folder into its VM, in order; the later names are those of the file's commands. */
+export const upStages = [
+  "configuration",
+  "initializeCommand",
+  "machine",
+  "files",
+  "environment",
+  "onCreateCommand",
+  "updateContentCommand",
+  "postCreateCommand",
+  "postStartCommand",
+  "postAttachCommand",
+] as const;
+export type UpStage = (typeof upStages)[number];
+
+/** How far a folder's VM is set up. Whether the VM runs is the machine's own state. */
+export const workspaceStateSchema = z.discriminatedUnion("kind", [
+  /** No VM was made yet, or it was deleted. */
+  z.object({ kind: z.literal("absent") }),
+  z.object({
+    kind: z.literal("working"),
+    stage: z.enum(upStages),
+    sinceMs: z.number(),
+  }),
+  z.object({ kind: z.literal("ready") }),
+  /** The VM, if there is one, is kept; the next `up` goes on from this stage. */
+  z.object({
+    kind: z.literal("failed"),
+    stage: z.enum(upStages),
+    failure: failureSchema,
+    /** Of the command that failed. */
+    exitCode: z.number().int().optional(),
+    /** The last lines of its output. */
+    tail: z.array(z.string()).optional(),
+  }),
+]);
+export type WorkspaceState = z.infer<typeof workspaceStateSchema>;
+
+/** A folder of the host with one configuration, and the VM that belongs to it. */
+export const workspaceSchema = z.object({
+  /** 16 hex digits, from the folder and its configuration: the same for ever. */
+  id: z.string(),
+  folder: z.string(),
+  /** The devcontainer.json, relative to the folder; absent when there is none. */
+  config: z.string().optional(),
+  /** What the file calls itself, else the folder's name. */
+  title: z.string(),
+  /** `Host` of the ssh config; the same again after a rebuild, so that trust and history hold. */
+  alias: z.string(),
+  /** Absent while there is none. */
+  machine: z.object({ id: z.string(), name: z.string() }).optional(),
+  /** What an editor opens: a folder of the guest, and as whom. Absent while there is no VM. */
+  remote: z.object({ folder: z.string(), user: z.string() }).optional(),
+  state: workspaceStateSchema,
+  logPath: z.string(),
+  /** Grows with every change of this record. */
+  revision: z.number().int(),
+});
+export type Workspace = z.infer<typeof workspaceSchema>;
+
+export const configWarningSchema = z.object({
+  /** `features`, `hostRequirements.gpu`. */
+  property: z.string(),
+  message: z.string(),
+});
+
+const which = z.object({
+  /** Absolute path on the host. */
+  folder: z.string(),
+  /** Path below the folder, or `<name>` of `.devcontainer/<name>`; needed when there are several. */
+  config: z.string().optional(),
+});
+
+const up = which.extend({
+  /** Values of the host's variables that `workspaces.read` named; what is missing counts as not set. */
+  localEnv: z.record(z.string(), z.string()).optional(),
+  /**
+   * What becomes of `initializeCommand`, which runs on the host: `refuse` (the default) refuses a file that has one,
+   * `skip` leaves it out, `run` is the user's consent.
+   */
+  initialize: z.enum(["refuse", "skip", "run"]).optional(),
+  /** The file that the user consented to, by the digest of `workspaces.read`; another one is refused. */
+  digest: z.string().optional(),
+  /** Goes before the file's. */
+  image: z.string().optional(),
+  /** Where the file says nothing, from the client's settings. */
+  defaults: z
+    .object({
+      image: z.string().optional(),
+      cpus: z.number().int().min(1).optional(),
+      memoryMiB: z.number().int().min(128).optional(),
+      diskGiB: z.number().min(1).optional(),
+    })
+    .optional(),
+  /** False boots the VM even where a warm template could be resumed. */
+  warm: z.boolean().optional(),
+  /** Answer when everything ran (the default), or at the file's `waitFor`; the rest then goes on without the client. */
+  until: z.enum(["end", "waitFor"]).optional(),
+});
+
+const cameUp = z.object({
+  workspace: workspaceSchema,
+  alias: z.string(),
+  /** In the guest. */
+  remoteFolder: z.string(),
+  user: z.string(),
+  /** Ports of the guest on the host's loopback. */
+  forwards: z.array(forwardSchema),
+  /** Plain sentences that the user should read once. */
+  notes: z.array(z.string()),
+  warnings: z.array(configWarningSchema),
+  /** What this call did and how long each took; what was done before is not in it. */
+  stages: z.array(z.object({ stage: z.enum(upStages), tookMs: z.number() })),
+});
+export type CameUp = z.infer<typeof cameUp>;
+
+/** Folders with their devcontainer.json, and the VMs that belong to them. */
+export const devcontainerMethods = {
+  "workspaces.list": request(
+    z.object({}),
+    z.object({ workspaces: z.array(workspaceSchema) }),
+  ),
+  /** Reads a folder's configuration; nothing is made, written or run. */
+  "workspaces.read": request(
+    which,
+    z.object({
+      /** The workspace's, also before its first `up`. */
+      id: z.string(),
+      config: z.string().optional(),
+      digest: z.string(),
+      warnings: z.array(configWarningSchema),
+      localVariables: z.array(z.string()),
+      /** What would run on the host, as it stands in the file. */
+      initializeCommand: z.string().optional(),
+      /** Present when an `up` was here before. */
+      workspace: workspaceSchema.optional(),
+    }),
+  ),
+  /**
+   * Brings a folder's VM up: made, started, files in, commands run, as far as that was not done before. Refuses with the
+   * `workspaces.*` codes; fails with `workspaces.commandFailed` and keeps the VM.
+   */
+  "workspaces.up": request(up, cameUp),
+  /** Deletes the VM, with all that is in it, and brings up a new one by the same alias. */
+  "workspaces.rebuild": request(up, cameUp),
+  /** Stops the VM, or deletes it. What an `up` is doing is ended first. */
+  "workspaces.down": request(
+    which.extend({ delete: z.boolean().optional() }),
+    z.object({ workspace: workspaceSchema }),
+  ),
+  /** Starts the VM when needed; answers with the command line that runs `command` in the workspace, for ssh to carry. */
+  "workspaces.exec": request(
+    which.extend({ command: z.array(z.string()).min(1) }),
+    z.object({ alias: z.string(), remoteCommand: z.string() }),
+  ),
+  /** Reads a workspace's log from a byte offset; `workspaces.logged` notices go on from `nextOffset`. */
+  "workspaces.log": request(
+    z.object({
+      id: z.string().regex(/^[0-9a-f]{16}$/),
+      offset: z.number().int().nonnegative().optional(),
+      maxBytes: z.number().int().positive().optional(),
+    }),
+    z.object({
+      text: z.string(),
+      nextOffset: z.number().int(),
+      complete: z.boolean(),
+    }),
+  ),
+};
+
+export const devcontainerNotices = {
+  "workspaces.changed": notice(z.object({ workspace: workspaceSchema })),
+  /** New text in a workspace's log: stage marks, and what the commands print. */
+  "workspaces.logged": notice(
+    z.object({ id: z.string(), offset: z.number().int(), text: z.string() }),
+  ),
+};
