@@ -103,6 +103,9 @@ const up = which.extend({
   until: z.enum(["end", "waitFor"]).optional(),
 });
 
+/** Delete the VM even where it holds work that is nowhere else; without it that is refused, as by `machines.delete`. */
+const discard = z.boolean().optional();
+
 const cameUp = z.object({
   workspace: workspaceSchema,
   alias: z.string(),
@@ -121,6 +124,11 @@ export type CameUp = z.infer<typeof cameUp>;
 
 /** Folders with their devcontainer.json, and the VMs that belong to them. */
 export const devcontainerMethods = {
+  /** The configurations that a folder has, relative to it; with several, the other methods need one of them. */
+  "workspaces.configs": request(
+    z.object({ folder: z.string() }),
+    z.object({ configs: z.array(z.string()) }),
+  ),
   "workspaces.list": request(
     z.object({}),
     z.object({ workspaces: z.array(workspaceSchema) }),
@@ -147,10 +155,10 @@ export const devcontainerMethods = {
    */
   "workspaces.up": request(up, cameUp),
   /** Deletes the VM, with all that is in it, and brings up a new one by the same alias. */
-  "workspaces.rebuild": request(up, cameUp),
+  "workspaces.rebuild": request(up.extend({ discard }), cameUp),
   /** Stops the VM, or deletes it. What an `up` is doing is ended first. */
   "workspaces.down": request(
-    which.extend({ delete: z.boolean().optional() }),
+    which.extend({ delete: z.boolean().optional(), discard }),
     z.object({ workspace: workspaceSchema }),
   ),
   /** Starts the VM when needed; answers with the command line that runs `command` in the workspace, for ssh to carry. */

@@ -6,13 +6,15 @@ import { seconds } from "./format.ts";
 import { withHelper, type Session } from "./session.ts";
 import { given, watchMachine } from "./waiting.ts";
 
+const discardHelp = "even if it holds work that is nowhere else";
+
 /** Commands for a folder and the VM that belongs to it: up, exec, down, rebuild. */
 export function addWorkspaceCommands(program: Command): void {
   for (const [verb, description] of [
     ["up", "bring a folder's VM up as its devcontainer.json says"],
     ["rebuild", "delete a folder's VM, with all in it, and bring up a new one"],
-  ] as const)
-    program
+  ] as const) {
+    const command = program
       .command(verb)
       .argument("[folder]", "default: this one", ".")
       .description(description)
@@ -29,6 +31,8 @@ export function addWorkspaceCommands(program: Command): void {
           upText,
         ),
       );
+    if (verb === "rebuild") command.option("--discard", discardHelp);
+  }
 
   program
     .command("exec")
@@ -72,6 +76,7 @@ export function addWorkspaceCommands(program: Command): void {
     .description("stop a folder's VM")
     .option("--config <path>", "which devcontainer.json, by path or name")
     .option("--delete", "delete it, with all that is in it")
+    .option("--discard", discardHelp)
     .option("--json", "print JSON")
     .action(async (folder: string, flags: DownFlags) =>
       withHelper(
@@ -82,7 +87,7 @@ export function addWorkspaceCommands(program: Command): void {
               "workspaces.down",
               {
                 ...whichOf(resolve(folder), flags),
-                ...given({ delete: flags.delete }),
+                ...given({ delete: flags.delete, discard: flags.discard }),
               },
               signal,
             )
@@ -104,6 +109,7 @@ interface ExecFlags extends WhichFlags {
 interface DownFlags extends WhichFlags {
   readonly json?: boolean;
   readonly delete?: boolean;
+  readonly discard?: boolean;
 }
 interface UpFlags extends WhichFlags {
   readonly json?: boolean;
@@ -111,6 +117,7 @@ interface UpFlags extends WhichFlags {
   readonly trust?: boolean;
   readonly skipInitialize?: boolean;
   readonly cold?: boolean;
+  readonly discard?: boolean;
 }
 
 const whichOf = (
@@ -160,6 +167,7 @@ async function bringUp(
         image: flags.image,
         initialize: initializeOf(flags),
         warm: flags.cold === true ? false : undefined,
+        discard: flags.discard,
       }),
     },
     signal,

@@ -42,8 +42,8 @@ export function machineVerbs(
     stop: async (machine, signal) => {
       await handlers["machines.stop"]({ machine }, context(signal));
     },
-    remove: async (machine, signal) => {
-      await handlers["machines.delete"]({ machine }, context(signal));
+    remove: async (machine, { discard }, signal) => {
+      await handlers["machines.delete"]({ machine, discard }, context(signal));
     },
     noteFolder: (machine, folder) =>
       registry.rewrite(registry.find(machine), { folder }),

@@ -9,6 +9,7 @@ import { refused } from "../../protocol/failure.ts";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { readLog } from "../machines/bootLog.ts";
 import { commandText } from "./devcontainer/commands.ts";
+import { findConfigs } from "./devcontainer/find.ts";
 import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
 import { runScript } from "./up/guestScripts.ts";
@@ -26,6 +27,11 @@ export interface UpHandlerDeps extends Omit<UpDeps, "registry"> {
   readonly defaultImage: string;
   readonly usualSize: (defaults: Partial<MachineSize>) => MachineSize;
   readonly onChanged: (workspace: Workspace) => void;
+}
+
+/** The VM goes first; with `discard` even one that holds work that is nowhere else. */
+interface Anew {
+  readonly discard: boolean;
 }
 
 export interface WorkspaceRoom {
@@ -74,10 +80,12 @@ export async function createWorkspaceRoom(
   /** Deletes the workspace's machine, if it is there still. The name and alias stay with the workspace. */
   const removeMachine = async (
     entry: WorkspaceEntry,
+    discard: boolean,
     signal: AbortSignal,
   ): Promise<void> => {
     const machine = registry.machineOf(entry);
-    if (machine !== undefined) await machines.remove(machine.id, signal);
+    if (machine !== undefined)
+      await machines.remove(machine.id, { discard }, signal);
     await registry.rewrite(entry, { made: undefined, failed: undefined });
   };
 
@@ -87,7 +95,7 @@ export async function createWorkspaceRoom(
     configuration: Configuration,
     planned: Plan,
     params: UpParams,
-    anew: boolean,
+    anew: Anew | undefined,
     controller: AbortController,
   ): Up => {
     const { id } = entry.record;
@@ -96,7 +104,8 @@ export async function createWorkspaceRoom(
       controller.signal.throwIfAborted();
       running.set(id, controller);
       try {
-        if (anew) await removeMachine(entry, controller.signal);
+        if (anew !== undefined)
+          await removeMachine(entry, anew.discard, controller.signal);
         const under = bringUp(
           entry,
           configuration,
@@ -118,14 +127,14 @@ export async function createWorkspaceRoom(
   const up = async (
     params: UpParams,
     { signal }: RequestContext,
-    anew: boolean,
+    anew?: Anew,
   ): Promise<CameUp> => {
     const configuration = await readConfiguration(params.folder, params.config);
     // Whatever is refused is refused before anything is made, run or deleted.
     requireConsent(configuration, params.initialize ?? "refuse", params.digest);
     const planned = await plan(configuration, params);
     const entry = await registry.claim(configuration);
-    if (anew) running.get(entry.record.id)?.abort();
+    if (anew !== undefined) running.get(entry.record.id)?.abort();
     const controller = new AbortController();
     const onAbort = (): void => controller.abort();
     signal.addEventListener("abort", onAbort, { once: true });
@@ -187,15 +196,20 @@ export async function createWorkspaceRoom(
           ...(entry === undefined ? {} : { workspace: registry.view(entry) }),
         };
       },
-      "workspaces.up": (params, context) => up(params, context, false),
-      "workspaces.rebuild": (params, context) => up(params, context, true),
+      "workspaces.configs": async ({ folder }) => ({
+        configs: await findConfigs(folder),
+      }),
+      "workspaces.up": (params, context) => up(params, context),
+      "workspaces.rebuild": ({ discard = false, ...params }, context) =>
+        up(params, context, { discard }),
       "workspaces.down": async (params, { signal }) => {
         const entry = await known(params.folder, params.config);
         const { id } = entry.record;
         running.get(id)?.abort();
         await registry.locks.run(id, async () => {
           const machine = registry.machineOf(entry);
-          if (params.delete === true) await removeMachine(entry, signal);
+          if (params.delete === true)
+            await removeMachine(entry, params.discard ?? false, signal);
           else if (machine !== undefined)
             await machines.stop(machine.id, signal);
         });

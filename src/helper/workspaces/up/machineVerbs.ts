@@ -12,7 +12,12 @@ export interface MachineVerbs {
   /** Answers once the guest is reached. */
   start(id: string, signal: AbortSignal): Promise<Machine>;
   stop(id: string, signal: AbortSignal): Promise<void>;
-  remove(id: string, signal: AbortSignal): Promise<void>;
+  /** Refuses where work would be lost, unless that is wanted. */
+  remove(
+    id: string,
+    options: { readonly discard: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** A folder of the host has its copy in the machine's guest. */
   noteFolder(
     id: string,
