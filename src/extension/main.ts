@@ -43,7 +43,11 @@ import { workCommands } from "./work/commands.ts";
 import { type Job, jobsOf } from "./work/jobs.ts";
 import { createStatusBar } from "./work/statusBar.ts";
 import { bringBackCommands } from "./workspaces/bringBack.ts";
-import { workspaceCommands } from "./workspaces/openFolder.ts";
+import { workspaceCommands } from "./workspaces/commands.ts";
+import { consentsIn } from "./workspaces/consent.ts";
+import { WorkspaceLogs } from "./workspaces/logs.ts";
+import { newMachineCommands } from "./workspaces/newMachine.ts";
+import { workspaceRecords } from "./workspaces/sync.ts";
 
 /** Wires the window's parts to each other. Nothing is read, spawned or connected here: the first request does. */
 export function activate(context: ExtensionContext): void {
@@ -65,6 +69,7 @@ export function activate(context: ExtensionContext): void {
   const machines = machineRecords(connection);
   const images = imageRecords(connection);
   const templates = templateRecords(connection);
+  const workspaces = workspaceRecords(connection);
   const opened = openedAliases(globalState, machines, forgetPlatforms);
   const bootLogs = new BootLogs({
     call,
@@ -72,9 +77,11 @@ export function activate(context: ExtensionContext): void {
     machines,
     memento: workspaceState,
   });
+  const workspaceLogs = new WorkspaceLogs({ call, onNotice, workspaces });
   // In this order on every connection: the lists come first, the rest builds on them.
   connection.onConnected(opened.prune);
   connection.onConnected(() => bootLogs.catchUp());
+  connection.onConnected(() => workspaceLogs.catchUp());
   const stopWelcome = keepWelcome(connection, machines);
   machines.onDidChange(({ removed }) => {
     if (removed.length > 0) void opened.prune();
@@ -99,7 +106,7 @@ export function activate(context: ExtensionContext): void {
     );
   });
   const jobs = (): Job[] =>
-    jobsOf(machines.all(), images.all(), templates.all());
+    jobsOf(machines.all(), images.all(), templates.all(), workspaces.all());
   const documents = createDocuments();
   const { showMarkdown } = documents;
   const choose = machineChooser(machines, loaded);
@@ -135,8 +142,19 @@ export function activate(context: ExtensionContext): void {
     ...imageCommands({ call, images, loaded, showMarkdown }),
     ...hostCommands(call, showMarkdown),
     ...sshCommands({ call, choose, settings, makeReady, open }),
-    ...workspaceCommands({ call, onNotice, settings, makeReady, open }),
     ...bringBackCommands(call, choose),
+    ...newMachineCommands({ call, onNotice, settings, makeReady, open }),
+    ...workspaceCommands({
+      call,
+      onNotice,
+      workspaces,
+      settings,
+      consents: consentsIn(globalState),
+      isTrusted: () => workspace.isTrusted,
+      open,
+      logs: workspaceLogs,
+      loaded,
+    }),
     ...workCommands(call, jobs),
     ...helperCommands({
       connection,
@@ -153,9 +171,11 @@ export function activate(context: ExtensionContext): void {
       machines.onDidChange,
       images.onDidChange,
       templates.onDidChange,
+      workspaces.onDidChange,
     ]),
     documents,
     bootLogs,
+    workspaceLogs,
     workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("guesthouse.home"))
         void runTold(() => connection.reconnect());

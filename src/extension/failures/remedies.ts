@@ -32,9 +32,9 @@ const command = (title: string, id: CommandId): Remedy => ({
   command: id,
 });
 
-/** What the failed work was about: its record's id, and which kind of record. */
+/** What the failed work was about: its record's id, and which kind of record; of a workspace its folder. */
 export interface Subject {
-  readonly kind: "machine" | "image";
+  readonly kind: "machine" | "image" | "workspace";
   readonly id: string;
 }
 
@@ -70,12 +70,18 @@ export function noticeOf(
   };
 }
 
-/** A log without a machine is the helper's own. */
+/** Machines and folders have logs of their own; every other log is the helper's. */
 function remedyFor(action: RemedyAction, subject: Subject | undefined): Remedy {
   const remedy = remedies[action]();
-  return action === "showLog" && subject?.kind !== "machine"
-    ? { ...remedy, kind: "command", command: "guesthouse.showHelperLog" }
-    : remedy;
+  if (action !== "showLog" || subject?.kind === "machine") return remedy;
+  return {
+    ...remedy,
+    kind: "command",
+    command:
+      subject?.kind === "workspace"
+        ? "guesthouse.showWorkspaceLog"
+        : "guesthouse.showHelperLog",
+  };
 }
 
 /** The message and what mends it, as one text. */

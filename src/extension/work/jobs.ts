@@ -1,6 +1,7 @@
 import { l10n } from "vscode";
 import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
+import type { Workspace } from "../../protocol/devcontainers.ts";
 import type { Template } from "../../protocol/templates.ts";
 import { progressOf, stateText as imageStateText } from "../images/describe.ts";
 import {
@@ -8,10 +9,11 @@ import {
   stateText as machineStateText,
 } from "../machines/describe.ts";
 import { makingText } from "../snapshots/describeTemplate.ts";
+import { workText } from "../workspaces/describe.ts";
 
 /** Something that goes on in the background, whoever started it. */
 export interface Job {
-  readonly kind: "machine" | "image" | "template";
+  readonly kind: "machine" | "image" | "template" | "workspace";
   readonly id: string;
   readonly name: string;
   readonly text: string;
@@ -22,6 +24,7 @@ export function jobsOf(
   machines: readonly Machine[],
   images: readonly Image[],
   templates: readonly Template[] = [],
+  workspaces: readonly Workspace[] = [],
 ): Job[] {
   const jobs: Job[] = [];
   for (const { name, state } of images)
@@ -43,6 +46,18 @@ export function jobsOf(
         // It ends with the request that asked for it.
         canCancel: false,
       });
+  for (const workspace of workspaces) {
+    const text = workText(workspace);
+    if (text !== undefined)
+      jobs.push({
+        kind: "workspace",
+        id: workspace.folder,
+        name: workspace.title,
+        text,
+        // It ends with the request that asked for it.
+        canCancel: false,
+      });
+  }
   for (const { id, name, state } of machines)
     if (isPassing(state))
       jobs.push({

@@ -1,8 +1,7 @@
 import { basename } from "node:path";
-import { l10n, Uri, window, workspace } from "vscode";
+import { l10n } from "vscode";
 import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
-import { refuse } from "../failures/raise.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
 import { makeMachine } from "../machines/create.ts";
 import { formOf } from "../machines/createForm.ts";
@@ -11,9 +10,10 @@ import { type Report, withCancellableProgress } from "../progress.ts";
 import { bytesText } from "../quantities.ts";
 import type { Settings } from "../settings.ts";
 import type { OpenMachine } from "../ssh/open.ts";
+import { localFolder } from "./folders.ts";
 
 /** *Open Folder in a New VM*: a clone, a boot, the folder copied in, a window. */
-export function workspaceCommands(deps: {
+export function newMachineCommands(deps: {
   readonly call: Call;
   readonly onNotice: OnNotice;
   readonly settings: () => Settings;
@@ -48,7 +48,10 @@ export function workspaceCommands(deps: {
 
   return {
     async "guesthouse.openFolderInNewMachine"(clicked) {
-      const folder = await localFolder(clicked);
+      const folder = await localFolder(clicked, {
+        title: l10n.t("Folder to open in a new VM"),
+        openLabel: l10n.t("Open in a New VM"),
+      });
       if (folder === undefined) return;
       const title = l10n.t("Opening {0} in a new VM", basename(folder));
       const machine = await withCancellableProgress(
@@ -68,32 +71,4 @@ export function workspaceCommands(deps: {
       await open(machine, { folder: "machine", openIn: settings().openIn });
     },
   };
-}
-
-/** The folder that was clicked, the one that is open, or one to pick; undefined when the user picks none. */
-async function localFolder(clicked: unknown): Promise<string | undefined> {
-  const uri = clicked instanceof Uri ? clicked : await pickFolder();
-  if (uri === undefined) return undefined;
-  if (uri.scheme === "file") return uri.fsPath;
-  return refuse(
-    "machines.badRequest",
-    l10n.t("Only a folder of this computer can be copied into a VM."),
-  );
-}
-
-async function pickFolder(): Promise<Uri | undefined> {
-  const open = (workspace.workspaceFolders ?? []).filter(
-    ({ uri }) => uri.scheme === "file",
-  );
-  const [only] = open;
-  if (open.length === 1 && only !== undefined) return only.uri;
-  if (open.length > 1) return (await window.showWorkspaceFolderPick())?.uri;
-  const [picked] =
-    (await window.showOpenDialog({
-      title: l10n.t("Folder to open in a new VM"),
-      openLabel: l10n.t("Open in a New VM"),
-      canSelectFiles: false,
-      canSelectFolders: true,
-    })) ?? [];
-  return picked;
 }

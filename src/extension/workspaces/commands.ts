@@ -1,0 +1,118 @@
+import { basename } from "node:path";
+import { commands, l10n, Uri, window } from "vscode";
+import type { Workspace } from "../../protocol/devcontainers.ts";
+import type { CommandsOf } from "../commandIds.ts";
+import { refuse } from "../failures/raise.ts";
+import type { OpenIn } from "../settings.ts";
+import type { OpenMachine } from "../ssh/open.ts";
+import { currentWorkspace, localFolder } from "./folders.ts";
+import type { WorkspaceLogs } from "./logs.ts";
+import { bringUp, type UpDeps } from "./up.ts";
+
+/** A folder in a VM of its own: open it there, come back, make the VM anew, see what its commands said. */
+export function workspaceCommands(
+  deps: UpDeps & {
+    readonly open: OpenMachine;
+    readonly logs: WorkspaceLogs;
+    /** Settles once the records are here. */
+    readonly loaded: () => Promise<void>;
+  },
+): CommandsOf<
+  | "guesthouse.reopenInMachine"
+  | "guesthouse.openFolderInMachine"
+  | "guesthouse.rebuildMachine"
+  | "guesthouse.reopenLocally"
+  | "guesthouse.showWorkspaceLog"
+> {
+  const { call, workspaces, settings, open, logs, loaded } = deps;
+  const ask = {
+    title: l10n.t("Folder to open in its VM"),
+    openLabel: l10n.t("Open in VM"),
+  };
+
+  const upAndOpen = async (
+    method: "workspaces.up" | "workspaces.rebuild",
+    folder: string,
+    openIn: OpenIn,
+  ): Promise<void> => {
+    const came = await bringUp(deps, method, folder);
+    const id = came?.workspace.machine?.id;
+    if (came === undefined || id === undefined) return;
+    const { machine } = await call("machines.show", { machine: id });
+    await open(machine, { folder: { path: came.remoteFolder }, openIn });
+  };
+
+  /** By the folder that failed, else the one that is open, else the one that the user picks. */
+  const chooseWorkspace = async (
+    folder: unknown,
+    title: string,
+  ): Promise<Workspace | undefined> => {
+    await loaded();
+    const named = workspaces.all().find((each) => each.folder === folder);
+    const found = named ?? currentWorkspace(workspaces);
+    if (found !== undefined) return found;
+    const items = workspaces.all().map((each) => ({
+      label: each.title,
+      description: each.folder,
+      workspace: each,
+    }));
+    if (items.length === 0)
+      return refuse(
+        "workspaces.unknown",
+        l10n.t("No folder was opened in a VM yet."),
+      );
+    return (await window.showQuickPick(items, { title }))?.workspace;
+  };
+
+  return {
+    async "guesthouse.reopenInMachine"() {
+      const folder = await localFolder(undefined, ask);
+      if (folder !== undefined)
+        await upAndOpen("workspaces.up", folder, "currentWindow");
+    },
+
+    async "guesthouse.openFolderInMachine"(clicked) {
+      const folder = await localFolder(clicked, ask);
+      if (folder !== undefined)
+        await upAndOpen("workspaces.up", folder, settings().openIn);
+    },
+
+    async "guesthouse.rebuildMachine"() {
+      await loaded();
+      const folder =
+        currentWorkspace(workspaces)?.folder ??
+        (await localFolder(undefined, ask));
+      if (folder === undefined) return;
+      const rebuild = l10n.t("Rebuild");
+      const answer = await window.showWarningMessage(
+        l10n.t("Rebuild the VM of {0}?", basename(folder)),
+        {
+          modal: true,
+          detail: l10n.t(
+            "The VM is deleted with everything in it, and a new one is made of the folder on this computer. What was changed only in the VM is lost.",
+          ),
+        },
+        rebuild,
+      );
+      if (answer === rebuild)
+        await upAndOpen("workspaces.rebuild", folder, "currentWindow");
+    },
+
+    async "guesthouse.reopenLocally"() {
+      const title = l10n.t("Reopen Locally");
+      const chosen = await chooseWorkspace(undefined, title);
+      if (chosen !== undefined)
+        await commands.executeCommand(
+          "vscode.openFolder",
+          Uri.file(chosen.folder),
+          { forceReuseWindow: true },
+        );
+    },
+
+    async "guesthouse.showWorkspaceLog"(folder) {
+      const title = l10n.t("Show Workspace Log");
+      const chosen = await chooseWorkspace(folder, title);
+      if (chosen !== undefined) await logs.show(chosen);
+    },
+  };
+}

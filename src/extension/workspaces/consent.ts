@@ -1,0 +1,73 @@
+import { basename } from "node:path";
+import { l10n, type Memento, window } from "vscode";
+import type { Result } from "../../protocol/contract.ts";
+
+type Read = Result<"workspaces.read">;
+
+/** What becomes of a file's `initializeCommand`, which runs on this computer and not in the VM. */
+export type Initialize = "skip" | "run";
+
+const key = "guesthouse.initializeConsents";
+const maxRemembered = 200;
+
+/** Files that the user allowed to run their command here, by digest: a file that changed is asked for again. */
+export interface Consents {
+  readonly given: (digest: string) => boolean;
+  readonly give: (digest: string) => Promise<void>;
+}
+
+export function consentsIn(memento: Memento): Consents {
+  const all = (): readonly string[] => memento.get<string[]>(key, []);
+  return {
+    given: (digest) => all().includes(digest),
+    async give(digest) {
+      const others = all().filter((each) => each !== digest);
+      await memento.update(key, [...others, digest].slice(-maxRemembered));
+    },
+  };
+}
+
+/**
+ * Decides about `initializeCommand`: nothing of a folder that isn't trusted runs here, and of a trusted one only what the
+ * user has seen and allowed. Undefined when the user leaves.
+ */
+export async function askInitialize(
+  read: Pick<Read, "initializeCommand" | "digest">,
+  folder: string,
+  isTrusted: boolean,
+  consents: Consents,
+): Promise<Initialize | undefined> {
+  const { initializeCommand, digest } = read;
+  if (initializeCommand === undefined || !isTrusted) return "skip";
+  if (consents.given(digest)) return "run";
+  const run = l10n.t("Run on This Computer");
+  const skip = l10n.t("Open Without It");
+  const answer = await window.showWarningMessage(
+    l10n.t(
+      "{0} wants to run a command on this computer, outside the VM.",
+      basename(folder),
+    ),
+    { modal: true, detail: initializeCommand },
+    run,
+    skip,
+  );
+  if (answer === skip) return "skip";
+  if (answer !== run) return undefined;
+  await consents.give(digest);
+  return "run";
+}
+
+/** The host's variables that the file names, as far as it may see them: a folder that isn't trusted sees none. */
+export function localEnvOf(
+  read: Pick<Read, "localVariables">,
+  isTrusted: boolean,
+  env: NodeJS.ProcessEnv,
+): Record<string, string> {
+  if (!isTrusted) return {};
+  return Object.fromEntries(
+    read.localVariables.flatMap((name) => {
+      const value = env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}

@@ -1,0 +1,49 @@
+import { env, l10n, Uri, window, workspace } from "vscode";
+import type { Workspace } from "../../protocol/devcontainers.ts";
+import { refuse } from "../failures/raise.ts";
+import type { Records } from "../records.ts";
+import { aliasOf } from "../ssh/address.ts";
+
+/** The folder that was clicked, the one that is open, or one to pick; undefined when the user picks none. */
+export async function localFolder(
+  clicked: unknown,
+  ask: { readonly title: string; readonly openLabel: string },
+): Promise<string | undefined> {
+  const uri = clicked instanceof Uri ? clicked : await pickFolder(ask);
+  if (uri === undefined) return undefined;
+  if (uri.scheme === "file") return uri.fsPath;
+  return refuse(
+    "machines.badRequest",
+    l10n.t("Only a folder of this computer can be brought into a VM."),
+  );
+}
+
+async function pickFolder(ask: {
+  readonly title: string;
+  readonly openLabel: string;
+}): Promise<Uri | undefined> {
+  const open = (workspace.workspaceFolders ?? []).filter(
+    ({ uri }) => uri.scheme === "file",
+  );
+  const [only] = open;
+  if (open.length === 1 && only !== undefined) return only.uri;
+  if (open.length > 1) return (await window.showWorkspaceFolderPick())?.uri;
+  const [picked] =
+    (await window.showOpenDialog({
+      ...ask,
+      canSelectFiles: false,
+      canSelectFolders: true,
+    })) ?? [];
+  return picked;
+}
+
+/** The workspace that this window is in, when it is one of ours: its VM is known by the alias in the address. */
+export function currentWorkspace(
+  workspaces: Records<Workspace>,
+): Workspace | undefined {
+  if (env.remoteName !== "ssh-remote") return undefined;
+  const [folder] = workspace.workspaceFolders ?? [];
+  const alias =
+    folder === undefined ? undefined : aliasOf(folder.uri.authority);
+  return workspaces.all().find((each) => each.alias === alias);
+}

@@ -1,0 +1,20 @@
+import type { Workspace } from "../../protocol/devcontainers.ts";
+import type { Connection } from "../helper/connection.ts";
+import { createRecords, type Records } from "../records.ts";
+
+/** Folders that have, or had, a VM of their own, as notices and the opening list tell them. */
+export function workspaceRecords(connection: Connection): Records<Workspace> {
+  const records = createRecords<Workspace>({
+    keyOf: ({ id }) => id,
+    keysAreReused: true,
+  });
+  connection.onNotice("workspaces.changed", ({ workspace }) =>
+    records.put(workspace),
+  );
+  connection.onConnected(async (client) => {
+    const sync = records.beginSync();
+    const { workspaces } = await client.call("workspaces.list", {});
+    sync.finish(workspaces);
+  });
+  return records;
+}
