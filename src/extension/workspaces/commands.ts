@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { commands, l10n, Uri, window } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
 import type { CommandsOf } from "../commandIds.ts";
+import { about } from "../failures/about.ts";
 import { refuse } from "../failures/raise.ts";
 import type { OpenIn } from "../settings.ts";
 import type { OpenMachine } from "../ssh/open.ts";
@@ -30,17 +31,19 @@ export function workspaceCommands(
     openLabel: l10n.t("Open in VM"),
   };
 
-  const upAndOpen = async (
+  /** A failure is about the folder: *Show Log* shows its log, and *Try Again* goes on at the step that failed. */
+  const upAndOpen = (
     method: "workspaces.up" | "workspaces.rebuild",
     folder: string,
     openIn: OpenIn,
-  ): Promise<void> => {
-    const came = await bringUp(deps, method, folder);
-    const id = came?.workspace.machine?.id;
-    if (came === undefined || id === undefined) return;
-    const { machine } = await call("machines.show", { machine: id });
-    await open(machine, { folder: { path: came.remoteFolder }, openIn });
-  };
+  ): Promise<void> =>
+    about({ kind: "workspace", id: folder }, async () => {
+      const came = await bringUp(deps, method, folder);
+      const id = came?.workspace.machine?.id;
+      if (came === undefined || id === undefined) return;
+      const { machine } = await call("machines.show", { machine: id });
+      await open(machine, { folder: { path: came.remoteFolder }, openIn });
+    });
 
   /** By the folder that failed, else the one that is open, else the one that the user picks. */
   const chooseWorkspace = async (

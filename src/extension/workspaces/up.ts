@@ -1,7 +1,6 @@
 import { basename } from "node:path";
 import { l10n, window } from "vscode";
 import type { CameUp, Workspace } from "../../protocol/devcontainers.ts";
-import { about } from "../failures/about.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
 import { type Report, withCancellableProgress } from "../progress.ts";
 import { bytesText, durationText } from "../quantities.ts";
@@ -28,7 +27,7 @@ export interface Which {
 
 /**
  * Brings a folder's VM up, or makes it anew, with its stages in a notification. Undefined when the user leaves at a
- * question; a failure is about the workspace, so that *Show Log* shows its log and *Try Again* goes on where it failed.
+ * question.
  */
 export async function bringUp(
   deps: UpDeps,
@@ -47,25 +46,23 @@ export async function bringUp(
       ? l10n.t("Opening {0} in its VM", basename(folder))
       : l10n.t("Rebuilding the VM of {0}", basename(folder));
   const came = await withCancellableProgress(title, (report, signal) =>
-    about({ kind: "workspace", id: folder }, () =>
-      telling(deps, folder, report, () =>
-        call(
-          method,
-          {
-            ...which,
-            initialize,
-            digest: read.digest,
-            localEnv: localEnvOf(read, isTrusted(), process.env),
-            defaults: {
-              image,
-              ...(cpus === undefined ? {} : { cpus }),
-              ...(memoryMiB === undefined ? {} : { memoryMiB }),
-              ...(diskGiB === undefined ? {} : { diskGiB }),
-            },
-            until: "waitFor",
+    telling(deps, folder, report, () =>
+      call(
+        method,
+        {
+          ...which,
+          initialize,
+          digest: read.digest,
+          localEnv: localEnvOf(read, isTrusted(), process.env),
+          defaults: {
+            image,
+            ...(cpus === undefined ? {} : { cpus }),
+            ...(memoryMiB === undefined ? {} : { memoryMiB }),
+            ...(diskGiB === undefined ? {} : { diskGiB }),
           },
-          signal,
-        ),
+          until: "waitFor",
+        },
+        signal,
       ),
     ),
   );

@@ -1,0 +1,127 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
+import type { Machine } from "../../src/protocol/machines.ts";
+import { eventually } from "../vm/household.ts";
+import { endings, pictureFailures } from "./harness/endings.ts";
+import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
+import {
+  notifications,
+  outputText,
+  pressInDialog,
+  pressInNotification,
+  waitForNotification,
+} from "./harness/messages.ts";
+import { runCommand } from "./harness/quickInput.ts";
+import {
+  openWorkbench,
+  picture,
+  showContainer,
+  statusBar,
+} from "./harness/workbench.ts";
+
+/* A folder with a devcontainer.json, reopened in a VM by clicks: real editor, real helper, real guest. */
+
+const upTimeoutMs = 600_000;
+
+const atEnd = endings();
+let at: TestHouse;
+let page: Page;
+let folder: string;
+let alias: string;
+
+pictureFailures(() => page);
+
+const write = (path: string, text: string): Promise<void> =>
+  writeFile(join(folder, path), text);
+
+beforeAll(async () => {
+  at = await openHouse();
+  atEnd(at.close);
+  await at.house.json(["image", "pull", "debian-12"]);
+  folder = join(await mkdtemp(join(tmpdir(), "gh-folder-")), "web");
+  atEnd(() => rm(join(folder, ".."), { recursive: true, force: true }));
+  await mkdir(join(folder, ".devcontainer"), { recursive: true });
+  await write("greeting.txt", "from the host\n");
+  await write("setup.sh", "echo setting up; echo no such tool >&2; exit 7\n");
+  await write(
+    ".devcontainer/devcontainer.json",
+    `{
+  // Comments are part of the format.
+  "name": "Web",
+  "image": "debian-12",
+  "initializeCommand": "touch made-on-the-host",
+  "containerEnv": { "GREETING": "\${localWorkspaceFolderBasename}" },
+  "postCreateCommand": "sh setup.sh",
+  "customizations": { "guesthouse": { "cpus": 1, "memory": "768mb" } },
+}
+`,
+  );
+  const server = await startEditor(at);
+  atEnd(server.stop);
+  const window = await openWorkbench(server, { folder });
+  atEnd(window.close);
+  ({ page } = window);
+  await showContainer(page, "Guesthouse");
+});
+
+test("Reopen in VM asks before anything of the folder runs on this computer", async () => {
+  await runCommand(page, "Guesthouse: Reopen in VM");
+  await pressInDialog(page, "touch made-on-the-host", "Open Without It");
+});
+
+test("a postCreateCommand that fails is shown with its output, its log and a button that tries again", async () => {
+  const seen = new Set<string>();
+  await eventually("The failure", upTimeoutMs, async () => {
+    for (const item of await statusBar(page)) seen.add(item);
+    return (await notifications(page)).some((text) =>
+      text.includes("postCreateCommand"),
+    )
+      ? true
+      : undefined;
+  });
+  expect([...seen].join("\n")).toContain("copying the folder");
+  const told = await waitForNotification(page, /postCreateCommand/);
+  expect(told).toContain("no such tool");
+  await picture(page, "screenshot-workspace-failed.png");
+  const [machine] = await at.house.json<Machine[]>(["list"]);
+  expect(machine?.state.kind).toBe("running");
+  alias = machine?.alias ?? "";
+  await runCommand(page, "Guesthouse: Show Workspace Log");
+  const log = await eventually("The workspace log", 30_000, async () => {
+    const shown = await outputText(page);
+    return shown.includes("no such tool") ? shown : undefined;
+  });
+  expect(log).toContain("setting up");
+  await picture(page, "screenshot-workspace-log.png");
+});
+
+test("Try Again goes on where it failed, and the window asked for is the folder in the guest", async () => {
+  // The copy in the guest is the guest's own: it is mended there.
+  const [workspace] = await at.house.json<{ remote?: { folder: string } }[]>([
+    "workspaces",
+  ]);
+  const remote = workspace?.remote?.folder ?? "";
+  const mended = await at.ssh(alias, [
+    `echo 'echo "$GREETING" > made-by-setup' > ${remote}/setup.sh`,
+  ]);
+  expect(mended).toMatchObject({ exitCode: 0 });
+  await pressInNotification(page, /postCreateCommand/, "Try Again");
+  // Whoever said no is asked again: the answer was for that time only.
+  await pressInDialog(page, "touch made-on-the-host", "Open Without It");
+  await eventually("The window in the guest", upTimeoutMs, () =>
+    Promise.resolve(
+      decodeURIComponent(page.url()).includes(remote) ? true : undefined,
+    ),
+  );
+  const files = await at.ssh(alias, [
+    `cd ${remote} && cat made-by-setup greeting.txt && ls`,
+  ]);
+  expect(files.stdout.split("\n").slice(0, 2)).toEqual([
+    "web",
+    "from the host",
+  ]);
+  expect(files.stdout).not.toContain("made-on-the-host");
+});
