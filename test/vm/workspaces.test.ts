@@ -177,7 +177,7 @@ describe("a folder with a devcontainer.json", () => {
       "guesthouse rebuild makes it anew",
     );
     const { exitCode, stdout } = await house.guesthouse([
-      ...["rebuild", "--skip-initialize", "--", folder],
+      ...["rebuild", "--discard", "--skip-initialize", "--", folder],
     ]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`as other at ${alias}`);
@@ -186,7 +186,7 @@ describe("a folder with a devcontainer.json", () => {
     expect((await house.guesthouse(["down", "--", folder])).exitCode).toBe(0);
     expect((await house.machine("my-w-b")).state.kind).toBe("stopped");
     const gone = await house.guesthouse([
-      ...["down", "--delete", "--json", "--", folder],
+      ...["down", "--delete", "--discard", "--json", "--", folder],
     ]);
     expect(JSON.parse(gone.stdout) as Workspace).toMatchObject({
       alias,

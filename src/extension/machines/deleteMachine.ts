@@ -5,18 +5,18 @@ import type { Call } from "../helper/connection.ts";
 
 /**
  * Deletes a machine. One that holds work that is nowhere else, or may, is kept until the user has brought the work back
- * or said to delete it all the same.
+ * or said to delete it all the same. Answers whether it is deleted.
  */
 export async function deleteMachine(
   call: Call,
   machine: Machine,
   bringBack: (machine: Machine) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const { id } = machine;
   for (;;) {
     try {
       await call("machines.delete", { machine: id });
-      return;
+      return true;
     } catch (error) {
       const failure = await failureOf(error);
       if (failure.code !== "machines.unsavedWork") throw error;
@@ -28,10 +28,10 @@ export async function deleteMachine(
         bring,
         anyway,
       );
-      if (answer === undefined) return;
+      if (answer === undefined) return false;
       if (answer === anyway) {
         await call("machines.delete", { machine: id, discard: true });
-        return;
+        return true;
       }
       // Asked again afterwards: only what is really here counts as brought back.
       await bringBack(machine);

@@ -1,11 +1,14 @@
 import { basename } from "node:path";
 import { commands, l10n, Uri, window } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
+import type { Machine } from "../../protocol/machines.ts";
 import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
 import { refuse } from "../failures/raise.ts";
+import { deleteMachine } from "../machines/deleteMachine.ts";
 import type { OpenIn } from "../settings.ts";
 import type { OpenMachine } from "../ssh/open.ts";
+import { bringBackWork } from "./bringBack.ts";
 import { currentWorkspace, localFolder } from "./folders.ts";
 import type { WorkspaceLogs } from "./logs.ts";
 import { bringUp, type UpDeps } from "./up.ts";
@@ -32,13 +35,9 @@ export function workspaceCommands(
   };
 
   /** A failure is about the folder: *Show Log* shows its log, and *Try Again* goes on at the step that failed. */
-  const upAndOpen = (
-    method: "workspaces.up" | "workspaces.rebuild",
-    folder: string,
-    openIn: OpenIn,
-  ): Promise<void> =>
+  const upAndOpen = (folder: string, openIn: OpenIn): Promise<void> =>
     about({ kind: "workspace", id: folder }, async () => {
-      const came = await bringUp(deps, method, folder);
+      const came = await bringUp(deps, folder);
       const id = came?.workspace.machine?.id;
       if (came === undefined || id === undefined) return;
       const { machine } = await call("machines.show", { machine: id });
@@ -70,14 +69,12 @@ export function workspaceCommands(
   return {
     async "guesthouse.reopenInMachine"() {
       const folder = await localFolder(undefined, ask);
-      if (folder !== undefined)
-        await upAndOpen("workspaces.up", folder, "currentWindow");
+      if (folder !== undefined) await upAndOpen(folder, "currentWindow");
     },
 
     async "guesthouse.openFolderInMachine"(clicked) {
       const folder = await localFolder(clicked, ask);
-      if (folder !== undefined)
-        await upAndOpen("workspaces.up", folder, settings().openIn);
+      if (folder !== undefined) await upAndOpen(folder, settings().openIn);
     },
 
     async "guesthouse.rebuildMachine"() {
@@ -92,13 +89,21 @@ export function workspaceCommands(
         {
           modal: true,
           detail: l10n.t(
-            "The VM is deleted with everything in it, and a new one is made of the folder on this computer. What was changed only in the VM is lost.",
+            "The VM is deleted with everything in it, and a new one is made of the folder on this computer.",
           ),
         },
         rebuild,
       );
-      if (answer === rebuild)
-        await upAndOpen("workspaces.rebuild", folder, "currentWindow");
+      if (answer !== rebuild) return;
+      const id = workspaces.all().find((each) => each.folder === folder)
+        ?.machine?.id;
+      if (id !== undefined) {
+        const { machine } = await call("machines.show", { machine: id });
+        const bringBack = (held: Machine): Promise<void> =>
+          bringBackWork(call, held);
+        if (!(await deleteMachine(call, machine, bringBack))) return;
+      }
+      await upAndOpen(folder, "currentWindow");
     },
 
     async "guesthouse.reopenLocally"() {

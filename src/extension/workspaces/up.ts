@@ -26,12 +26,11 @@ export interface Which {
 }
 
 /**
- * Brings a folder's VM up, or makes it anew, with its stages in a notification. Undefined when the user leaves at a
+ * Brings a folder's VM up, with its stages in a notification. Undefined when the user leaves at a
  * question.
  */
 export async function bringUp(
   deps: UpDeps,
-  method: "workspaces.up" | "workspaces.rebuild",
   folder: string,
 ): Promise<CameUp | undefined> {
   const { call, settings, consents, isTrusted } = deps;
@@ -41,14 +40,11 @@ export async function bringUp(
   const initialize = await askInitialize(read, folder, isTrusted(), consents);
   if (initialize === undefined) return undefined;
   const { image, cpus, memoryMiB, diskGiB } = settings();
-  const title =
-    method === "workspaces.up"
-      ? l10n.t("Opening {0} in its VM", basename(folder))
-      : l10n.t("Rebuilding the VM of {0}", basename(folder));
+  const title = l10n.t("Opening {0} in its VM", basename(folder));
   const came = await withCancellableProgress(title, (report, signal) =>
     telling(deps, folder, report, () =>
       call(
-        method,
+        "workspaces.up",
         {
           ...which,
           initialize,
