@@ -3,12 +3,15 @@ import { benchColdClone } from "./coldClone.ts";
 import { benchCopyIn } from "./copyIn.ts";
 import { benchHelper } from "./helper.ts";
 import { benchPool } from "./pool.ts";
+import { benchManyMachines } from "./manyMachines.ts";
 import type { Row } from "./report.ts";
 import { benchSnapshots } from "./snapshots.ts";
 import { benchWarmClone } from "./warmClone.ts";
 import { printRows } from "./report.ts";
 
-const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
+const benches: Readonly<
+  Record<string, (root: string, flags: readonly string[]) => Promise<Row[]>>
+> = {
   bundles: benchBundles,
   helper: benchHelper,
   "cold-clone": benchColdClone,
@@ -16,13 +19,16 @@ const benches: Readonly<Record<string, (root: string) => Promise<Row[]>>> = {
   pool: benchPool,
   snapshots: benchSnapshots,
   "copy-in": benchCopyIn,
+  "many-machines": benchManyMachines,
 };
 
 /** Runs the named benches one after the other, or all; prints one table. */
 export async function runBenches(
   root: string,
-  names: readonly string[],
+  args: readonly string[],
 ): Promise<void> {
+  const flags = args.filter((arg) => arg.startsWith("--"));
+  const names = args.filter((arg) => !flags.includes(arg));
   const chosen = names.length === 0 ? Object.keys(benches) : names;
   const rows: Row[] = [];
   for (const name of chosen) {
@@ -32,7 +38,7 @@ export async function runBenches(
         `no bench “${name}”; there are ${Object.keys(benches).join(", ")}`,
       );
     process.stderr.write(`${name} …\n`);
-    rows.push(...(await bench(root)));
+    rows.push(...(await bench(root, flags)));
   }
   printRows(rows);
 }

@@ -1,9 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { version } from "../../src/base/version.ts";
 import { ensureHelper, type Helper } from "../../src/rpc/launch.ts";
 import { household } from "../vm/household.ts";
+import { writeRecords } from "./records.ts";
 import { milliseconds, type Row, spread } from "./report.ts";
 
 const machineCount = 1_000;
@@ -27,11 +27,7 @@ export async function benchHelper(root: string): Promise<Row[]> {
       helper.client.close();
       await house.json(["daemon", "stop"]);
     }
-    await Promise.all(
-      Array.from({ length: machineCount }, (_, i) =>
-        writeMachine(house.home, i),
-      ),
-    );
+    await writeRecords(house.home, 0, machineCount);
     const startedAt = performance.now();
     helper = await ensureHelper(options);
     const startWithMany = performance.now() - startedAt;
@@ -63,7 +59,10 @@ export async function benchHelper(root: string): Promise<Row[]> {
       },
     ];
   } finally {
+    // The records go first, or they would be deleted as machines, one after the other.
     await house.guesthouse(["daemon", "stop"]);
+    await rm(join(house.home, "machines"), { recursive: true, force: true });
+    await house[Symbol.asyncDispose]();
   }
 }
 
@@ -78,34 +77,4 @@ async function timed(
     times.push(performance.now() - startedAt);
   }
   return times;
-}
-
-async function writeMachine(home: string, i: number): Promise<void> {
-  const id = i.toString(16).padStart(12, "0");
-  const folder = join(home, "machines", id);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const record = {
-    format: 1,
-    id,
-    name: `bench-${String(i)}`,
-    alias: `gh-bench-${String(i)}`,
-    image: { name: "debian-12", digest: `sha256:${"0".repeat(64)}` },
-    generation: 0,
-    cpus: 2,
-    memoryMiB: 2048,
-    diskGiB: 20,
-    user: "guest",
-    createdAt: new Date().toISOString(),
-    macAddress: "52:54:00:00:00:00",
-    uuid: randomUUID(),
-    vmGenerationId: randomUUID(),
-    instanceId: `guesthouse-${id}`,
-    hostPublicKey: "ssh-ed25519 AAAA",
-    agentForwarding: false,
-    forwards: [],
-    lastStop: { reason: "created" },
-  };
-  await writeFile(join(folder, "machine.json"), JSON.stringify(record), {
-    mode: 0o600,
-  });
 }

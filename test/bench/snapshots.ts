@@ -1,8 +1,6 @@
-import { join } from "node:path";
-import { version } from "../../src/base/version.ts";
-import { ensureHelper } from "../../src/rpc/launch.ts";
 import type { RpcClient } from "../../src/rpc/call.ts";
 import { type Household, household } from "../vm/household.ts";
+import { connectHelper, firstSsh, timed } from "./connect.ts";
 import { median, milliseconds, type Row, spread } from "./report.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 5);
@@ -11,12 +9,7 @@ const memories = [512, 1024, 2048, 4096];
 /** Fork, checkpoint, roll back and suspend, each to the first ssh command; and how they grow with the guest's memory. */
 export async function benchSnapshots(root: string): Promise<Row[]> {
   const house = await household();
-  const { client } = await ensureHelper({
-    home: house.home,
-    command: [process.execPath, join(root, "dist", "helper.js")],
-    version,
-    client: "window",
-  });
+  const client = await connectHelper(root, house);
   try {
     await house.json(["image", "pull", "debian-12"]);
     const rows: Row[] = [];
@@ -47,7 +40,7 @@ async function ofMemory(
     clones.push(
       await timed(async () => {
         await client.call("machines.create", { ...shape, name: "parent" });
-        await ssh(house, "parent");
+        await firstSsh(house, "gh-parent");
       }),
     );
     forks.push(
@@ -57,7 +50,7 @@ async function ofMemory(
           name: "child",
         });
         pauses.push(pausedMs);
-        await ssh(house, "child");
+        await firstSsh(house, "gh-child");
       }),
     );
     await client.call("machines.delete", { machine: "child" });
@@ -72,7 +65,7 @@ async function ofMemory(
           machine: "parent",
           checkpoint: "here",
         });
-        await ssh(house, "parent");
+        await firstSsh(house, "gh-parent");
       }),
     );
     suspensions.push(
@@ -81,7 +74,7 @@ async function ofMemory(
     resumptions.push(
       await timed(async () => {
         await client.call("machines.start", { machine: "parent" });
-        await ssh(house, "parent");
+        await firstSsh(house, "gh-parent");
       }),
     );
     await client.call("machines.delete", { machine: "parent" });
@@ -104,15 +97,4 @@ async function ofMemory(
     row("suspend", suspensions),
     row("resume to ssh", resumptions),
   ];
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
-}
-
-async function ssh(house: Household, name: string): Promise<void> {
-  const { exitCode, stderr } = await house.ssh(`gh-${name}`, ["true"]);
-  if (exitCode !== 0) throw new Error(`ssh to ${name} failed: ${stderr}`);
 }

@@ -1,11 +1,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { version } from "../../src/base/version.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import type { Template } from "../../src/protocol/templates.ts";
-import { ensureHelper } from "../../src/rpc/launch.ts";
 import type { RpcClient } from "../../src/rpc/call.ts";
 import { type Household, household } from "../vm/household.ts";
+import { connectHelper, firstSsh } from "./connect.ts";
 import { median, milliseconds, type Row, spread } from "./report.ts";
 import { type Bare, floorOf, resumeBare } from "./warmFloor.ts";
 
@@ -21,12 +20,7 @@ const shape = { image: "debian-12", cpus: 1, memoryMiB };
  */
 export async function benchWarmClone(root: string): Promise<Row[]> {
   const house = await household();
-  const { client } = await ensureHelper({
-    home: house.home,
-    command: [process.execPath, join(root, "dist", "helper.js")],
-    version,
-    client: "window",
-  });
+  const client = await connectHelper(root, house);
   try {
     await house.json(["image", "pull", "debian-12"]);
     const madeAt = performance.now();
@@ -122,11 +116,6 @@ async function cloneByCommand(house: Household): Promise<number> {
   const tookMs = performance.now() - startedAt;
   await house.json(["delete", "typed"]);
   return tookMs;
-}
-
-async function firstSsh(house: Household, alias: string): Promise<void> {
-  const { exitCode, stderr } = await house.ssh(alias, ["true"]);
-  if (exitCode !== 0) throw new Error(`the first ssh failed: ${stderr}`);
 }
 
 /** Several at once: time until all have answered ssh, and what each takes when it is idle. */
