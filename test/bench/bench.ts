@@ -4,6 +4,7 @@ import { benchCopyIn } from "./copyIn.ts";
 import { benchHelper } from "./helper.ts";
 import { benchPool } from "./pool.ts";
 import { benchManyMachines } from "./manyMachines.ts";
+import { benchPeers } from "./peers.ts";
 import type { Row } from "./report.ts";
 import { benchSnapshots } from "./snapshots.ts";
 import { benchWarmClone } from "./warmClone.ts";
@@ -20,6 +21,7 @@ const benches: Readonly<
   snapshots: benchSnapshots,
   "copy-in": benchCopyIn,
   "many-machines": benchManyMachines,
+  peers: benchPeers,
 };
 
 /** Runs the named benches one after the other, or all; prints one table. */
