@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { execa } from "execa";
 import { findProgram } from "../../src/helper/qemu/programs.ts";
 import type { RpcClient } from "../../src/rpc/call.ts";
@@ -18,6 +17,8 @@ import { vagrantRestore, vagrantUp } from "./peers/vagrant.ts";
 import { median, type Row, spread } from "./report.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 3);
+/** No round is begun after it. */
+const longestMs = Number(process.env["BENCH_MINUTES"] ?? Infinity) * 60_000;
 const ourShape = { image: "debian-12", ...shape };
 const peers: readonly Peer[] = [
   libvirtOverlay,
@@ -59,8 +60,8 @@ export async function benchPeers(
   let stage: Stage | undefined;
   try {
     await house.json(["image", "pull", "debian-12"]);
-    await client.call("templates.warmUp", ourShape);
-    stage = await openStage(await golden(house, client));
+    const { template } = await client.call("templates.warmUp", ourShape);
+    stage = await openStage(await goldenOf(house.home, template.image.digest));
     for (const entrant of entrants)
       await attempt(entrant, async () => {
         const took = await timed(async () => {
@@ -70,11 +71,12 @@ export async function benchPeers(
       });
     const warm: number[] = [];
     const cold: number[] = [];
-    for (let i = 0; i < rounds; i++) {
+    for (let i = 0; i < rounds && performance.now() < longestMs; i++) {
       warm.push(await ours(house, client, true));
       cold.push(await ours(house, client, false));
       for (const entrant of entrants)
         await attempt(entrant, async ({ way, peer }) => {
+          await way?.before?.();
           const took = await timed(async () => way?.run());
           entrant.times.push(took);
           say(peer.name, took);
@@ -126,22 +128,6 @@ async function attempt(
 
 const say = (what: string, tookMs: number): void =>
   void process.stderr.write(`  ${(tookMs / 1000).toFixed(1)} s  ${what}\n`);
-
-/** The golden disk and kernel, as a clone of ours shows them. */
-async function golden(
-  house: Household,
-  client: RpcClient,
-): ReturnType<typeof goldenOf> {
-  const { machine } = await client.call("machines.create", {
-    ...ourShape,
-    name: "model",
-    warm: false,
-  });
-  const disk = join(house.home, "machines", machine.id, "disk.qcow2");
-  const found = await goldenOf(machine.runtime?.pid ?? 0, disk);
-  await client.call("machines.delete", { machine: "model" });
-  return found;
-}
 
 async function ours(
   house: Household,

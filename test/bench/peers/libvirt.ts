@@ -10,9 +10,9 @@ export interface Libvirt {
   readonly mac: string;
   readonly address: string;
   /** An overlay `<folder>/<name>.qcow2` above a disk. */
-  overlay(name: string, backing: string): Promise<string>;
+  readonly overlay: (name: string, backing: string) => Promise<string>;
   /** Defines a machine of the bench's shape with our kernel and seed. */
-  define(name: string, disk: string): Promise<void>;
+  readonly define: (name: string, disk: string) => Promise<void>;
 }
 
 const uri = "qemu:///system";

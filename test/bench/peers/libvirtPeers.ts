@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { connect, libvirtPrograms } from "./libvirt.ts";
+import { connect, type Libvirt, libvirtPrograms } from "./libvirt.ts";
 import type { Peer } from "./peer.ts";
+import type { Reach, Stage } from "./stage.ts";
 
 /** The leanest way that libvirt offers: a new overlay above the image, a first boot. */
 export const libvirtOverlay: Peer = {
@@ -63,47 +64,63 @@ export const libvirtRestore: Peer = {
   kind: "restore",
   programs: libvirtPrograms,
   async prepare(stage) {
-    const libvirt = await stage.libvirt();
-    const state = join(stage.folder, "saved.state");
-    const reach = { user: stage.user, host: libvirt.address };
-    const disk = await libvirt.overlay("saved", await stage.bootedDisk());
-    await libvirt.define("saved", disk);
-    await libvirt.virsh("start", "saved");
-    await stage.untilSsh(reach);
-    await libvirt.virsh("save", "saved", state);
-    return {
-      async run() {
-        await libvirt.virsh("restore", state);
-        await stage.untilSsh(reach);
-      },
-      // Saved anew: the disk has gone on, and an older memory would not fit it.
-      reset: () => libvirt.virsh("save", "saved", state),
-    };
+    const { restore, save } = await savedMachine(stage);
+    return { run: restore, reset: save };
   },
 };
 
-/** A snapshot with memory inside the disk's file, loaded into the QEMU that is there already. */
+/** A snapshot with memory inside the disk's file, loaded into a QEMU that is there already. */
 export const libvirtRevert: Peer = {
   name: "libvirt: snapshot-revert",
   kind: "restore",
   programs: libvirtPrograms,
   async prepare(stage) {
-    const libvirt = await stage.libvirt();
-    const reach = { user: stage.user, host: libvirt.address };
-    const disk = await libvirt.overlay("kept", await stage.bootedDisk());
-    await libvirt.define("kept", disk);
-    await libvirt.virsh("start", "kept");
-    await stage.untilSsh(reach);
-    await libvirt.virsh("snapshot-create-as", "kept", "here");
-    // It stands still while others are measured.
-    const rest = (): Promise<string> => libvirt.virsh("suspend", "kept");
-    await rest();
+    const { virsh, reach, restore, save } = await savedMachine(stage);
     return {
+      before: restore,
       async run() {
-        await libvirt.virsh("snapshot-revert", "kept", "here");
+        await virsh("snapshot-revert", "saved", "here");
         await stage.untilSsh(reach);
       },
-      reset: rest,
+      reset: save,
     };
   },
 };
+
+interface Saved {
+  readonly virsh: Libvirt["virsh"];
+  readonly reach: Reach;
+  readonly restore: () => Promise<void>;
+  readonly save: () => Promise<unknown>;
+}
+
+const machines = new WeakMap<Stage, Promise<Saved>>();
+
+/** One machine for all that go back to something: it has a snapshot `here`, and lies in a file while it isn't measured. */
+function savedMachine(stage: Stage): Promise<Saved> {
+  const making = machines.get(stage) ?? makeSaved(stage);
+  machines.set(stage, making);
+  return making;
+}
+
+async function makeSaved(stage: Stage): Promise<Saved> {
+  const { virsh, overlay, define, address } = await stage.libvirt();
+  const reach = { user: stage.user, host: address };
+  const state = join(stage.folder, "saved.state");
+  await define("saved", await overlay("saved", await stage.bootedDisk()));
+  await virsh("start", "saved");
+  await stage.untilSsh(reach);
+  await virsh("snapshot-create-as", "saved", "here");
+  // Saved anew each time: the disk has gone on, and an older memory would not fit it.
+  const save = (): Promise<unknown> => virsh("save", "saved", state);
+  await save();
+  return {
+    virsh,
+    reach,
+    save,
+    async restore() {
+      await virsh("restore", state);
+      await stage.untilSsh(reach);
+    },
+  };
+}

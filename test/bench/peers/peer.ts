@@ -14,6 +14,8 @@ export interface Peer {
 }
 
 export interface Way {
+  /** Not measured either. */
+  readonly before?: () => Promise<void>;
   /** What is measured: from the command to the first ssh command that succeeded. */
   readonly run: () => Promise<void>;
   /** Puts everything back, so that it can be measured again. */

@@ -7,6 +7,7 @@ import {
   ensureUserKey,
   generateHostKey,
 } from "../../../src/helper/ssh/keys.ts";
+import { layoutOf } from "../../../src/helper/store/layout.ts";
 import type { Libvirt } from "./libvirt.ts";
 import { startLibvirt } from "./libvirt.ts";
 import { type Namespace, openNamespace } from "./namespace.ts";
@@ -108,28 +109,15 @@ export const sshArguments = (
   ...["-o", "LogLevel=ERROR", `${user}@${host}`, ...command],
 ];
 
-/** Kernel, initrd and arguments as a running machine of ours was started with, and the disk that it stands on. */
-export async function goldenOf(pid: number, disk: string): Promise<Golden> {
-  const line = await readFile(`/proc/${String(pid)}/cmdline`, "utf8");
-  const args = line.split("\0");
-  const after = (option: string): string => {
-    const value = args[args.indexOf(option) + 1];
-    if (!args.includes(option) || value === undefined)
-      throw new Error(`our image isn't started directly: no ${option}`);
-    return value;
+/** The golden disk and how it is started directly, as the helper of this data folder keeps it. */
+export async function goldenOf(home: string, digest: string): Promise<Golden> {
+  const { disk, kernel, initrd, record } = layoutOf(home).image(digest);
+  const { directBoot } = JSON.parse(await readFile(record, "utf8")) as {
+    directBoot?: { kernelArguments: string };
   };
-  const { stdout } = await execa("qemu-img", [
-    ...["info", "--force-share", "--output=json", disk],
-  ]);
-  const backing = (JSON.parse(stdout) as { "full-backing-filename": string })[
-    "full-backing-filename"
-  ];
-  return {
-    disk: backing,
-    kernel: after("-kernel"),
-    initrd: after("-initrd"),
-    kernelArguments: after("-append"),
-  };
+  if (directBoot === undefined)
+    throw new Error("our image has no kernel of its own");
+  return { disk, kernel, initrd, kernelArguments: directBoot.kernelArguments };
 }
 
 async function bootOnce(stage: Stage): Promise<string> {

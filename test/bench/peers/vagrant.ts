@@ -2,8 +2,8 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { libvirtPrograms } from "./libvirt.ts";
-import type { Peer, Way } from "./peer.ts";
-import { type Reach, shape, type Stage } from "./stage.ts";
+import type { Peer } from "./peer.ts";
+import { shape, type Stage } from "./stage.ts";
 
 const programs = { ...libvirtPrograms, vagrant: "vagrant" };
 
@@ -23,15 +23,13 @@ export const vagrantUp: Peer = {
   programs,
   whyNot: pluginMissing,
   async prepare(stage) {
+    // Whoever is up first copies the box to libvirt's pool.
+    await keptProject(stage);
     const vagrant = await makeProject(stage, "up");
-    const way: Way = {
+    return {
       run: vagrant.up,
       reset: () => vagrant.run("destroy", "--force"),
     };
-    // The first time copies the box to libvirt's pool.
-    await way.run();
-    await way.reset();
-    return way;
   },
 };
 
@@ -41,28 +39,41 @@ export const vagrantRestore: Peer = {
   programs,
   whyNot: pluginMissing,
   async prepare(stage) {
-    const vagrant = await makeProject(stage, "kept");
-    await vagrant.up();
-    await vagrant.run("snapshot", "save", "here");
-    const { virsh } = await stage.libvirt();
-    // It stands still while others are measured.
-    const rest = (): Promise<string> => virsh("suspend", vagrant.domain);
-    await rest();
+    const vagrant = await keptProject(stage);
     return {
       async run() {
         await vagrant.run("snapshot", "restore", "here", "--no-provision");
-        await stage.untilSsh(await vagrant.reach());
+        await vagrant.untilSsh();
       },
-      reset: rest,
+      reset: vagrant.rest,
     };
   },
 };
 
+const kept = new WeakMap<Stage, Promise<Project>>();
+
+/** A machine with a snapshot `here`; it stands still while others are measured. */
+function keptProject(stage: Stage): Promise<Project> {
+  const making =
+    kept.get(stage) ??
+    (async () => {
+      const vagrant = await makeProject(stage, "kept");
+      await vagrant.up();
+      await vagrant.run("snapshot", "save", "here");
+      await vagrant.rest();
+      return vagrant;
+    })();
+  kept.set(stage, making);
+  return making;
+}
+
 interface Project {
-  readonly domain: string;
   readonly run: (...args: string[]) => Promise<string>;
   readonly up: () => Promise<void>;
-  readonly reach: () => Promise<Reach>;
+  /** At the address that it had when it was last up: a snapshot's guest doesn't ask for one anew. */
+  readonly untilSsh: () => Promise<void>;
+  /** Its processors stand still. */
+  readonly rest: () => Promise<unknown>;
 }
 
 async function makeProject(stage: Stage, name: string): Promise<Project> {
@@ -82,20 +93,19 @@ async function makeProject(stage: Stage, name: string): Promise<Project> {
         VAGRANT_CHECKPOINT_DISABLE: "1",
       },
     });
-  const reach = async (): Promise<Reach> => {
-    const host = /(\d+\.\d+\.\d+\.\d+)\//.exec(
-      await virsh("domifaddr", domain),
-    )?.[1];
-    if (host === undefined) throw new Error(`${domain} has no address`);
-    return { user: stage.user, host };
-  };
+  let host = "";
+  const untilSsh = (): Promise<void> =>
+    stage.untilSsh({ user: stage.user, host });
   return {
-    domain,
     run,
-    reach,
+    untilSsh,
+    rest: () => virsh("suspend", domain),
     async up() {
       await run("up", "--provider=libvirt", "--no-provision");
-      await stage.untilSsh(await reach());
+      const leases = await virsh("domifaddr", domain);
+      host = /(\d+\.\d+\.\d+\.\d+)\//.exec(leases)?.[1] ?? "";
+      if (host === "") throw new Error(`${domain} has no address`);
+      await untilSsh();
     },
   };
 }
