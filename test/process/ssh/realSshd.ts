@@ -37,7 +37,10 @@ export interface RealSshd {
   close(): Promise<void>;
 }
 
-export async function startSshd(): Promise<RealSshd> {
+/** `wrap`: a program with arguments that runs the server's command line, such as unshare(1). */
+export async function startSshd(
+  wrap: readonly string[] = [],
+): Promise<RealSshd> {
   const folder = await mkdtemp(join(tmpdir(), "sshd-"));
   const userKey = generateHostKey("user");
   const hostKey = generateHostKey("host");
@@ -67,7 +70,7 @@ export async function startSshd(): Promise<RealSshd> {
   );
   // Where its unprivileged part lives; an ordinary user's sshd has none.
   if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true });
-  let server = await launch(files.config, port);
+  let server = await launch(files.config, port, wrap);
   return {
     folder,
     port,
@@ -84,7 +87,7 @@ export async function startSshd(): Promise<RealSshd> {
     async swapHostKey() {
       await end(server);
       await writeFile(files.hostKey, generateHostKey("swap").privateKey);
-      server = await launch(files.config, port);
+      server = await launch(files.config, port, wrap);
     },
     stop: () => end(server),
     async close() {
@@ -94,10 +97,16 @@ export async function startSshd(): Promise<RealSshd> {
   };
 }
 
-async function launch(config: string, port: number): Promise<ChildProcess> {
-  const server = spawn(sshd ?? "sshd", ["-D", "-e", "-f", config], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+async function launch(
+  config: string,
+  port: number,
+  wrap: readonly string[],
+): Promise<ChildProcess> {
+  const [program = "sshd", ...args] = [
+    ...wrap,
+    ...[sshd ?? "sshd", "-D", "-e", "-f", config],
+  ];
+  const server = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   let words = "";
   server.stderr.on("data", (chunk) => (words += String(chunk)));
   for (let i = 0; i < 100; i++) {

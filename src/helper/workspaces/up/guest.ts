@@ -10,7 +10,6 @@ import {
   parseProbe,
 } from "./environment.ts";
 import {
-  loginEnvironmentScript,
   markScript,
   prepareScript,
   probeScript,
@@ -74,33 +73,34 @@ export async function writeEnvironment(
 ): Promise<string[]> {
   const notes: string[] = [];
   const containerEnv = file.containerEnv ?? {};
-  const write = (text: string): Promise<ExecResult> =>
-    must(
-      "writing the environment",
-      session.exec(writeEnvironmentScript(), { stdin: text }, signal),
-    );
   const { lines, leftOut } = loginEnvironment(containerEnv);
   if (leftOut.length > 0)
     notes.push(
       `containerEnv: ${leftOut.join(", ")} can't stand in /etc/environment; only commands of Guesthouse see it.`,
     );
-  await must(
-    "writing /etc/environment",
-    session.exec(loginEnvironmentScript(), { stdin: lines }, signal),
-  );
-  await write(environmentFile({}, containerEnv, {}));
   const probe = file.userEnvProbe ?? "loginInteractiveShell";
   const mark = randomUUID();
   const { stdout } = await must(
-    "reading the environment",
-    session.exec(probeScript(probe, mark), {}, signal),
+    "setting the environment",
+    session.exec(
+      probeScript(lines, probe, mark),
+      { stdin: environmentFile({}, containerEnv, {}) },
+      signal,
+    ),
   );
   const { base, probed } = parseProbe(stdout, mark);
   if (probed === undefined && probe !== "none")
     notes.push(
       `userEnvProbe: the user's shell gave no answer; commands run without what its start-up files set.`,
     );
-  await write(environmentFile(probed ?? {}, containerEnv, remoteEnv(base)));
+  await must(
+    "writing the environment",
+    session.exec(
+      writeEnvironmentScript(),
+      { stdin: environmentFile(probed ?? {}, containerEnv, remoteEnv(base)) },
+      signal,
+    ),
+  );
   return notes;
 }
 

@@ -1,0 +1,295 @@
+import { execa } from "execa";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  test,
+} from "vitest";
+import { silentLog } from "../../../src/base/log.ts";
+import {
+  connectSsh,
+  type SshSession,
+} from "../../../src/helper/ssh/session.ts";
+import { layoutOf } from "../../../src/helper/store/layout.ts";
+import {
+  createWorkspaceRoom,
+  type WorkspaceRoom,
+} from "../../../src/helper/workspaces/upHandlers.ts";
+import type { ParsedParams } from "../../../src/protocol/contract.ts";
+import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
+import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
+import type { Machine } from "../../../src/protocol/machines.ts";
+import * as samples from "../../unit/extension/samples.ts";
+import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
+
+/** The server gets folders of its own: what is written for a guest must not be written for this host, nor read of it. */
+const apart = [
+  ...["unshare", "--mount", "sh", "-c"],
+  'set -e; mount -t tmpfs guest /var/lib; cp -a /etc /var/lib/etc; mount --bind /var/lib/etc /etc; mount -t tmpfs home /root; exec "$@"',
+  "sh",
+];
+const tryMount = ["--mount", "mount", "-t", "tmpfs", "trial", "/mnt"];
+const unable =
+  process.getuid?.() !== 0
+    ? "mounts need root"
+    : (await execa("unshare", tryMount, { reject: false })).exitCode === 0
+      ? undefined
+      : "mounts are not allowed";
+const reason = missing ?? unable;
+
+describe.skipIf(reason !== undefined)(
+  `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,
+  () => {
+    let sshd: RealSshd;
+    let guest: SshSession;
+    let room: WorkspaceRoom;
+    let round = 0;
+    let folder: string;
+    let remote: string;
+    let log: string;
+    let states: Workspace["state"][];
+
+    beforeAll(async () => {
+      sshd = await startSshd(apart);
+      guest = await connectSsh(sshd.target);
+    });
+    afterAll(async () => {
+      guest.close();
+      await sshd.close();
+    });
+    beforeEach(async () => {
+      round += 1;
+      folder = join(sshd.folder, `project ${String(round)}`);
+      remote = join(sshd.folder, `guest's ${String(round)}`);
+      await mkdir(folder);
+      log = "";
+      states = [];
+      await guest.exec("rm -rf /var/lib/guesthouse");
+      room = await openRoom(join(sshd.folder, `home ${String(round)}`));
+    });
+
+    function openRoom(home: string): Promise<WorkspaceRoom> {
+      let machine: Machine | undefined;
+      return createWorkspaceRoom({
+        layout: layoutOf(home, { XDG_RUNTIME_DIR: sshd.folder }),
+        log: silentLog,
+        reach: { target: () => Promise.resolve(sshd.target) },
+        machines: {
+          list: () => (machine === undefined ? [] : [machine]),
+          create: ({ name = "" }) => {
+            machine = samples.machine({ name, alias: `gh-${name}` });
+            return Promise.resolve(machine);
+          },
+          start: () => Promise.resolve(machine ?? samples.machine()),
+          stop: () => Promise.resolve(),
+          remove: () => {
+            machine = undefined;
+            return Promise.resolve();
+          },
+          noteFolder: () => Promise.resolve(),
+        },
+        images: () => Promise.resolve(["debian-12"]),
+        defaultImage: "debian-12",
+        usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
+        onChanged: ({ state }) => states.push(state),
+        onLogged: (_, __, text) => (log += text),
+        onCopied: () => () => undefined,
+      });
+    }
+
+    const put = (file: object): Promise<void> =>
+      writeFile(
+        join(folder, ".devcontainer.json"),
+        JSON.stringify({
+          workspaceFolder: remote,
+          userEnvProbe: "none",
+          ...file,
+        }),
+      );
+    const up = (
+      more: Partial<ParsedParams<"workspaces.up">> = {},
+      signal = new AbortController().signal,
+    ): Promise<CameUp> =>
+      room.handlers["workspaces.up"](
+        { folder, ...more },
+        { requestId: "test", signal },
+      );
+    const failure = (attempt: Promise<unknown>): Promise<Failure> =>
+      attempt.then(() => {
+        throw new Error("it went well");
+      }, toFailure);
+    const state = async (): Promise<Workspace["state"] | undefined> =>
+      (
+        await room.handlers["workspaces.list"](
+          {},
+          { requestId: "test", signal: new AbortController().signal },
+        )
+      ).workspaces[0]?.state;
+    const stagesOf = ({ stages }: CameUp): string[] =>
+      stages.map(({ stage }) => stage);
+    const ran = async (): Promise<string[]> =>
+      (await readFile(join(remote, "ran"), "utf8")).trim().split("\n");
+
+    test("a failing command ends it and is where the next one goes on; then only what runs each time", async () => {
+      const commands = {
+        onCreateCommand: "echo onCreate >> ran",
+        updateContentCommand: ["sh", "-c", "echo $0 $1 >> ran", "it's", "$X"],
+        postCreateCommand: "echo oh; echo no >&2; exit 7",
+        postStartCommand: "echo postStart >> ran",
+        postAttachCommand: "echo postAttach >> ran",
+      };
+      await put(commands);
+      expect(await failure(up())).toMatchObject({
+        kind: "failed",
+        code: "workspaces.commandFailed",
+        message: expect.stringMatching(
+          /^postCreateCommand ended with exit code 7\. Its last words:\n {4}(oh\n {4}no|no\n {4}oh)$/,
+        ) as string,
+        remedy: expect.stringContaining("workspace-") as string,
+        actions: ["retry", "showLog"],
+      });
+      expect(await state()).toMatchObject({
+        kind: "failed",
+        stage: "postCreateCommand",
+        exitCode: 7,
+      });
+      expect(await ran()).toEqual(["onCreate", "it's $X"]);
+      await put({ ...commands, postCreateCommand: "echo mended >> ran" });
+      const mended = await up();
+      expect(mended.notes).toEqual([
+        ".devcontainer.json has changed since the last up.",
+      ]);
+      expect(stagesOf(mended)).toEqual([
+        ...["machine", "environment"],
+        ...["postCreateCommand", "postStartCommand", "postAttachCommand"],
+      ]);
+      expect(stagesOf(await up())).toEqual([
+        ...["machine", "environment", "postAttachCommand"],
+      ]);
+      expect((await ran()).slice(2)).toEqual([
+        ...["mended", "postStart", "postAttach", "postAttach"],
+      ]);
+      expect(log).toContain("── postCreateCommand ──");
+      expect(await state()).toEqual({ kind: "ready" });
+    });
+
+    test("an editor may open at waitFor; the rest goes on, and its failure stands in the workspace", async () => {
+      await put({
+        onCreateCommand: "echo onCreate >> ran",
+        postCreateCommand: "until [ -e go ]; do sleep 0.1; done; exit 3",
+      });
+      const cameUp = await up({ until: "waitFor" });
+      expect(cameUp).toMatchObject({
+        alias: cameUp.workspace.alias,
+        remoteFolder: remote,
+      });
+      expect(await ran()).toEqual(["onCreate"]);
+      expect(await state()).toMatchObject({ kind: "working" });
+      expect(room.busy()).toBe(true);
+      await writeFile(join(remote, "go"), "");
+      while (room.busy()) await new Promise((wake) => setTimeout(wake, 50));
+      expect(await state()).toMatchObject({ kind: "failed", exitCode: 3 });
+    });
+
+    test("cancelled in the midst of a command, it goes on with that command", async () => {
+      await put({
+        onCreateCommand: "echo begun >> ran; [ -e go ] || sleep 60",
+      });
+      const controller = new AbortController();
+      const attempt = failure(up({}, controller.signal));
+      while (!existsSync(join(remote, "ran")))
+        await new Promise((wake) => setTimeout(wake, 50));
+      controller.abort();
+      expect((await attempt).kind).toBe("cancelled");
+      await writeFile(join(remote, "go"), "");
+      await up();
+      expect(await ran()).toEqual(["begun", "begun"]);
+    });
+
+    test("down ends an up that is under way", async () => {
+      await put({ onCreateCommand: "echo begun > ran; sleep 60" });
+      const attempt = failure(up());
+      while (!existsSync(join(remote, "ran")))
+        await new Promise((wake) => setTimeout(wake, 50));
+      const { workspace } = await room.handlers["workspaces.down"](
+        { folder, delete: true },
+        { requestId: "test", signal: new AbortController().signal },
+      );
+      expect(workspace.state).toEqual({ kind: "absent" });
+      expect((await attempt).kind).toBe("cancelled");
+    });
+
+    test("two at once are one after the other (B19)", async () => {
+      await put({ onCreateCommand: "echo once >> ran; sleep 0.3" });
+      const both = await Promise.all([up(), up()]);
+      const [shorter, longer] = both
+        .map(stagesOf)
+        .sort((a, b) => a.length - b.length);
+      expect(shorter).toEqual(["machine", "environment"]);
+      expect(longer).toContain("onCreateCommand");
+      expect(await ran()).toEqual(["once"]);
+    });
+
+    test("the environment: of the shell's start-up files, of the guest, of the host where it is asked for", async () => {
+      await guest.exec(
+        "echo 'echo noise; export FROM_PROFILE=\"p q\"; read answer' > /etc/profile.d/guesthouse.sh",
+      );
+      await put({
+        userEnvProbe: "loginShell",
+        containerEnv: {
+          PLAIN: "one two",
+          ODD: "a#b\n'c'",
+          HOST: "${localEnv:X}",
+        },
+        remoteEnv: {
+          LATE: "${containerEnv:PLAIN}+${containerEnv:NONE:none}",
+          LOGNAME: null,
+        },
+        postAttachCommand: [
+          ...["sh", "-c"],
+          'printf "%s|" "$PLAIN" "$ODD" "$HOST" "$FROM_PROFILE" "$LATE" "${LOGNAME-unset}" > out',
+        ],
+      });
+      const { notes } = await up({ localEnv: { X: "from here" } });
+      expect((await readFile(join(remote, "out"), "utf8")).split("|")).toEqual([
+        ...["one two", "a#b\n'c'", "from here", "p q"],
+        ...["one two+none", "unset", ""],
+      ]);
+      expect(notes.join("\n")).toMatch(/variables of this computer: X\./);
+      expect(notes.join("\n")).toMatch(/ODD can't stand in \/etc\/environment/);
+      const logins = await guest.exec("cat /etc/environment");
+      expect(logins.stdout).toContain('PLAIN="one two"\nHOST="from here"\n');
+      expect(await readFile("/etc/environment", "utf8")).not.toContain("PLAIN");
+    });
+
+    test("consent: nothing runs on the host without it, in the folder with it", async () => {
+      const witness = join(sshd.folder, `witness ${String(round)}`);
+      await put({
+        initializeCommand: { a: ["cp", ".devcontainer.json", witness] },
+      });
+      expect(await failure(up())).toMatchObject({
+        kind: "refused",
+        code: "workspaces.consentNeeded",
+      });
+      const run = { initialize: "run", digest: "of another file" } as const;
+      expect((await failure(up(run))).remedy).toContain("has changed since");
+      expect(existsSync(witness)).toBe(false);
+      expect(states).toEqual([]);
+      await up({ initialize: "skip" });
+      expect(existsSync(witness)).toBe(false);
+      expect(stagesOf(await up({ initialize: "run" }))[0]).toBe(
+        "initializeCommand",
+      );
+      expect(existsSync(witness)).toBe(true);
+      await put({ initializeCommand: "echo no luck; exit 4" });
+      expect(await failure(up({ initialize: "run" }))).toMatchObject({
+        message: expect.stringContaining("exit code 4") as string,
+      });
+    });
+  },
+);
