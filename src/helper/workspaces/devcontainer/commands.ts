@@ -1,3 +1,4 @@
+import { visible } from "../../../base/visible.ts";
 import type { LifecycleCommand, PlainCommand } from "./model.ts";
 
 /** One thing to run. */
@@ -26,6 +27,6 @@ const argvOf = (plain: PlainCommand): readonly string[] => {
   return plain.trim() === "" ? [] : ["/bin/sh", "-c", plain];
 };
 
-/** For people: as it stands in the file. */
+/** For people, who decide by it: as it stands in the file, with nothing hidden. */
 export const commandText = (command: LifecycleCommand): string =>
-  typeof command === "string" ? command : JSON.stringify(command);
+  visible(typeof command === "string" ? command : JSON.stringify(command));

@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, posix, relative, sep } from "node:path";
 import { hasErrorCode, isMissing } from "../../../base/files.ts";
+import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 
 /**
@@ -41,7 +42,7 @@ export function chooseConfig(
         remedy:
           found.length === 0
             ? "It has no devcontainer.json at all."
-            : `It has these: ${found.join(", ")}.`,
+            : `It has these: ${visible(found.join(", "))}.`,
       },
     );
   }
@@ -49,7 +50,7 @@ export function chooseConfig(
   if (second === undefined) return first;
   throw refused(
     "workspaces.configAmbiguous",
-    `The folder has several configurations: ${found.join(", ")}.`,
+    `The folder has several configurations: ${visible(found.join(", "))}.`,
     { remedy: "Choose one with --config, by its path or its folder's name." },
   );
 }
@@ -68,7 +69,7 @@ export async function insideFolder(
   if (below === ".." || below.startsWith(`..${sep}`) || isAbsolute(below))
     throw refused(
       "workspaces.outsideFolder",
-      `${path} leads out of the folder, to ${real}.`,
+      `${visible(path)} leads out of the folder, to ${visible(real)}.`,
       { remedy: "Put the file itself into the folder." },
     );
   return real;

@@ -1,3 +1,4 @@
+import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 import type { Devcontainer } from "./model.ts";
 
@@ -47,10 +48,14 @@ function containerOf(
   if (file.dockerComposeFile !== undefined)
     return { what: "a Compose file (dockerComposeFile)" };
   const dockerfile = file.build?.dockerfile ?? file.dockerFile;
-  if (dockerfile !== undefined) return { what: `a Dockerfile (${dockerfile})` };
+  if (dockerfile !== undefined)
+    return { what: `a Dockerfile (${visible(dockerfile)})` };
   return file.image === undefined
     ? undefined
-    : { what: `the container image “${file.image}”`, name: file.image };
+    : {
+        what: `the container image “${visible(file.image)}”`,
+        name: file.image,
+      };
 }
 
 /** Words of a container image's name that tell its distribution, the more exact ones first. */

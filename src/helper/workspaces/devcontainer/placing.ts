@@ -1,4 +1,5 @@
 import { isAbsolute, normalize, posix, relative, sep } from "node:path";
+import { visible } from "../../../base/visible.ts";
 import { refused, type GuesthouseError } from "../../../protocol/failure.ts";
 import type { Devcontainer } from "./model.ts";
 
@@ -69,7 +70,7 @@ function parseMount(
   )
     throw refused(
       "workspaces.outsideFolder",
-      `workspaceMount names ${source}, which is not in ${folder}.`,
+      `workspaceMount names ${visible(source)}, which is not in ${folder}.`,
       {
         remedy: "Only the folder and what is below it is copied to the guest.",
       },
@@ -91,6 +92,6 @@ function guestPath(property: string, path: string): string {
 const badPath = (property: string, value: string): GuesthouseError =>
   refused(
     "workspaces.configInvalid",
-    `${property} can't be “${value}”: a folder of its own in the guest, with its whole path, is needed.`,
+    `${property} can't be “${visible(value)}”: a folder of its own in the guest, with its whole path, is needed.`,
     { remedy: "Leave it out for the usual /workspaces/<name of the folder>." },
   );

@@ -1,3 +1,4 @@
+import { visible } from "../../../base/visible.ts";
 import type { Forward } from "../../../protocol/machines.ts";
 import type { ConfigWarning } from "./review.ts";
 
@@ -16,7 +17,7 @@ export function forwardsOf(ports: readonly (number | string)[] = []): {
     if (number === undefined)
       warnings.push({
         property: `forwardPorts[${String(index)}]`,
-        message: `forwardPorts: “${String(port)}” is no port of the guest; it is not forwarded.`,
+        message: `forwardPorts: “${visible(String(port))}” is no port of the guest; it is not forwarded.`,
       });
     // sshd's is forwarded anyway.
     else if (number !== 22) guestPorts.add(number);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
+import { visible } from "../../../base/visible.ts";
 import { refused, type GuesthouseError } from "../../../protocol/failure.ts";
 import { chooseConfig, findConfigs, insideFolder } from "./find.ts";
 import { parseJsonc } from "./jsonc.ts";
@@ -76,7 +77,11 @@ function parse(
 }
 
 const invalid = (path: string, detail: string): GuesthouseError =>
-  refused("workspaces.configInvalid", `${path} can't be read: ${detail}.`, {
-    remedy: "Correct the file, then try again.",
-    actions: ["retry"],
-  });
+  refused(
+    "workspaces.configInvalid",
+    `${visible(path)} can't be read: ${visible(detail)}.`,
+    {
+      remedy: "Correct the file, then try again.",
+      actions: ["retry"],
+    },
+  );

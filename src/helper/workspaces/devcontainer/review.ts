@@ -1,4 +1,5 @@
-import { support } from "./support.ts";
+import { visible } from "../../../base/visible.ts";
+import { support, supportOf } from "./support.ts";
 
 /** Something in the file that doesn't do what its author may think. */
 export interface ConfigWarning {
@@ -10,9 +11,10 @@ export interface ConfigWarning {
 
 /** Warnings for every property of a file that is unknown, not done yet or has no meaning for a VM. Pure. */
 export function reviewProperties(file: object): ConfigWarning[] {
-  return pathsOf(file, "").flatMap((path): ConfigWarning[] => {
-    const found = support[path];
-    if (found === undefined)
+  return pathsOf(file, "").flatMap((found): ConfigWarning[] => {
+    const path = visible(found);
+    const known = supportOf(found);
+    if (known === undefined)
       return isForeign(path)
         ? []
         : [
@@ -21,12 +23,12 @@ export function reviewProperties(file: object): ConfigWarning[] {
               message: `${path} is no property that the specification knows; it is ignored.`,
             },
           ];
-    if (found.state === "notYet")
+    if (known.state === "notYet")
       return [
-        { property: path, message: `${path} is not done yet: ${found.how}.` },
+        { property: path, message: `${path} is not done yet: ${known.how}.` },
       ];
-    if (found.state === "notApplicable" && found.silent !== true)
-      return [{ property: path, message: `${path} is ignored: ${found.how}.` }];
+    if (known.state === "notApplicable" && known.silent !== true)
+      return [{ property: path, message: `${path} is ignored: ${known.how}.` }];
     return [];
   });
 }
@@ -41,7 +43,7 @@ function pathsOf(value: object, above: string): string[] {
   return Object.entries(value).flatMap(([name, inner]: [string, unknown]) => {
     const path = above === "" ? name : `${above}.${name}`;
     const isGroup =
-      support[path] === undefined &&
+      supportOf(path) === undefined &&
       Object.keys(support).some((known) => known.startsWith(`${path}.`));
     return isGroup && typeof inner === "object" && inner !== null
       ? pathsOf(inner, path)

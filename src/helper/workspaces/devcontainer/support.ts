@@ -124,6 +124,10 @@ export const support: Readonly<Record<string, Support>> = {
   ),
 };
 
+/** Of this very path; undefined where the table has no such property, whatever it is called. */
+export const supportOf = (path: string): Support | undefined =>
+  Object.hasOwn(support, path) ? support[path] : undefined;
+
 const titles: Readonly<Record<Support["state"], string>> = {
   done: "done",
   differently: "done differently",

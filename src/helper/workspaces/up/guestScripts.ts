@@ -88,8 +88,7 @@ true`,
 
 /** Runs a command in a folder of the guest, in the workspace's environment, by its own exit code. */
 export const runScript = (folder: string, argv: readonly string[]): string =>
-  script('cd -- "$1" && . "$2/environment" && shift 2 && exec "$@"', [
-    folder,
-    stateFolder,
-    ...argv,
-  ]);
+  script(
+    'cd -- "$1" || exit; [ ! -r "$2/environment" ] || . "$2/environment"; shift 2; exec "$@"',
+    [folder, stateFolder, ...argv],
+  );

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 import type { Forward } from "../../../protocol/machines.ts";
 import { chooseImage } from "../devcontainer/image.ts";
@@ -99,7 +100,7 @@ export function planWorkspace(
       ...(read.length === 0
         ? []
         : [
-            `The file reads these variables of this computer: ${read.join(", ")}.`,
+            `The file reads these variables of this computer: ${visible(read.join(", "))}.`,
           ]),
     ],
     warnings: [...configuration.warnings, ...warnings, ...ports.warnings],

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, posix } from "node:path";
+import { visible } from "../../../base/visible.ts";
 import { KeyedMutex } from "../../../base/mutex.ts";
 import type {
   Workspace,
@@ -156,7 +157,7 @@ export const titleOf = ({
   file,
   folder,
 }: Pick<Configuration, "file" | "folder">): string =>
-  file.name ?? basename(folder);
+  visible(file.name ?? basename(folder));
 
 /** From the folder, and from the configuration where it has a name: what a person would call the VM. */
 function baseName({ folder, path }: Configuration): string {

@@ -1,17 +1,9 @@
 import { promiseWithResolvers } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
 import type { ParsedParams } from "../../../protocol/contract.ts";
-import type {
-  CameUp,
-  UpStage,
-  WorkspaceState,
-} from "../../../protocol/devcontainers.ts";
-import {
-  failed,
-  type GuesthouseError,
-  toFailure,
-} from "../../../protocol/failure.ts";
+import type { CameUp, UpStage } from "../../../protocol/devcontainers.ts";
 import type { Machine } from "../../../protocol/machines.ts";
+import { freeName } from "../../machines/names.ts";
 import type { Reach } from "../../ssh/reach.ts";
 import { connectSsh, type SshSession } from "../../ssh/session.ts";
 import type { Layout } from "../../store/layout.ts";
@@ -22,6 +14,7 @@ import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
 import type { DiskWay } from "../sendByDisk.ts";
 import { dueCommands, isAfter } from "./due.ts";
+import { CommandFailure, commandFailure, failureState } from "./failure.ts";
 import {
   guestRunner,
   prepareGuest,
@@ -37,7 +30,7 @@ import {
   type WorkspaceEntry,
   type WorkspaceRegistry,
 } from "./registry.ts";
-import { runSteps, type StepOutcome } from "./steps.ts";
+import { runSteps } from "./steps.ts";
 
 export interface UpDeps {
   readonly layout: Layout;
@@ -58,17 +51,6 @@ export interface Up {
   /** Settles where the file's `waitFor` lets an editor open, or with `ended`. */
   readonly openable: Promise<CameUp>;
   readonly ended: Promise<CameUp>;
-}
-
-/** A command of the file ended badly. */
-class CommandFailure extends Error {
-  readonly outcome: StepOutcome;
-  readonly failure: GuesthouseError;
-  constructor(outcome: StepOutcome, failure: GuesthouseError) {
-    super(failure.message);
-    this.outcome = outcome;
-    this.failure = failure;
-  }
 }
 
 /**
@@ -150,7 +132,8 @@ async function perform(
       await stage("initializeCommand", async () => {
         const run = hostRunner(configuration.folder);
         const outcome = await runSteps(onHost, run, log, signal);
-        if (outcome.code !== 0) throw commandFailed(current, outcome, log);
+        if (outcome.code !== 0)
+          throw commandFailure(current, outcome, log.path);
       });
     const machine = await stage("machine", () =>
       startMachine(entry, plan, params, log, deps, signal),
@@ -204,7 +187,8 @@ async function perform(
       }
       await stage(due.name, async () => {
         const outcome = await runSteps(due.steps, run, log, signal);
-        if (outcome.code !== 0) throw commandFailed(due.name, outcome, log);
+        if (outcome.code !== 0)
+          throw commandFailure(due.name, outcome, log.path);
         if (due.mark !== undefined)
           await remember(connected, due.name, due.mark, signal);
       });
@@ -225,7 +209,7 @@ async function perform(
       failed: state,
       fileDigest: configuration.digest,
     });
-    throw error instanceof CommandFailure ? error.failure : error;
+    throw error instanceof CommandFailure ? error.told : error;
   } finally {
     session?.close();
     await log.flush();
@@ -243,7 +227,11 @@ async function startMachine(
 ): Promise<Machine> {
   const present = registry.machineOf(entry);
   if (present !== undefined) return machines.start(present.id, signal);
-  const { name } = entry.record;
+  // Somebody may have given it to a machine of their own, while this one was gone.
+  const name = freeName(
+    entry.record.name,
+    new Set(machines.list().map((each) => each.name)),
+  );
   log.note(
     `a clone of ${plan.image}, ${String(plan.size.cpus)} CPUs, ${String(plan.size.memoryMiB)} MiB, ${String(plan.size.diskGiB)} GiB`,
   );
@@ -260,6 +248,7 @@ async function startMachine(
     signal,
   );
   await registry.rewrite(entry, {
+    name,
     alias: machine.alias,
     made: {
       machine: machine.id,
@@ -287,45 +276,4 @@ function changesOf(
   return record.fileDigest === undefined || record.fileDigest === digest
     ? []
     : [`${file} has changed since the last up.`];
-}
-
-function failureState(
-  stage: UpStage,
-  error: unknown,
-): Extract<WorkspaceState, { kind: "failed" }> {
-  const isCommand = error instanceof CommandFailure;
-  return {
-    kind: "failed",
-    stage,
-    failure: toFailure(isCommand ? error.failure : error),
-    ...(isCommand
-      ? { exitCode: error.outcome.code, tail: [...error.outcome.tail] }
-      : {}),
-  };
-}
-
-function commandFailed(
-  stage: UpStage,
-  outcome: StepOutcome,
-  log: WorkspaceLog,
-): CommandFailure {
-  const how =
-    outcome.code === -1
-      ? "was ended by a signal"
-      : `ended with exit code ${String(outcome.code)}`;
-  const said =
-    outcome.tail.length === 0
-      ? " and said nothing."
-      : `. Its last words:\n${outcome.tail.map((line) => `    ${line}`).join("\n")}`;
-  return new CommandFailure(
-    outcome,
-    failed("workspaces.commandFailed", `${stage} ${how}${said}`, {
-      remedy: `The whole output is in ${log.path}. ${
-        stage === "initializeCommand"
-          ? "Mend it, then bring the folder up again."
-          : "The VM is kept: mend the command, or the guest, and bring the folder up again. It goes on with this command."
-      }`,
-      actions: ["retry", "showLog"],
-    }),
-  );
 }

@@ -105,6 +105,8 @@ describe("reading the file", () => {
           guesthouse: { image: "debian-12" },
         },
         postCreateComand: "typo",
+        constructor: 1,
+        "\u001b[2K": 1,
       }),
     );
     const { warnings } = await readConfiguration(folder);
@@ -117,6 +119,8 @@ describe("reading the file", () => {
       "runArgs",
       "customizations.vscode",
       "postCreateComand",
+      "constructor",
+      "\\u001b[2K",
     ]);
     expect(warnings[0]?.message).toMatch(/not done yet: containers are not/);
   });

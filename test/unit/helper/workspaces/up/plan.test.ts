@@ -74,3 +74,12 @@ test("nothing runs on the host without consent to this very file", () => {
     requireConsent(configuration({ initializeCommand: {} }), "refuse", "d1"),
   ).not.toThrow();
 });
+
+test("a command can't hide from whom it is shown to", () => {
+  const file = configuration({
+    initializeCommand: "evil\u001b[2K\rharmless\u202e",
+  });
+  expect(() => requireConsent(file, "refuse", undefined)).toThrow(
+    /evil\\u001b\[2K\\u000dharmless\\u202e$/,
+  );
+});
