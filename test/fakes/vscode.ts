@@ -24,7 +24,15 @@ export interface FakeChannel {
 /** Output channels by name, the newest of each. */
 export const channels = new Map<string, FakeChannel>();
 
+/** Modal questions that were asked, and the buttons that will be pressed, in order; undefined closes one. */
+export const asked: { message: string; detail: string | undefined }[] = [];
+export const presses: (string | undefined)[] = [];
+
 export const window = {
+  showWarningMessage(message: string, options: { detail?: string }) {
+    asked.push({ message, detail: options.detail });
+    return Promise.resolve(presses.shift());
+  },
   createOutputChannel(name: string) {
     const channel: FakeChannel = { text: "", shown: false, disposed: false };
     channels.set(name, channel);

@@ -144,7 +144,10 @@ function draftOf(
     agentForwarding: parent.agentForwarding,
     // A port of the host belongs to one machine at a time.
     forwards: parent.forwards.map((forward) => ({ ...forward, hostPort: 0 })),
-    ...(parent.folder === undefined ? {} : { folder: parent.folder }),
+    // What its work is must be asked of its own guest.
+    ...(parent.folder === undefined
+      ? {}
+      : { folder: { ...parent.folder, work: undefined } }),
     parent: {
       id: parent.id,
       name: parent.name,

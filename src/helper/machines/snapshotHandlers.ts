@@ -12,7 +12,7 @@ import { forkMachine } from "./fork.ts";
 import type { SnapshotDeps } from "./offspring.ts";
 import { rollBack } from "./rollBack.ts";
 import { suspendMachine } from "./suspend.ts";
-import { type AskForWork, noteWork } from "./unsaved.ts";
+import { type AskForWork, forgetWork, noteWork } from "./unsaved.ts";
 
 export interface SnapshotHandlerDeps extends SnapshotDeps {
   readonly machines: Machines;
@@ -64,6 +64,8 @@ export function snapshotHandlers(
       { signal },
     ) => {
       const entry = registry.find(machine);
+      // What was found in there is of another time.
+      await forgetWork(entry, registry);
       const starts = await rollBack(
         entry,
         checkpoint,

@@ -43,7 +43,10 @@ export async function plugDisk(
  * Takes the disk away again; fine when there is none. Answers false when the guest does not let go of it in time. The
  * guest decides, so QEMU's event is waited for.
  */
-export async function unplugDisk(qmp: Qmp): Promise<boolean> {
+export async function unplugDisk(
+  qmp: Qmp,
+  timeoutMs = unplugMs,
+): Promise<boolean> {
   const { promise: deleted, resolve } = promiseWithResolvers<boolean>();
   const stop = qmp.onEvent(({ event, data }) => {
     if (event === "DEVICE_DELETED" && data["device"] === device) resolve(true);
@@ -54,7 +57,7 @@ export async function unplugDisk(qmp: Qmp): Promise<boolean> {
       await qmp.execute("device_del", { id: device });
       const gone = await Promise.race([
         deleted,
-        sleep(unplugMs, over.signal).then(
+        sleep(timeoutMs, over.signal).then(
           () => false,
           () => false,
         ),

@@ -132,7 +132,7 @@ const isOurs = (error: unknown): boolean =>
     hasErrorCode(error, code),
   );
 
-export const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
+const tarFailed = (what: string, result: ExecResult): GuesthouseError =>
   failed(
     "ssh.transferFailed",
     `Copying ${what} failed: ${result.stderr.trim() || `tar ended with ${String(result.code)}`}.`,

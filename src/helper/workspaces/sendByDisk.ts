@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makePrivateFolder } from "../../base/files.ts";
 import { shellCommand } from "../ssh/quote.ts";
 import type { SshSession } from "../ssh/session.ts";
-import { type OnProgress, paced, tarFailed, untar } from "./copy.ts";
+import { type OnProgress, paced, untar } from "./copy.ts";
 import { type CopyProgress, type PackEntry, packInto } from "./pack.ts";
 
 /** How a machine is lent a disk; whoever knows the machines gives it. */
@@ -20,14 +20,11 @@ export interface DiskWay {
   readonly scratch: string;
 }
 
-/** The guest found no such disk or may not read it: another way must be taken. */
-const notHere = 75;
-
 /**
  * Waits for the disk (a second or so where PCI hot-plug is slow), makes it ours and unpacks it. tar reads the disk itself:
  * there is no file system on it that would have to be made here, mounted there and walked through once more.
  */
-const script = `
+const script = String.raw`
 set -eu
 i=0 dev=
 while [ -z "$dev" ]; do
@@ -36,17 +33,21 @@ while [ -z "$dev" ]; do
   done
   [ -z "$dev" ] || [ -b "$dev" ] || dev=
   i=$((i + 1))
-  [ $i -lt 100 ] || exit ${String(notHere)}
+  [ $i -lt 100 ] || exit 75
   [ -n "$dev" ] || sleep 0.05
 done
-[ -r "$dev" ] || sudo -n chown "$(id -u)" "$dev" 2>/dev/null || exit ${String(notHere)}
+if ! [ -r "$dev" ]; then
+  # Or udev would set the owner back.
+  udevadm settle --timeout=5 2>/dev/null || :
+  sudo -n chown "$(id -u)" "$dev"
+fi
 exec ${untar} -f "$dev" -C "$2"
 `;
 
 /**
  * Sends entries as a tar archive on a disk of its own: nothing is encrypted here and decrypted there, which under
- * emulation is most of what a copy costs. Answers undefined where this way is closed, with nothing changed in the guest.
- * Throws `ssh.transferFailed`.
+ * emulation is most of what a copy costs. Answers undefined where this way is closed, whatever the reason: no slot, no
+ * right to read the disk, tar itself. The stream, which comes next, gets through or says what is wrong.
  */
 export async function sendByDisk(
   session: SshSession,
@@ -73,10 +74,7 @@ export async function sendByDisk(
         signal,
       ),
     );
-    if (lent === undefined || lent.value.code === notHere) return undefined;
-    if (lent.value.code !== 0)
-      throw tarFailed(`files to ${guestFolder} in the guest`, lent.value);
-    return copied;
+    return lent?.value.code === 0 ? copied : undefined;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,7 +1,9 @@
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
+import { PassThrough } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
+import { sleep } from "../../../base/deadline.ts";
 import { failed, refused } from "../../../protocol/failure.ts";
 import type { broughtBackSchema } from "../../../protocol/workspaces.ts";
 import { type GuestWorkspace, inWorkspace, streamFrom } from "./guestGit.ts";
@@ -111,6 +113,9 @@ async function renamed(
   return all;
 }
 
+/** Time for the guest's last words after what it sent was refused here. */
+const lastWordsMs = 1_000;
+
 async function fetchCommits(
   workspace: GuestWorkspace,
   repository: HostRepository,
@@ -134,19 +139,22 @@ async function fetchCommits(
         "",
       ].join("\n"),
     );
-    const taken = takePack(
-      repository,
-      missing,
-      command.stdout,
-      scratch,
-      signal,
-    );
-    taken.catch(() => undefined);
-    // git here stops on a broken stream: what the guest said of it comes first, when it said something.
-    await taken.catch(async (error: unknown) => {
-      command.stop();
-      throw (await command.failure().catch(() => undefined)) ?? error;
-    });
+    // git here ends at the pack's last byte, and its input with it: the channel must outlive that, or its end is missed.
+    const pack = new PassThrough();
+    command.stdout.pipe(pack);
+    try {
+      await takePack(repository, missing, pack, scratch, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      // git here stops on a broken stream: what the guest said of it is the cause, when it said something.
+      const lastWords = command.failure().catch(() => undefined);
+      throw (
+        (await Promise.race([
+          lastWords,
+          sleep(lastWordsMs).then(() => undefined),
+        ])) ?? error
+      );
+    }
     const failure = await command.failure();
     if (failure !== undefined) throw failure;
   } finally {

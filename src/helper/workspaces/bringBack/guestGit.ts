@@ -71,6 +71,8 @@ export async function streamFrom(
   return {
     ...command,
     failure: async () => {
+      // Whoever read it may have seen all that matters before its end; the channel closes only after that.
+      command.stdout.resume();
       const { code, stderr } = await command.ended;
       return code === 0
         ? undefined

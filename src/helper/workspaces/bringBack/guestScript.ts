@@ -27,11 +27,13 @@ temp=$(mktemp -d "$store/tmp.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
 
 kind=plain common= own=$store format=sha1
-if [ -e .git ] && git rev-parse -q --git-dir >/dev/null 2>&1; then
+# One process for all three: under emulation each one started counts.
+if [ -e .git ] && facts=$(git rev-parse --absolute-git-dir --git-common-dir --show-object-format 2>/dev/null); then
   kind=git
-  own=$(git rev-parse --absolute-git-dir)
-  common=$(cd -- "$(git rev-parse --git-common-dir)" && pwd -P)
-  format=$(git rev-parse --show-object-format)
+  { read -r own; read -r common; read -r format; } <<END
+$facts
+END
+  common=$(cd -- "$common" && pwd -P)
 fi
 if [ ! -d "$store/repo" ]; then
   git init -q --bare --template= --object-format="$format" "$store/repo"
@@ -63,7 +65,7 @@ snapshot() {
   if [ $kind = plain ]; then cp -p "$temp/index" "$store/index"; fi
 }
 refs() { if [ $kind = git ]; then git for-each-ref --format='%(objectname) %(refname)' "$@"; fi; }
-stashes() { if [ $kind = git ]; then git log -g --format=%H refs/stash -- 2>/dev/null || :; fi; }
+stashes() { if [ -f "$common/logs/refs/stash" ]; then git log -g --format=%H refs/stash -- 2>/dev/null || :; fi; }
 head_commit() { if [ $kind = git ]; then git rev-parse -q --verify 'HEAD^{commit}' || :; fi; }
 known() { sed -n 's/^tip //p' "$store/base" "$store/saved" 2>/dev/null || :; }
 known_trees() { sed -n 's/^tree //p' "$store/base" "$store/saved" 2>/dev/null || :; }
@@ -81,7 +83,9 @@ base)
   snapshot
   # Freshly written files make git read every one of them once. That is done now, so the first status need not.
   if [ $kind = git ] && [ "$tree" = "$before" ]; then
-    cp -p "$temp/index" "$own/guesthouse.index" && mv "$own/guesthouse.index" "$own/index"
+    cp -p "$temp/index" "$own/guesthouse.index"
+    chmod 644 "$own/guesthouse.index"
+    mv "$own/guesthouse.index" "$own/index"
   fi
   {
     printf 'tree %s\n' "$tree"
