@@ -7,7 +7,7 @@ import { version } from "../../src/base/version.ts";
 import type { RpcClient } from "../../src/rpc/call.ts";
 import { ensureHelper } from "../../src/rpc/launch.ts";
 import { type Household, household } from "../vm/household.ts";
-import { median, type Row, spread } from "./report.ts";
+import { median, milliseconds, type Row, spread } from "./report.ts";
 
 const rounds = Number(process.env["BENCH_ROUNDS"] ?? 3);
 
@@ -24,6 +24,8 @@ const workspaces = [
 export async function benchCopyIn(root: string): Promise<Row[]> {
   const house = await household();
   const folder = await mkdtemp(join(tmpdir(), "gh-copy-in-"));
+  // By the command line first: the helper shall make no template in the midst of it.
+  await house.json(["image", "pull", "debian-12"]);
   const { client } = await ensureHelper({
     home: house.home,
     command: [process.execPath, join(root, "dist", "helper.js")],
@@ -31,7 +33,6 @@ export async function benchCopyIn(root: string): Promise<Row[]> {
     client: "window",
   });
   try {
-    await house.json(["image", "pull", "debian-12"]);
     await house.json(["create", "bench", "--memory", "1G", "--cpus", "2"]);
     const rows: Row[] = [];
     for (const { name, files, bytes } of workspaces) {
@@ -110,6 +111,10 @@ async function ofWorkspace(
       await inGuest("sync");
       again[way].push(await timed(() => copy(way)));
       await inGuest(`rm -rf ${way} && sync`);
+      // A run that is cut short has said what it knew.
+      process.stderr.write(
+        `  ${name}, ${way}: ${milliseconds(first[way].at(-1) ?? NaN)}, again ${milliseconds(again[way].at(-1) ?? NaN)}\n`,
+      );
     }
   const row = (
     what: string,

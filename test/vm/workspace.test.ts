@@ -33,12 +33,6 @@ const inGuest = (command: string) => runInGuest(house, machine, command);
 
 beforeAll(async () => {
   house = await household();
-  ({ client } = await ensureHelper({
-    home: house.home,
-    command: [process.execPath, bundle],
-    version,
-    client: "window",
-  }));
   folder = await mkdtemp(join(tmpdir(), "gh-workspace-"));
   here = join(folder, "project");
   await mkdir(join(here, "many"), { recursive: true });
@@ -55,6 +49,13 @@ beforeAll(async () => {
   await git("commit", "-qm", "one");
   await writeFile(join(here, "untracked"), "here\n");
   machine = await house.json<Machine>(["create", "work", "--memory", "768M"]);
+  // After the command line has started it, as every house does.
+  ({ client } = await ensureHelper({
+    home: house.home,
+    command: [process.execPath, bundle],
+    version,
+    client: "window",
+  }));
 });
 
 afterAll(async () => {
