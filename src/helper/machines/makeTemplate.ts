@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, readdir, rm } from "node:fs/promises";
+import { link, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { faultPoint } from "../../base/faultPoint.ts";
 import {
@@ -12,23 +12,13 @@ import { failed } from "../../protocol/failure.ts";
 import type { TemplateShape } from "../../protocol/templates.ts";
 import { withAgent } from "../guests/agent.ts";
 import { openHandoff } from "../guests/handoff.ts";
-import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
+import { bootOnce, endAbandoned } from "../guests/oneBoot.ts";
 import { watchBoot } from "../guests/readiness.ts";
-import { writeSeed } from "../guests/seed.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
 import type { GoldenImage } from "../images/images.ts";
-import { freePorts } from "../networks/ports.ts";
 import { createOverlay } from "../qemu/block.ts";
-import { qemuArguments } from "../qemu/commandLine.ts";
-import {
-  endProcess,
-  findQemu,
-  launchQemu,
-  type ProcessIdentity,
-  waitForExit,
-} from "../qemu/process.ts";
-import { generateHostKey } from "../ssh/keys.ts";
+import { waitForExit } from "../qemu/process.ts";
 import type { TemplateRecord } from "../snapshots/templates.ts";
 import { newLayerId } from "../snapshots/layers.ts";
 import { saveDevices } from "../snapshots/saveDevices.ts";
@@ -56,7 +46,7 @@ export const templateFaults = [
 ] as const;
 
 const gib = 1024 ** 3;
-const socketPrefix = "tmpl-";
+const prefix = "tmpl-";
 /** What a template's own network hands out; its clones have others. */
 const address = { guestAddress: "10.0.2.15", firstLease: "10.0.2.15" };
 
@@ -110,133 +100,89 @@ async function bootAndSave(
 ): Promise<void> {
   const { id, image, shape, environment, layout, onStage } = making;
   const files = layout.template(id);
-  const socket = (kind: string): string =>
-    join(layout.run, `${socketPrefix}${id}.${kind}`);
-  const own = {
-    disk: files.disk,
-    seed: join(files.folder, "seed.iso"),
-    handoff: join(files.folder, "handoff"),
-    log: join(layout.logs, `template-${id}.log`),
-    pidFile: join(files.folder, "qemu.pid"),
-    qmpSocket: socket("qmp"),
-    agentSocket: socket("agent"),
-    consoleSocket: socket("console"),
-  };
-  const [userKey, hostKey] = [generateHostKey(), generateHostKey()];
-  const [port = 0] = await freePorts(1);
   const settings = await hostSettings();
-  for (const folder of [layout.run, layout.logs])
-    await makePrivateFolder(folder);
-  await rm(own.log, { force: true });
-  await Promise.all([
-    createOverlay(
-      {
-        path: files.disk,
-        backingPath: image.files.disk,
-        sizeBytes: Math.ceil(shape.diskGiB * gib),
-      },
-      signal,
-    ),
-    makeHandoffFifos(own.handoff),
-    writeSeed(own.seed, {
-      instanceId: `guesthouse-template-${id}`,
-      hostname: "guesthouse-template",
-      user: shape.user,
-      authorizedKeys: [userKey.publicKey],
-      hostKey,
-      // Its clones' cards have other addresses.
-      network: { kind: "dhcp" },
-      caCertificates: settings.caCertificates,
-      ...(settings.proxy === undefined ? {} : { proxy: settings.proxy }),
-      ...(settings.timezone === undefined
-        ? {}
-        : { timezone: settings.timezone }),
-    }),
-  ]);
-  onStage("boot");
-  const spec = await specOf(
+  await createOverlay(
     {
-      name: "guesthouse-template",
-      uuid: randomUUID(),
-      cpus: shape.cpus,
-      memoryMiB: shape.memoryMiB,
-      macAddress: newMacAddress(),
-      vmGenerationId: randomUUID(),
+      path: files.disk,
+      backingPath: image.files.disk,
+      sizeBytes: Math.ceil(shape.diskGiB * gib),
     },
-    image,
-    environment,
-    own,
+    signal,
   );
-  const startedAtMs = Date.now();
-  const launched = await launchQemu(
+  onStage("boot");
+  await using machine = await bootOnce(
+    layout,
     {
+      prefix,
+      id,
+      folder: files.folder,
+      log: join(layout.logs, `template-${id}.log`),
+      seed: {
+        instanceId: `guesthouse-template-${id}`,
+        hostname: "guesthouse-template",
+        user: shape.user,
+        // No MAC address: its clones' cards have others.
+        ...(settings.timezone === undefined
+          ? {}
+          : { timezone: settings.timezone }),
+      },
+      settings,
       binary: environment.binary,
-      args: qemuArguments({
-        ...spec,
+      spec: async (own, sshPort) => ({
+        ...(await specOf(
+          {
+            name: "guesthouse-template",
+            uuid: randomUUID(),
+            cpus: shape.cpus,
+            memoryMiB: shape.memoryMiB,
+            macAddress: newMacAddress(),
+            vmGenerationId: randomUUID(),
+          },
+          image,
+          environment,
+          { ...own, disk: files.disk },
+        )),
         memoryFile: { path: files.memory, shared: true },
         network: {
           backend: "user",
           ...address,
-          forwards: [{ hostPort: port, guestPort: 22 }],
+          forwards: [{ hostPort: sshPort, guestPort: 22 }],
         },
       }),
-      logPath: join(files.folder, "qemu.log"),
-      cwd: files.folder,
-      qmpSocket: own.qmpSocket,
     },
     signal,
   );
-  const gone = new AbortController();
-  void launched.qmp.closed.then(() => gone.abort());
-  const within = AbortSignal.any([signal, gone.signal]);
-  try {
-    const outcome = await watchBoot(
-      {
-        host: "127.0.0.1",
-        port,
-        user: shape.user,
-        privateKey: userKey.privateKey,
-        hostKey: hostKey.publicKey,
-        logPath: own.log,
-        logOffset: 0,
-        agentSocket: own.agentSocket,
-        startedAtMs,
-        timeoutMs: bootTimeoutMs({
-          accelerator: environment.accelerator.kind,
-          expectedBootSeconds: image.expectedBootSeconds,
-        }),
-      },
-      () => undefined,
-      within,
+  const { launched, watch } = machine;
+  const within = AbortSignal.any([signal, machine.gone]);
+  const outcome = await watchBoot(
+    {
+      ...watch,
+      timeoutMs: bootTimeoutMs({
+        accelerator: environment.accelerator.kind,
+        expectedBootSeconds: image.expectedBootSeconds,
+      }),
+    },
+    () => undefined,
+    within,
+  );
+  if (outcome.kind !== "ready")
+    throw cantBe(
+      `“${image.name}” was not reached within ${String(Math.round((Date.now() - watch.startedAtMs) / 1000))} s`,
     );
-    if (outcome.kind !== "ready")
-      throw cantBe(
-        `“${image.name}” was not reached within ${String(Math.round((Date.now() - startedAtMs) / 1000))} s`,
-      );
-    faultPoint("template.booted");
-    onStage("settle");
-    await settle(making, own, within);
-    onStage("save");
-    await launched.qmp.execute("stop");
-    await saveDevices(
-      launched.qmp,
-      { file: files.state, socket: socket("state") },
-      within,
-    );
-    await launched.qmp.execute("quit").catch(() => undefined);
-    if (!(await waitForExit(launched, 10_000))) await endQemu(launched);
-    faultPoint("template.saved");
-  } catch (error) {
-    await endQemu(launched);
-    throw error;
-  } finally {
-    launched.qmp.close();
-    for (const path of [
-      ...[own.qmpSocket, own.agentSocket, own.consoleSocket],
-      ...[own.seed, own.pidFile, `${own.handoff}.in`, `${own.handoff}.out`],
-    ])
-      await rm(path, { force: true });
-  }
+  faultPoint("template.booted");
+  onStage("settle");
+  await settle(making, machine.files, within);
+  onStage("save");
+  await launched.qmp.execute("stop");
+  await saveDevices(
+    launched.qmp,
+    { file: files.state, socket: join(layout.run, `${prefix}${id}.state`) },
+    within,
+  );
+  await launched.qmp.execute("quit").catch(() => undefined);
+  // Else disposing ends it.
+  await waitForExit(launched, 10_000);
+  faultPoint("template.saved");
 }
 
 /** A first boot goes on for a while after SSH: what cloud-init does last must not be done again in each clone. */
@@ -300,17 +246,7 @@ const cantBe = (why: string): Error =>
     actions: ["retry"],
   });
 
-async function endQemu(launched: ProcessIdentity): Promise<void> {
-  if (await endProcess(launched, "SIGKILL"))
-    await waitForExit(launched, 10_000);
-}
-
 /** A helper that was killed leaves its template's machine running; nobody needs it any more. */
 export async function endAbandonedTemplates(layout: Layout): Promise<void> {
-  for (const found of await findQemu(`path=${join(layout.run, socketPrefix)}`))
-    await endQemu(found);
-  await makePrivateFolder(layout.run);
-  for (const name of await readdir(layout.run))
-    if (name.startsWith(socketPrefix))
-      await rm(join(layout.run, name), { force: true });
+  await endAbandoned(layout, prefix);
 }
