@@ -1,11 +1,4 @@
-/**
- * Addresses inside the private network that QEMU plays for each machine: 10.0.2.0/24, where .2 is the host and .3 the
- * name server. No two machines see each other's network, yet each has an address of its own, so that nothing that
- * a resumed guest remembers of its template still fits.
- */
-const prefix = "10.0.2.";
-export const prefixLength = 24;
-export const gatewayAddress = `${prefix}2`;
+import { prefix } from "../networks/guestNetwork.ts";
 
 /** Room below is for `firstLease`. */
 const firstHost = 32;
@@ -27,8 +20,9 @@ export function freeAddress(taken: Iterable<string>): string {
 }
 
 /**
- * Where the DHCP range must begin for the newest card to be handed `address`. The network's memory of earlier cards is
- * part of a saved state: the template's card holds the first place of the range, a clone's the second, and so on. Pure.
+ * Where the DHCP range of QEMU's user network must begin for the newest card to be handed `address`. The network's
+ * memory of earlier cards is part of a state that was saved with it: the template's card holds the first place of the
+ * range, a clone's the second, and so on. Pure.
  */
 export const firstLease = (address: string, leases: number): string =>
   `${prefix}${String(hostNumber(address) - (leases - 1))}`;

@@ -12,10 +12,10 @@ import type {
   HandoffIdentity,
   HandoffMessage,
 } from "../guests/handoffMessage.ts";
+import { gatewayAddress, prefixLength } from "../networks/guestNetwork.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
-import { gatewayAddress, prefixLength } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { ReachDeps } from "./reach.ts";

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { type FileHandle, open } from "node:fs/promises";
-import { promiseWithResolvers, sleep } from "../../base/deadline.ts";
+import type { ChildProcess } from "node:child_process";
+import { open } from "node:fs/promises";
+import { sleep } from "../../base/deadline.ts";
 import { hasErrorCode } from "../../base/files.ts";
 import { bug, cancelled, failed } from "../../protocol/failure.ts";
-import { withPrivateMask } from "./privateMask.ts";
+import { type Ended, spawnDetached, textFrom, whenEnded } from "./detached.ts";
 import type { ProcessUsage } from "./processFacts.ts";
 import { processTable } from "./processTable.ts";
 import { type Qmp, connectQmp } from "./qmp.ts";
@@ -69,58 +69,7 @@ export async function launchQemu(
   }
 }
 
-const maxStderrBytes = 16 * 1024;
 const defaultLaunchTimeoutMs = 30_000;
-
-async function textFrom(log: FileHandle, start: number): Promise<string> {
-  const buffer = Buffer.alloc(maxStderrBytes);
-  const { bytesRead } = await log.read(buffer, 0, maxStderrBytes, start);
-  return buffer.toString("utf8", 0, bytesRead);
-}
-
-/**
- * Not execa: its streams and its clean-up tie a child to us. Sockets, logs and the pid file are made by QEMU itself,
- * hence the mask.
- */
-function spawnDetached(launch: Launch, stderr: number): ChildProcess {
-  const child = withPrivateMask(() =>
-    spawn(launch.binary, launch.args, {
-      cwd: launch.cwd,
-      detached: true,
-      stdio: ["ignore", stderr, stderr, ...(launch.inherit ?? [])],
-      windowsHide: true,
-    }),
-  );
-  child.unref();
-  return child;
-}
-
-type End =
-  | { readonly kind: "notStarted"; readonly error: Error }
-  | { readonly kind: "exited"; readonly how: string };
-
-function whenEnded(child: ChildProcess): {
-  readonly promise: Promise<End>;
-  readonly happened: () => boolean;
-} {
-  const { promise, resolve } = promiseWithResolvers<End>();
-  let happened = false;
-  const end = (how: End): void => {
-    happened = true;
-    resolve(how);
-  };
-  child.once("error", (error) => end({ kind: "notStarted", error }));
-  child.once("exit", (code, signalName) =>
-    end({
-      kind: "exited",
-      how:
-        signalName === null
-          ? `exit code ${String(code)}`
-          : `signal ${signalName}`,
-    }),
-  );
-  return { promise, happened: () => happened };
-}
 
 /**
  * QEMU makes its socket some milliseconds after it starts: connect anew until it is there. Undefined when it ends
@@ -128,7 +77,7 @@ function whenEnded(child: ChildProcess): {
  */
 async function firstAnswer(
   launch: Launch,
-  ended: ReturnType<typeof whenEnded>,
+  ended: Ended,
   signal: AbortSignal | undefined,
 ): Promise<Qmp | undefined> {
   const deadline = Date.now() + (launch.timeoutMs ?? defaultLaunchTimeoutMs);
@@ -237,16 +186,23 @@ export function namesQemu(args: readonly string[], marker: string): boolean {
 }
 
 /** All QEMU processes of this user whose command line names `marker`: adoption where the handles file is lost (B15). */
-export async function findQemu(marker: string): Promise<ProcessIdentity[]> {
+export const findQemu = (marker: string): Promise<ProcessIdentity[]> =>
+  findProcesses((args) => namesQemu(args, marker));
+
+/** All processes of this user, but us, whose arguments are `wanted`. */
+export async function findProcesses(
+  wanted: (args: readonly string[]) => boolean,
+): Promise<ProcessIdentity[]> {
   const pids = await processTable().mine();
   const found = await Promise.all(
     pids
       .filter((pid) => pid !== process.pid)
-      .map(async (pid) =>
-        (await isQemuWith(pid, marker))
+      .map(async (pid) => {
+        const args = await processTable().commandLine(pid);
+        return args !== undefined && wanted(args)
           ? await processIdentity(pid)
-          : undefined,
-      ),
+          : undefined;
+      }),
   );
   return found.filter((identity) => identity !== undefined);
 }

@@ -36,12 +36,22 @@ export const linuxProcesses: ProcessTable = {
         .filter((name) => /^\d+$/.test(name))
         .map(async (name) => {
           const owner = await stat(join("/proc", name)).catch(() => undefined);
-          return owner?.uid === user ? [Number(name)] : [];
+          // What made itself undumpable, as passt does, looks like root's; its status says whose it is.
+          const uid =
+            owner?.uid === 0 && user !== 0
+              ? await realUser(Number(name))
+              : owner?.uid;
+          return uid === user ? [Number(name)] : [];
         }),
     );
     return owned.flat();
   },
 };
+
+async function realUser(pid: number): Promise<number | undefined> {
+  const found = /^Uid:\s+(\d+)/m.exec((await read(pid, "status")) ?? "")?.[1];
+  return found === undefined ? undefined : Number(found);
+}
 
 /** USER_HZ, the same on every architecture that Node runs on. */
 const ticksPerSecond = 100;
