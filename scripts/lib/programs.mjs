@@ -45,6 +45,10 @@ export const virtualMachinePrograms = [
       zypper: "openssh-clients",
     },
   },
+  // Keeps guests from the host's loopback; it runs on Linux only.
+  ...(process.platform === "linux"
+    ? [{ ...sameEverywhere("passt", "passt"), optional: true }]
+    : []),
 ];
 
 /** Building an image from its distribution's mirror; Linux only. @type {Program[]} */

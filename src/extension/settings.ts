@@ -15,6 +15,8 @@ export interface Settings {
   readonly openIn: OpenIn;
   readonly manageSshConfig: boolean;
   readonly agentForwarding: boolean;
+  /** New machines may reach servers on this computer's loopback address. */
+  readonly hostLoopback: boolean;
   /** Keep a checkpoint before what may go wrong: rolling back, resizing. */
   readonly checkpointBeforeRisk: boolean;
   readonly warmTemplates: WarmTemplates;
@@ -39,6 +41,7 @@ export function readSettings(): Settings {
     openIn: ours.get<OpenIn>("openIn", "newWindow"),
     manageSshConfig: ours.get("manageSshConfig", true),
     agentForwarding: ours.get("agentForwarding", false),
+    hostLoopback: ours.get("network.hostLoopback", false),
     warmTemplates: ours.get<WarmTemplates>("warmTemplates", "automatic"),
     warmPool: ours.get("warmPool", 0),
     checkpointBeforeRisk: ours.get("checkpoints.beforeRiskyOperations", false),

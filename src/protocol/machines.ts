@@ -22,7 +22,7 @@ export type BootStage = (typeof bootStages)[number];
 export const diagnosisSchema = z.object({
   /** One plain sentence that names the likely cause. */
   hint: z.string(),
-  /** Stable id of the hint: `noTraffic`, `noLease`, `noSshd`, `noKernel`, `noRoot`, `cloudInitFailed`, `loginRefused`, `slow`, `exited`. */
+  /** Stable id of the hint: `noTraffic`, `noLease`, `noSshd`, `noKernel`, `noRoot`, `cloudInitFailed`, `loginRefused`, `slow`, `exited`, `networkGone`. */
   cause: z.string(),
   stage: z.enum(bootStages),
   waitedMs: z.number(),
@@ -205,6 +205,8 @@ export const machineSchema = z.object({
       network: z.object({
         backend: z.enum(["user", "passt"]),
         hostLoopbackReachable: z.boolean(),
+        /** Why it is this one. */
+        reason: z.string(),
       }),
     })
     .optional(),
@@ -213,6 +215,8 @@ export const machineSchema = z.object({
   folder: workspaceFolderSchema.optional(),
   logPath: z.string(),
   agentForwarding: z.boolean(),
+  /** It is allowed to reach servers on the host's loopback. */
+  hostLoopback: z.boolean(),
   /** Grows with every change of this record; a lower one is old news. */
   revision: z.number().int(),
 });
@@ -260,6 +264,8 @@ export const machineMethods = {
       diskGiB: z.number().min(1).optional(),
       user: z.string().optional(),
       agentForwarding: z.boolean().optional(),
+      /** Let it reach servers on the host's loopback; default false. Counts from its next boot. */
+      hostLoopback: z.boolean().optional(),
       /** Forwarded ports beside SSH; hostPort 0 asks the system for one. */
       forwards: z.array(forwardSchema).optional(),
       start: z.boolean().optional(),
@@ -307,6 +313,8 @@ export const machineMethods = {
       memoryMiB: z.number().int().min(128).optional(),
       diskGiB: z.number().min(1).optional(),
       agentForwarding: z.boolean().optional(),
+      /** Let it reach servers on the host's loopback; default false. Counts from its next boot. */
+      hostLoopback: z.boolean().optional(),
     }),
     answer,
   ),

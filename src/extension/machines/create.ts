@@ -84,5 +84,7 @@ async function editField(
     }
     case "agentForwarding":
       return { ...form, agentForwarding: !form.agentForwarding };
+    case "hostLoopback":
+      return { ...form, hostLoopback: !form.hostLoopback };
   }
 }

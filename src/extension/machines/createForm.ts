@@ -13,6 +13,7 @@ export interface MachineForm {
   readonly memoryMiB: number | undefined;
   readonly diskGiB: number | undefined;
   readonly agentForwarding: boolean;
+  readonly hostLoopback: boolean;
 }
 
 export const formOf = (settings: Settings): MachineForm => ({
@@ -22,6 +23,7 @@ export const formOf = (settings: Settings): MachineForm => ({
   memoryMiB: settings.memoryMiB,
   diskGiB: settings.diskGiB,
   agentForwarding: settings.agentForwarding,
+  hostLoopback: settings.hostLoopback,
 });
 
 /** The request; it only makes the machine, so that the start's failure is about a machine with a name. */
@@ -66,6 +68,11 @@ export function linesOf(form: MachineForm): FormLine<FormField>[] {
       field: "agentForwarding",
       label: l10n.t("SSH agent forwarding"),
       value: form.agentForwarding ? l10n.t("on") : l10n.t("off"),
+    },
+    {
+      field: "hostLoopback",
+      label: l10n.t("Reach this computer's loopback address"),
+      value: form.hostLoopback ? l10n.t("on") : l10n.t("off"),
     },
   ];
 }

@@ -122,7 +122,7 @@ function usageOf(stats: MachineStats | undefined): Fact[] {
 function networkText(
   network: NonNullable<Machine["runtime"]>["network"],
 ): string {
-  return network.hostLoopbackReachable
+  const text = network.hostLoopbackReachable
     ? l10n.t(
         "{0}; the guest can reach services on this computer's loopback address",
         network.backend,
@@ -131,6 +131,7 @@ function networkText(
         "{0}; cut off from this computer's loopback address",
         network.backend,
       );
+  return `${text} — ${escaped(network.reason)}`;
 }
 
 function problemOf({ state }: Machine): string | undefined {

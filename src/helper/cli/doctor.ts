@@ -9,7 +9,7 @@ export function addDoctorCommand(program: Command): void {
   program
     .command("doctor")
     .description("check this host")
-    .option("--retry", "try the accelerators again")
+    .option("--retry", "try accelerators and network again")
     .option("--json", "print JSON")
     .action(async (flags: { retry?: boolean; json?: boolean }) =>
       withHelper(

@@ -170,7 +170,7 @@ export function showText(machine: Machine): string {
           ],
           [
             "network",
-            `${runtime.network.backend} (${runtime.network.hostLoopbackReachable ? "the guest can reach" : "the guest can't reach"} this host's loopback)`,
+            `${runtime.network.backend} (the guest ${runtime.network.hostLoopbackReachable ? "can" : "can't"} reach this host's loopback). ${runtime.network.reason}`,
           ],
           ["process", String(runtime.pid)],
           ...runtime.forwards.map(({ hostPort, guestPort }) => [

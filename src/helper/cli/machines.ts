@@ -30,6 +30,10 @@ export function addMachineCommands(program: Command): void {
       "-A, --agent-forwarding",
       "offer this host's ssh agent to the guest",
     )
+    .option(
+      "--host-loopback",
+      "let it reach servers on this host's loopback address",
+    )
     .option("--cold", "boot it even where a warm template could be resumed")
     .option("--no-start", "leave it stopped")
     .option("--no-wait", "answer as soon as it has been started")
@@ -57,6 +61,7 @@ export function addMachineCommands(program: Command): void {
                 diskGiB: flags.disk,
                 user: flags.user,
                 agentForwarding: flags.agentForwarding,
+                hostLoopback: flags.hostLoopback,
                 warm: flags.cold === true ? false : undefined,
               }),
               forwards: flags.forward,
@@ -170,10 +175,12 @@ export function addMachineCommands(program: Command): void {
   program
     .command("set")
     .argument("<name>")
-    .description("resize a stopped machine, or rename any")
+    .description("change a stopped machine, or rename any")
     .option("-c, --cpus <count>", "virtual processors", integerOption)
     .option("-m, --memory <size>", "memory", mebibytesOption)
     .option("-d, --disk <size>", "disk; grows only", gibOption)
+    .option("--host-loopback", "let it reach this host's loopback address")
+    .option("--no-host-loopback", "keep it from this host's loopback address")
     .option("--name <name>", "new name")
     .option("--json", "print JSON")
     .action(async (name: string, flags: SetFlags) =>
@@ -185,6 +192,7 @@ export function addMachineCommands(program: Command): void {
             cpus: flags.cpus,
             memoryMiB: flags.memory,
             diskGiB: flags.disk,
+            hostLoopback: flags.hostLoopback,
           });
           // A new name alone is fine for a machine that runs.
           let answer =
@@ -239,6 +247,7 @@ interface CreateFlags extends WaitFlags {
   readonly disk?: number;
   readonly user?: string;
   readonly agentForwarding?: boolean;
+  readonly hostLoopback?: boolean;
   readonly forward: { hostPort: number; guestPort: number; protocol: "tcp" }[];
   readonly start: boolean;
   readonly cold?: boolean;
@@ -249,5 +258,6 @@ interface SetFlags {
   readonly cpus?: number;
   readonly memory?: number;
   readonly disk?: number;
+  readonly hostLoopback?: boolean;
   readonly name?: string;
 }

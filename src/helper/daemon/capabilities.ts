@@ -234,6 +234,7 @@ export async function createCapabilities({
     ...hostHandlers({
       home: layout.home,
       acceleratorCache: layout.accelerator,
+      networkCache: layout.networkTrials,
       log,
       extraChecks: async () => [await checkInclude(layout.ssh.config)],
     }),

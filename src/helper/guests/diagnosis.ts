@@ -18,6 +18,8 @@ export interface DiagnosisSubject {
   readonly stage: BootStage;
   readonly waitedMs: number;
   readonly runState: string;
+  /** See `Facts`. */
+  readonly networkGone?: boolean | undefined;
   /** Frames across the network card as QEMU counts them; absent where it can't. */
   readonly counters?:
     | {
@@ -61,6 +63,7 @@ export async function diagnose(
     stage: subject.stage,
     waitedMs: subject.waitedMs,
     runState: subject.runState,
+    networkGone: subject.networkGone,
     consoleLines: tail.lines,
     consoleQuietMs: tail.quietMs,
     frames:

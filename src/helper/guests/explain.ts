@@ -7,6 +7,8 @@ export interface Facts {
   readonly waitedMs: number;
   /** QEMU's own word: `running`, `paused`, `internal-error`, `not answering`, … */
   readonly runState: string;
+  /** The process that connects the machine to the network has ended. */
+  readonly networkGone?: boolean | undefined;
   readonly consoleLines: readonly string[];
   readonly consoleQuietMs?: number | undefined;
   /** Frames across the network card, as QEMU counts them. */
@@ -56,6 +58,14 @@ const qemuState: Rule = ({ runState }) => {
     hint: `QEMU does not run the guest any more (${runState}). The last console lines and QEMU's log say more.`,
   };
 };
+
+export const networkGoneFinding: Explanation = {
+  cause: "networkGone",
+  hint: "passt, which connects this machine to the network, has ended, so nothing reaches it any more; the guest itself still runs. Restart the machine.",
+};
+
+const lostNetwork: Rule = ({ networkGone }) =>
+  networkGone === true ? networkGoneFinding : undefined;
 
 const reached: Rule = ({ login, cloudInit }) => {
   if (login !== "ok") return undefined;
@@ -186,6 +196,7 @@ const noSshd: Rule = (facts) => {
 /** Order matters: what ends a boot for certain comes before what only looks suspicious. */
 const rules: readonly Rule[] = [
   qemuState,
+  lostNetwork,
   reached,
   login,
   deadEnd,

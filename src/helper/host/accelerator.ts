@@ -1,10 +1,7 @@
 import { constants } from "node:fs";
-import { access, readFile, stat } from "node:fs/promises";
-import { uptime } from "node:os";
-import * as z from "zod";
+import { access, stat } from "node:fs/promises";
 import { withDeadline } from "../../base/deadline.ts";
 import { hasErrorCode, isMissing } from "../../base/files.ts";
-import { readJson, writeJson } from "../../base/jsonFile.ts";
 import type { Log } from "../../base/log.ts";
 import { failed } from "../../protocol/failure.ts";
 import {
@@ -14,6 +11,11 @@ import {
 } from "../../protocol/host.ts";
 import type { QemuArchitecture } from "../qemu/commandLine.ts";
 import { inspectQemu } from "../qemu/inspect.ts";
+import {
+  bootSession,
+  type TrialMemory,
+  trialMemory,
+} from "../store/trialMemory.ts";
 import { type Trial, acceleratorNames, tryAccelerator } from "./trial.ts";
 
 export interface AcceleratorRequest {
@@ -29,6 +31,12 @@ export interface AcceleratorRequest {
 /** Hardware answers within half a second; emulation is the last resort, so it may be slow on a busy host. */
 const hardwareTimeoutMs = 5_000;
 const emulationTimeoutMs = 30_000;
+
+const memoryOf = ({
+  cachePath,
+  log,
+}: AcceleratorRequest): TrialMemory<Accelerator> =>
+  trialMemory(cachePath, acceleratorSchema, log);
 
 /** Choices under way, so that machines started together share one trial. */
 const underWay = new Map<string, Promise<Accelerator>>();
@@ -46,7 +54,7 @@ export async function chooseAccelerator(
   const door = await hardwareDoor(request.arch);
   const key = await cacheKey(request, door);
   if (request.retry !== true) {
-    const remembered = await recall(request.cachePath, key);
+    const remembered = await memoryOf(request).recall(key);
     if (remembered !== undefined) return remembered;
   }
   const choice = underWay.get(key) ?? begin(request, door, key);
@@ -66,7 +74,7 @@ function begin(
 ): Promise<Accelerator> {
   const choice = tryAll(request, door)
     .then(async (accelerator) => {
-      await remember(request, key, accelerator);
+      await memoryOf(request).remember(key, accelerator);
       return accelerator;
     })
     .finally(() => underWay.delete(key));
@@ -188,52 +196,4 @@ async function cacheKey(
     arch,
     door.kind,
   ].join(" ");
-}
-
-/** Changes with every boot of the host. */
-async function bootSession(): Promise<string> {
-  if (process.platform === "linux")
-    return (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
-  // Rounded: both clocks drift a little. A wrong guess costs one more trial.
-  const bootedAtMs = Date.now() - uptime() * 1000;
-  return String(Math.round(bootedAtMs / 600_000));
-}
-
-const cacheSchema = z.object({
-  choices: z.array(
-    z.object({ key: z.string(), accelerator: acceleratorSchema }),
-  ),
-});
-type Cache = z.infer<typeof cacheSchema>;
-const maxRemembered = 8;
-
-async function recall(
-  path: string,
-  key: string,
-): Promise<Accelerator | undefined> {
-  const { choices } = await readCache(path);
-  return choices.find((choice) => choice.key === key)?.accelerator;
-}
-
-async function readCache(path: string): Promise<Cache> {
-  const read = await readJson(path, (value) => cacheSchema.parse(value));
-  // Missing or damaged: the trial is made again.
-  return read.kind === "read" ? read.value : { choices: [] };
-}
-
-async function remember(
-  { cachePath, log }: AcceleratorRequest,
-  key: string,
-  accelerator: Accelerator,
-): Promise<void> {
-  const { choices } = await readCache(cachePath);
-  const others = choices.filter((choice) => choice.key !== key);
-  try {
-    await writeJson(cachePath, {
-      choices: [{ key, accelerator }, ...others].slice(0, maxRemembered),
-    });
-  } catch (error) {
-    // The next start tries again; that must not fail this one.
-    log.warn("The accelerator's trial could not be remembered", { error });
-  }
 }

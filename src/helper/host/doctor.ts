@@ -5,6 +5,7 @@ import { isMissing } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import { toFailure } from "../../protocol/failure.ts";
 import type { DoctorCheck, DoctorReport } from "../../protocol/host.ts";
+import { chooseNetwork } from "../networks/backend.ts";
 import { inspectQemu } from "../qemu/inspect.ts";
 import { chooseAccelerator } from "./accelerator.ts";
 import { type ToolName, installCommand } from "./packages.ts";
@@ -14,8 +15,10 @@ export interface DoctorRequest {
   /** The data folder; need not exist yet. */
   readonly home: string;
   readonly acceleratorCache: string;
+  /** `layout.networkTrials` */
+  readonly networkCache: string;
   readonly log: Log;
-  /** Repeat the accelerator's trial. */
+  /** Repeat the trials of accelerator and network. */
   readonly retry?: boolean;
   /** Checks of other rooms, e.g. of the Include line in the ssh config. */
   readonly extraChecks?: () => Promise<DoctorCheck[]>;
@@ -35,7 +38,7 @@ export async function examineHost(
     guarded("accelerator", "Accelerator", () =>
       checkAccelerator(tools, request, signal),
     ),
-    guarded("network", "Network", () => checkNetwork(tools, signal)),
+    guarded("network", "Network", () => checkNetwork(tools, request, signal)),
     guarded("ssh", "OpenSSH client", () =>
       checkTool(tools, "ssh", "ssh", "OpenSSH client", "error"),
     ),
@@ -79,6 +82,7 @@ const wanted: readonly ToolName[] = [
   "qemuImg",
   "ssh",
   "mmdebstrap",
+  ...(process.platform === "linux" ? (["passt"] as const) : []),
 ];
 
 function installAll(tools: Tools): string[] | undefined {
@@ -184,6 +188,7 @@ async function checkAccelerator(
 
 async function checkNetwork(
   tools: Tools,
+  { networkCache, log, retry }: DoctorRequest,
   signal: AbortSignal | undefined,
 ): Promise<DoctorCheck> {
   const id = "network";
@@ -195,6 +200,22 @@ async function checkNetwork(
       outcome: "warning",
       detail: "Not looked at, because QEMU is missing.",
     };
+  const choice = await chooseNetwork(
+    {
+      passt: tools.passt?.path,
+      cachePath: networkCache,
+      log,
+      ...(retry === undefined ? {} : { retry }),
+    },
+    signal,
+  );
+  if (choice.backend === "passt")
+    return {
+      id,
+      title,
+      outcome: "ok",
+      detail: `passt at ${choice.programs.passt}. ${choice.reason}${choice.serversSpeakFirst ? "" : " It does not deliver what a server says first, so machines that forward ports use QEMU's user network, which lets guests reach this host's loopback."}`,
+    };
   const { userNetwork } = await inspectQemu(tools.qemuSystem.path, signal);
   if (!userNetwork)
     return {
@@ -205,12 +226,21 @@ async function checkNetwork(
       remedy:
         "Install your distribution's full QEMU, or let GUESTHOUSE_QEMU name the folder of one that has it.",
     };
+  const open = `QEMU's user network, which lets guests reach servers on this host's loopback too. ${choice.reason}`;
+  if (process.platform !== "linux")
+    return { id, title, outcome: "ok", detail: open };
+  if (tools.passt === undefined)
+    return {
+      ...checkTool(tools, "passt", id, title, "warning"),
+      detail: open,
+    };
   return {
     id,
     title,
-    outcome: "ok",
-    detail:
-      "QEMU's user-mode network: machines reach the outside without rights on this host, and also servers that listen on its loopback.",
+    outcome: "warning",
+    detail: open,
+    remedy:
+      "Install a newer passt, or pasta beside it, then run the doctor with a new trial.",
   };
 }
 

@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { uptime } from "node:os";
 import { readIfPresent } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
-import type { Forward, MachineState } from "../../protocol/machines.ts";
-import { processTable } from "../qemu/processTable.ts";
+import type { MachineState } from "../../protocol/machines.ts";
+import { endStrayPassts } from "../networks/passtProcess.ts";
 import {
   endProcess,
   findQemu,
@@ -19,7 +19,6 @@ import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
   type MachineHandles,
-  type MachineRecord,
   readHandles,
   readRecord,
   removeFolder,
@@ -27,11 +26,11 @@ import {
   writeHandles,
   writeRecord,
 } from "../store/records.ts";
-import { sizeOf } from "./bootLog.ts";
-import { leasesIn } from "./addresses.ts";
 import { emptyDisk, isFresh } from "./emptyDisk.ts";
 import { letGo } from "./hold.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { hasLostNetwork, networkGone } from "./networkGone.ts";
+import { rebuildHandles } from "./rebuildHandles.ts";
 import { settleMachine } from "./settle.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
@@ -50,12 +49,20 @@ export interface AdoptDeps {
  * line, so that a recycled pid is never touched.
  */
 export async function adoptMachines(deps: AdoptDeps): Promise<void> {
-  const { layout } = deps;
+  const { layout, registry } = deps;
   const ids = await machineIds(layout);
   await sweepDoomed(layout.machines);
   const batch = 64;
   for (let i = 0; i < ids.length; i += batch)
     await Promise.all(ids.slice(i, i + batch).map((id) => adopt(id, deps)));
+  // A helper that was killed between starting passt and QEMU left one that waits for ever.
+  await endStrayPassts(
+    layout.run,
+    registry
+      .entries()
+      .filter(({ live }) => live !== undefined)
+      .map(({ record }) => layout.machine(record.id).network.socketPath),
+  );
   await removeUnusedLayers(layout).catch((error: unknown) => {
     deps.log.warn("layers are left alone", { error });
   });
@@ -143,7 +150,9 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
     watch: new AbortController(),
     shutdownCause: undefined,
   };
-  const state = await stateOf(handles, qmp);
+  const state = (await hasLostNetwork(live))
+    ? networkGone(live)
+    : await stateOf(handles, qmp);
   const entry = registry.add(record, state);
   entry.live = live;
   entry.boot = handles.boot;
@@ -207,56 +216,4 @@ async function stateOf(
     stage: handles.boot.at(-1)?.stage ?? "firmware",
     sinceMs: handles.startedAtMs,
   };
-}
-
-/** What a lost handles file said, read back from QEMU's own command line. */
-async function rebuildHandles(
-  files: MachineFiles,
-  identity: ProcessIdentity,
-  record: MachineRecord,
-): Promise<MachineHandles> {
-  const args = (await processTable().commandLine(identity.pid)) ?? [];
-  const { sshPort, forwards } = forwardsOf(args);
-  return {
-    ...identity,
-    startedAtMs: Date.now(),
-    way: "cold",
-    accelerator: acceleratorOf(args),
-    acceleratorReason: "taken over from a running machine",
-    sshPort,
-    forwards,
-    leases: leasesIn(args, record.guestAddress),
-    network: { backend: "user", hostLoopbackReachable: true },
-    logOffset: await sizeOf(files.log),
-    boot: [],
-  };
-}
-
-/** Forwarded ports as `hostfwd=tcp:127.0.0.1:2222-10.0.2.32:22` names them. Pure. */
-export function forwardsOf(args: readonly string[]): {
-  sshPort: number;
-  forwards: Forward[];
-} {
-  const all: Forward[] = [];
-  for (const match of args
-    .join(" ")
-    .matchAll(/hostfwd=tcp:127\.0\.0\.1:(\d+)-[^:,]*:(\d+)/g))
-    all.push({
-      hostPort: Number(match[1]),
-      guestPort: Number(match[2]),
-      protocol: "tcp",
-    });
-  const ssh = all.find(({ guestPort }) => guestPort === 22);
-  return {
-    sshPort: ssh?.hostPort ?? 0,
-    forwards: all.filter((forward) => forward !== ssh),
-  };
-}
-
-function acceleratorOf(args: readonly string[]): MachineHandles["accelerator"] {
-  const value = args[args.indexOf("-accel") + 1] ?? "";
-  const found = (["kvm", "hvf", "whpx"] as const).find((kind) =>
-    value.startsWith(kind),
-  );
-  return found ?? "tcg";
 }

@@ -44,7 +44,7 @@ export async function renameMachine(
   await registry.rewrite(entry, { name });
 }
 
-/** Changes processors, memory, disk or agent forwarding. A disk only grows; the guest grows its file system at boot. */
+/** Changes processors, memory, disk, agent forwarding or the way to the host's loopback. A disk only grows; the guest grows its file system at boot. */
 export async function setMachine(
   entry: Entry,
   wanted: Omit<ParsedParams<"machines.set">, "machine">,
@@ -63,6 +63,8 @@ export async function setMachine(
   if (wanted.memoryMiB !== undefined) change.memoryMiB = wanted.memoryMiB;
   if (wanted.agentForwarding !== undefined)
     change.agentForwarding = wanted.agentForwarding;
+  if (wanted.hostLoopback !== undefined)
+    change.hostLoopback = wanted.hostLoopback;
   if (wanted.diskGiB !== undefined && wanted.diskGiB !== record.diskGiB) {
     if (wanted.diskGiB < record.diskGiB)
       throw refused(

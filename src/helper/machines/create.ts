@@ -192,6 +192,7 @@ export function draft(
     checkpoints: [],
     hostPublicKey: "",
     agentForwarding: params.agentForwarding ?? false,
+    hostLoopback: params.hostLoopback ?? false,
     forwards: params.forwards ?? [],
     lastStop: { reason: "created" },
   };

@@ -25,7 +25,7 @@ export const qemuArchitecture = (
 ): QemuArchitecture => (architecture === "arm64" ? "aarch64" : "x86_64");
 
 /**
- * Looks at the host afresh at each call; what is slow in it (the accelerator's trial, asking the binary) is
+ * Looks at the host afresh at each call; what is slow in it (the trials of accelerator and network, asking the binary) is
  * remembered by those who do it. Fails with `host.toolMissing` when QEMU is not installed.
  */
 export async function surveyHost(
@@ -44,7 +44,10 @@ export async function surveyHost(
       { binary, arch, cachePath: layout.accelerator, log },
       signal,
     ),
-    chooseNetwork(signal),
+    chooseNetwork(
+      { passt: tools.passt?.path, cachePath: layout.networkTrials, log },
+      signal,
+    ),
   ]);
   return { binary, arch, qemu, accelerator, network };
 }

@@ -4,12 +4,13 @@ import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { Forward, StartWay } from "../../protocol/machines.ts";
 import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import type { GoldenImage } from "../images/images.ts";
-import { freePorts } from "../networks/ports.ts";
 import {
-  qemuArguments,
-  type VmNetwork,
-  type VmSpec,
-} from "../qemu/commandLine.ts";
+  type Connection,
+  connectNetwork,
+  networkFor,
+} from "../networks/connect.ts";
+import { freePorts } from "../networks/ports.ts";
+import { qemuArguments, type VmSpec } from "../qemu/commandLine.ts";
 import { restoreState } from "../qemu/migration.ts";
 import {
   endProcess,
@@ -35,7 +36,12 @@ export interface LaunchDeps {
 /** Where a machine's QEMU begins. After `template` and `state` the guest stands paused in the middle of its life. */
 export type StartFrom =
   | { readonly kind: "cold" }
-  | { readonly kind: "template"; readonly files: TemplateFiles }
+  | {
+      readonly kind: "template";
+      readonly files: TemplateFiles;
+      /** What it was saved with. */
+      readonly network: "user" | "passt";
+    }
   | {
       readonly kind: "state";
       readonly path: string;
@@ -74,7 +80,13 @@ export async function launchMachine(
   const { accelerator } = environment;
   const way = wayOf(from);
   const leases = leasesOf(from);
-  const [logOffset, spec] = await Promise.all([
+  const choice = networkFor(environment.network, {
+    hostLoopback: record.hostLoopback,
+    forwards: record.forwards.length > 0,
+    savedOnUserNetwork: savedOnUserNetwork(from),
+  });
+  // Meanwhile the network gets ready.
+  const preparing = Promise.all([
     beginBoot(
       files.log,
       `${record.name} · ${titles[way]} ${new Date().toISOString()} · ${image.name} · ${String(record.cpus)} CPU · ${String(record.memoryMiB)} MiB · ${accelerator.kind}`,
@@ -82,16 +94,29 @@ export async function launchMachine(
     specOf(record, image, environment, files),
     makeHandoffFifos(files.handoff),
   ]);
+  preparing.catch(() => undefined);
   for (let tryNumber = 1; ; tryNumber++) {
     const { sshPort, forwards } = await choosePorts(record);
     const startedAtMs = Date.now();
-    const network: VmNetwork = {
-      backend: "user",
-      guestAddress: record.guestAddress,
-      firstLease: firstLease(record.guestAddress, leases),
-      forwards: [{ hostPort: sshPort, guestPort: sshGuestPort }, ...forwards],
-    };
+    let connection: Connection | undefined;
     try {
+      connection = await connectNetwork(
+        choice,
+        {
+          ...files.network,
+          cwd: files.folder,
+          guestAddress: record.guestAddress,
+          firstLease: firstLease(record.guestAddress, leases),
+          forwards: [
+            { hostPort: sshPort, guestPort: sshGuestPort },
+            ...forwards,
+          ],
+        },
+        deps.log,
+        signal,
+      );
+      const [logOffset, spec] = await preparing;
+      const { network } = connection;
       const { qmp, pid, startTime } = await startQemu(
         { ...spec, network, ...memoryOf(from) },
         from,
@@ -99,6 +124,7 @@ export async function launchMachine(
         files,
         signal,
       );
+      const { backend } = network;
       const handles: MachineHandles = {
         pid,
         startTime,
@@ -108,8 +134,13 @@ export async function launchMachine(
         acceleratorReason: accelerator.reason,
         sshPort,
         forwards,
-        leases,
-        network: { backend: "user", hostLoopbackReachable: true },
+        leases: backend === "user" ? leases : 0,
+        network: {
+          backend,
+          hostLoopbackReachable: backend === "user",
+          reason: connection.reason,
+          process: connection.process,
+        },
         logOffset,
         boot: [
           way === "cold"
@@ -118,7 +149,13 @@ export async function launchMachine(
         ],
       };
       await writeHandles(files, handles);
-      deps.log.info("QEMU started", { machine: record.id, pid, sshPort, way });
+      deps.log.info("QEMU started", {
+        machine: record.id,
+        pid,
+        sshPort,
+        way,
+        network: handles.network,
+      });
       return {
         handles,
         qmp,
@@ -127,6 +164,7 @@ export async function launchMachine(
         shutdownCause: undefined,
       };
     } catch (error) {
+      await connection?.end();
       await removeLeftovers(files);
       if (!isPortTaken(error)) throw error;
       const wanted = record.forwards.filter(({ hostPort }) => hostPort !== 0);
@@ -139,17 +177,25 @@ export async function launchMachine(
 const wayOf = (from: StartFrom): StartWay =>
   from.kind === "cold" ? "cold" : from.kind === "template" ? "warm" : from.way;
 
-/** A state's network knows the cards that it served; a guest that takes on another identity brings one more. */
+/**
+ * The place in the user network's memory that this machine's card gets. A state that was saved there knows the cards
+ * that it served; a guest that takes on another identity brings one more.
+ */
 function leasesOf(from: StartFrom): number {
   switch (from.kind) {
     case "cold":
       return 1;
     case "template":
-      return 2;
+      return from.network === "user" ? 2 : 1;
     case "state":
-      return from.way === "fork" ? from.leases + 1 : from.leases;
+      return from.way === "fork" ? from.leases + 1 : Math.max(from.leases, 1);
   }
 }
+
+const savedOnUserNetwork = (from: StartFrom): boolean =>
+  from.kind === "template"
+    ? from.network === "user"
+    : from.kind === "state" && from.leases > 0;
 
 const memoryOf = (from: StartFrom): Pick<VmSpec, "memoryFile" | "incoming"> =>
   from.kind === "cold"

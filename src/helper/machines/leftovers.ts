@@ -1,13 +1,15 @@
 import { rm } from "node:fs/promises";
 import type { MachineFiles } from "../store/layout.ts";
 
-/** Sockets, pid file and handles of a QEMU that is gone. */
+/** Sockets, pid files and handles of a QEMU that is gone, and of its network. */
 export async function removeLeftovers(files: MachineFiles): Promise<void> {
   for (const path of [
     files.qmpSocket,
     files.agentSocket,
     files.consoleSocket,
     files.captureSocket,
+    files.network.socketPath,
+    files.network.pidFile,
     files.pidFile,
     files.handles,
   ])

@@ -179,7 +179,11 @@ export function createMachines(deps: MachinesDeps): Machines {
     // Its disk stands on the template's layer, which is there in any case.
     return template === undefined
       ? { kind: "cold" }
-      : { kind: "template", files: templates.files(template.id) };
+      : {
+          kind: "template",
+          files: templates.files(template.id),
+          network: template.network,
+        };
   }
 
   /** The template's disk is complete: a machine that can't resume from its memory boots from it. */

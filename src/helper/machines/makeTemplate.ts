@@ -17,7 +17,9 @@ import { bootOnce, endAbandoned } from "../guests/oneBoot.ts";
 import { watchBoot } from "../guests/readiness.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
 import type { GoldenImage } from "../images/images.ts";
+import { type Connection, connectNetwork } from "../networks/connect.ts";
 import { createOverlay } from "../qemu/block.ts";
+import type { VmNetwork } from "../qemu/commandLine.ts";
 import { waitForExit } from "../qemu/process.ts";
 import type { TemplateRecord } from "../snapshots/templates.ts";
 import { newLayerId } from "../snapshots/layers.ts";
@@ -64,7 +66,7 @@ export async function makeTemplate(
   await makePrivateFolder(files.folder);
   try {
     const layer = newLayerId();
-    await bootAndSave(making, signal);
+    const network = await bootAndSave(making, signal);
     const layerPath = making.layout.layer(layer);
     await makePrivateFolder(dirname(layerPath));
     // A second name first: at every moment something that is looked at stands on the layer.
@@ -83,6 +85,7 @@ export async function makeTemplate(
       image: { name: making.image.name, digest: making.image.digest },
       shape: making.shape,
       layer,
+      network,
       createdAt: now,
       lastUsedAt: now,
       sizeBytes:
@@ -96,6 +99,43 @@ export async function makeTemplate(
 
 async function bootAndSave(
   making: TemplateMaking,
+  signal: AbortSignal,
+): Promise<TemplateRecord["network"]> {
+  const { id, image, shape, environment, layout, log, onStage } = making;
+  const files = layout.template(id);
+  const network = {
+    socketPath: join(layout.run, `${prefix}${id}.net`),
+    pidFile: join(layout.run, `${prefix}${id}.net.pid`),
+  };
+  let connection: Connection | undefined;
+  const connect = async (hostPort: number): Promise<VmNetwork> => {
+    connection = await connectNetwork(
+      environment.network,
+      {
+        ...network,
+        ...address,
+        logPath: join(files.folder, "network.log"),
+        cwd: files.folder,
+        forwards: [{ hostPort, guestPort: 22 }],
+      },
+      log,
+      signal,
+    );
+    return connection.network;
+  };
+  try {
+    await bootSettleSave(making, connect, signal);
+    return connection?.network.backend ?? "user";
+  } finally {
+    // It goes with QEMU; this is for a QEMU that never came.
+    await connection?.end();
+    for (const path of Object.values(network)) await rm(path, { force: true });
+  }
+}
+
+async function bootSettleSave(
+  making: TemplateMaking,
+  connect: (hostPort: number) => Promise<VmNetwork>,
   signal: AbortSignal,
 ): Promise<void> {
   const { id, image, shape, environment, layout, onStage } = making;
@@ -143,11 +183,7 @@ async function bootAndSave(
           { ...own, disk: files.disk },
         )),
         memoryFile: { path: files.memory, shared: true },
-        network: {
-          backend: "user",
-          ...address,
-          forwards: [{ hostPort: sshPort, guestPort: 22 }],
-        },
+        network: await connect(sshPort),
       }),
     },
     signal,

@@ -142,6 +142,7 @@ function draftOf(
     createdAt: new Date().toISOString(),
     hostPublicKey: "",
     agentForwarding: parent.agentForwarding,
+    hostLoopback: parent.hostLoopback,
     // A port of the host belongs to one machine at a time.
     forwards: parent.forwards.map((forward) => ({ ...forward, hostPort: 0 })),
     // What its work is must be asked of its own guest.

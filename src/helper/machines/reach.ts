@@ -9,6 +9,7 @@ import { networkCounters } from "../qemu/counters.ts";
 import type { Layout } from "../store/layout.ts";
 import { mark } from "./bootLog.ts";
 import type { Entry, Live } from "./entry.ts";
+import { hasLostNetwork } from "./networkGone.ts";
 import type { MachineRegistry } from "./registry.ts";
 
 export interface ReachDeps {
@@ -166,6 +167,7 @@ export async function diagnoseMachine(
       stage: live.handles.boot.at(-1)?.stage ?? "firmware",
       waitedMs: Date.now() - live.handles.startedAtMs,
       runState: status?.status ?? "not answering",
+      networkGone: await hasLostNetwork(live),
       counters,
       logPath: files.log,
       logOffset: live.handles.logOffset,

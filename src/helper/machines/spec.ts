@@ -97,12 +97,10 @@ export async function sharedArguments(
 ): Promise<string[]> {
   return qemuArguments({
     ...(await specOf({ ...nobody, ...hardware }, image, environment, nowhere)),
-    network: {
-      backend: "user",
-      guestAddress: "",
-      firstLease: "",
-      forwards: [],
-    },
+    network:
+      environment.network.backend === "user"
+        ? { backend: "user", guestAddress: "", firstLease: "", forwards: [] }
+        : { backend: "passt", socketPath: "" },
   });
 }
 

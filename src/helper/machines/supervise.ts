@@ -1,5 +1,6 @@
 import type { Log } from "../../base/log.ts";
 import { failed, type Failure } from "../../protocol/failure.ts";
+import { endPasst } from "../networks/passtProcess.ts";
 import { connectQmp } from "../qemu/qmp.ts";
 import { isSameProcess, waitForExit } from "../qemu/process.ts";
 import type { Layout } from "../store/layout.ts";
@@ -7,6 +8,7 @@ import type { MachineRecord } from "../store/records.ts";
 import { logTail, mark } from "./bootLog.ts";
 import { emptyDisk, isFresh } from "./emptyDisk.ts";
 import type { Entry, Live } from "./entry.ts";
+import { hasLostNetwork, networkGone } from "./networkGone.ts";
 import type { MachineRegistry } from "./registry.ts";
 
 export interface SuperviseDeps {
@@ -46,11 +48,17 @@ export function supervise(entry: Entry, live: Live, deps: SuperviseDeps): void {
         break;
       case "RESUME":
         if (live.capturing === true) break;
-        if (entry.state.kind === "paused")
+        if (entry.state.kind === "paused") {
           deps.registry.enter(entry, {
             kind: "running",
             sinceMs: live.handles.readySinceMs ?? Date.now(),
           });
+          void tellIfCutOff(entry, live, deps);
+        }
+        break;
+      case "NETDEV_STREAM_DISCONNECTED":
+        if (entry.state.kind === "running")
+          deps.registry.enter(entry, networkGone(live));
         break;
       default:
     }
@@ -63,6 +71,17 @@ export function supervise(entry: Entry, live: Live, deps: SuperviseDeps): void {
     if (gone) await finish(entry, live, deps);
     else await reconnect(entry, live, deps);
   });
+}
+
+/** It may have lost its network while it was paused. */
+async function tellIfCutOff(
+  entry: Entry,
+  live: Live,
+  { registry }: SuperviseDeps,
+): Promise<void> {
+  if (!(await hasLostNetwork(live))) return;
+  if (entry.live === live && entry.state.kind === "running")
+    registry.enter(entry, networkGone(live));
 }
 
 /** The monitor's connection broke, QEMU lives: the broken one is dropped and a new one made (B39). */
@@ -101,6 +120,8 @@ export async function finish(
   if (why === "crashed")
     lastStop.failure = await crashFailure(entry.record.name, files.qemuLog);
   if (isFresh(entry.record)) await emptyDisk(files);
+  const { process } = live.handles.network;
+  if (process !== undefined) await endPasst(process);
   await deps.registry.forget(entry);
   await mark(files.log, `stopped (${why})`).catch(() => undefined);
   entry.state = { kind: "stopped", ...lastStop };

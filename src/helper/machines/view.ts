@@ -33,6 +33,7 @@ export function viewOf(
     boot: entry.boot,
     logPath: files.log,
     agentForwarding: record.agentForwarding,
+    hostLoopback: record.hostLoopback,
     revision: entry.revision,
   };
   if (record.folder !== undefined) machine.folder = record.folder;
@@ -55,6 +56,7 @@ export function viewOf(
       network: {
         backend: handles.network.backend,
         hostLoopbackReachable: handles.network.hostLoopbackReachable,
+        reason: handles.network.reason,
       },
     };
   }

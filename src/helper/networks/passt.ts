@@ -28,8 +28,6 @@ export interface PasstWish {
   readonly socketPath: string;
   /** Written once everything is set up. */
   readonly pidFile: string;
-  /** The gateway's address leads to the host's loopback, as with QEMU's user network. Only `bare`. */
-  readonly hostLoopback: boolean;
   /** `process.getuid() === 0`: passt would change to `nobody`, who can't reach our folders. */
   readonly isRoot: boolean;
 }
@@ -93,7 +91,7 @@ const passtArguments = (
   ...["--gateway", gatewayAddress, "--mac-addr", gatewayMac],
   // No MTU: a state that is saved here may be resumed on QEMU's user network, which knows 1500 only.
   ...["--mtu", "0"],
-  ...(wish.hostLoopback ? [] : ["--no-map-gw"]),
+  "--no-map-gw",
   ...names,
   ...wish.forwards.flatMap(({ hostPort, guestPort }) => [
     "--tcp-ports",

@@ -135,3 +135,17 @@ export async function removePasst(
 /** Every passt of this user whose socket begins with `marker`. */
 export const findPasst = (marker: string): Promise<ProcessIdentity[]> =>
   findProcesses((args) => namesPasst(args, marker));
+
+/** Ends every passt of this user with a socket in the folder `run`, but those with one of the sockets `living`. */
+export async function endStrayPassts(
+  run: string,
+  living: readonly string[],
+): Promise<void> {
+  if (process.platform !== "linux") return;
+  const strays = await findProcesses(
+    (args) =>
+      namesPasst(args, `${run}/`) &&
+      !living.some((socket) => args.includes(socket)),
+  );
+  for (const stray of strays) await endPasst(stray);
+}

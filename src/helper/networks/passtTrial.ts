@@ -77,7 +77,6 @@ export async function tryPasst(
           ...files,
           guestAddress: guest.address,
           forwards: [{ hostPort, guestPort: guest.port }],
-          hostLoopback: false,
           isRoot: process.getuid?.() === 0,
         }),
         logPath: join(folder, "log"),

@@ -20,6 +20,8 @@ export const templateRecordSchema = templateSchema
     format: z.literal(1),
     /** The frozen disk: its clones stand on it, also when the template itself is gone. */
     layer: z.string(),
+    /** What it was saved with: a state of the user network loads nowhere else, one of passt everywhere. */
+    network: z.enum(["user", "passt"]).default("user"),
   });
 export type TemplateRecord = z.infer<typeof templateRecordSchema>;
 

@@ -34,6 +34,8 @@ export interface Layout {
   readonly workspaces: string;
   readonly workspace: (id: string) => WorkspaceFiles;
   readonly accelerator: string;
+  /** What the trials of network back ends found. */
+  readonly networkTrials: string;
   readonly ssh: SshFiles;
 }
 
@@ -92,6 +94,15 @@ export interface MachineFiles {
   readonly consoleSocket: string;
   /** Where QEMU sends its memory to while it is saved. */
   readonly captureSocket: string;
+  readonly network: NetworkFiles;
+}
+
+/** Of a network back end that is a process of its own. */
+export interface NetworkFiles {
+  /** Where QEMU meets it. */
+  readonly socketPath: string;
+  readonly pidFile: string;
+  readonly logPath: string;
 }
 
 export interface SshFiles {
@@ -176,6 +187,11 @@ export function layoutOf(
         agentSocket: join(run, `${id}.agent`),
         consoleSocket: join(run, `${id}.console`),
         captureSocket: join(run, `${id}.save`),
+        network: {
+          socketPath: join(run, `${id}.net`),
+          pidFile: join(run, `${id}.net.pid`),
+          logPath: join(folder, "network.log"),
+        },
       };
     },
     workspaces: join(home, "workspaces"),
@@ -184,6 +200,7 @@ export function layoutOf(
       log: join(logs, `workspace-${id}.log`),
     }),
     accelerator: join(home, "accelerator.json"),
+    networkTrials: join(home, "network.json"),
     ssh: {
       folder: ssh,
       identity: join(ssh, "id_ed25519"),

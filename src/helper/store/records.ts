@@ -36,6 +36,8 @@ export const machineRecordSchema = z.object({
   instanceId: z.string(),
   hostPublicKey: z.string(),
   agentForwarding: z.boolean(),
+  /** It may reach servers on the host's loopback. */
+  hostLoopback: z.boolean().default(false),
   /** Wanted beside SSH; hostPort 0 takes a free one at each start. */
   forwards: z.array(forwardSchema),
   folder: workspaceFolderSchema.optional(),
@@ -76,7 +78,10 @@ export const machineRecordSchema = z.object({
         way: z.enum(["fork", "restored"]),
         at: z.iso.datetime(),
         sizeBytes: z.number(),
-        /** How many cards the saved network has handed addresses to; see `machines/addresses.ts`. */
+        /**
+         * How many cards the saved network has handed addresses to; see `machines/addresses.ts`. 0: it was saved with
+         * passt, whose state is not part of it, so that it goes on with any network.
+         */
         leases: z.number().int().default(1),
         /** The disk is an empty overlay above what fits to the state; until then it is what fits. */
         diskFrozen: z.boolean().default(false),
@@ -102,14 +107,20 @@ export const machineHandlesSchema = z.object({
   acceleratorReason: z.string(),
   sshPort: z.number().int(),
   forwards: z.array(forwardSchema),
-  /** How many cards this QEMU's network has handed addresses to: one, and one more for each state that it stems from. */
+  /**
+   * How many cards this QEMU's own network has handed addresses to: one, and one more for each state that it stems
+   * from. 0 with passt.
+   */
   leases: z.number().int().default(1),
   network: z.object({
     backend: z.enum(["user", "passt"]),
     hostLoopbackReachable: z.boolean(),
+    /** Why it is this one. */
+    reason: z.string().default(""),
     /** The back end's own process, where it has one. */
     process: z
       .object({ pid: z.number().int(), startTime: z.string() })
+      .or(z.undefined())
       .optional(),
   }),
   /** Where this boot begins in the boot log. */

@@ -151,6 +151,7 @@ test("the doctor reports on everything that machines need", async () => {
   const report = await examineHost({
     home,
     acceleratorCache: join(home, "accelerator.json"),
+    networkCache: join(home, "network.json"),
     log: trialLog().log,
     extraChecks: () =>
       Promise.resolve([
@@ -180,6 +181,7 @@ test("the doctor on a host without QEMU names the packages and one command", asy
     const report = await examineHost({
       home,
       acceleratorCache: join(home, "accelerator.json"),
+      networkCache: join(home, "network.json"),
       log: trialLog().log,
     });
     expect(report.healthy).toBe(false);

@@ -102,7 +102,7 @@ async function living(from?: string): Promise<LaunchedQemu> {
     sshPort: 1,
     forwards: [],
     leases: 1,
-    network: { backend: "user", hostLoopbackReachable: true },
+    network: { backend: "user", hostLoopbackReachable: true, reason: "" },
     logOffset: 0,
     boot: [],
     readySinceMs: Date.now(),

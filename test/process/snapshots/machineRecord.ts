@@ -20,6 +20,7 @@ export const machineRecord: MachineRecord = {
   instanceId: "guesthouse-0123456789ab",
   hostPublicKey: "",
   agentForwarding: false,
+  hostLoopback: false,
   forwards: [],
   checkpoints: [],
   lastStop: { reason: "requested" },

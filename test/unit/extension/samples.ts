@@ -25,6 +25,7 @@ export const machine = (change: Partial<Machine> = {}): Machine => ({
   boot: [],
   logPath: "/data/logs/0123456789ab.log",
   agentForwarding: false,
+  hostLoopback: false,
   revision: 1,
   ...change,
 });

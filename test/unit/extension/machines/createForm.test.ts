@@ -24,6 +24,7 @@ const settings = {
   openIn: "newWindow",
   manageSshConfig: true,
   agentForwarding: false,
+  hostLoopback: false,
   checkpointBeforeRisk: false,
 } as const;
 
@@ -32,6 +33,7 @@ test("one press sends defaults only and a request that the contract takes", () =
   expect(params).toEqual({
     image: "debian-12",
     agentForwarding: false,
+    hostLoopback: false,
     start: false,
   });
   expect(() =>

@@ -101,7 +101,11 @@ test("a tooltip tells address, acceleration with its reason, and the stages of t
         sshPort: 40022,
         consoleSocket: "/data/run/0123456789ab.console",
         forwards: [{ hostPort: 18080, guestPort: 80, protocol: "tcp" }],
-        network: { backend: "user", hostLoopbackReachable: true },
+        network: {
+          backend: "user",
+          hostLoopbackReachable: true,
+          reason: "passt is not installed.",
+        },
       },
       boot: [
         { stage: "resume", atMs: 40 },
