@@ -2,6 +2,7 @@ import { unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
+import { findPasst } from "../../src/helper/networks/passtProcess.ts";
 import type { HelperStatus } from "../../src/protocol/helper.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually, isGone } from "./household.ts";
@@ -89,6 +90,9 @@ export function describeCrashes(the: () => Tenants): void {
       ]);
       expect(left.stdout).not.toMatch(
         new RegExp(`${two().id}\\.|handles|qemu\\.pid`),
+      );
+      expect(await findPasst(`${house().home}/run/${two().id}.net`)).toEqual(
+        [],
       );
       expect((await house().json<Machine>(["start", "two"])).state.kind).toBe(
         "running",

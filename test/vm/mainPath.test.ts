@@ -8,6 +8,7 @@ import { describeCrashes } from "./crashes.ts";
 import { eventually, type Household, household, isGone } from "./household.ts";
 import { hostAddress } from "./hostAddress.ts";
 import { runInGuest } from "./inGuest.ts";
+import { describeLoopback } from "./loopback.ts";
 import { describeOpenSsh } from "./openSsh.ts";
 
 let house: Household;
@@ -127,6 +128,7 @@ describe("two clones of one image, created at once", () => {
 });
 
 describeOpenSsh(() => ({ house, one, two }));
+describeLoopback(() => ({ house, one, two }));
 describeCrashes(() => ({ house, one, two }));
 
 describe("create → stop → start → ssh, and resize while stopped (B16, B17)", () => {

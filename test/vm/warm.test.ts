@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { readFile, stat } from "node:fs/promises";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
@@ -134,6 +134,46 @@ describe("four clones resumed at once", () => {
 });
 
 describePool(() => ({ house, template, shape, others: clones }));
+describe("the same template on another network", () => {
+  test("a clone that is allowed the host's loopback reaches it; one that forwards a port is reached there", async () => {
+    const server = createServer((socket) => socket.end("hello")).listen(
+      0,
+      "127.0.0.1",
+    );
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    try {
+      const [allowed, forwarding] = await Promise.all([
+        house.json<Machine>(["create", "allowed", ...shape, "--host-loopback"]),
+        house.json<Machine>(["create", "serving", ...shape, "-p", ":22"]),
+      ]);
+      for (const { runtime } of [allowed, forwarding])
+        expect(runtime?.way).toBe("warm");
+      expect(allowed.runtime?.network).toMatchObject({
+        backend: "user",
+        hostLoopbackReachable: true,
+      });
+      expect(
+        await inGuest(
+          allowed,
+          `bash -c 'cat < /dev/tcp/10.0.2.2/${String(port)}'`,
+        ),
+      ).toBe("hello");
+      // sshd waits for its client a while, but says its name first: with a client that is silent, too.
+      const socket = connect(
+        forwarding.runtime!.forwards[0]!.hostPort,
+        "127.0.0.1",
+      );
+      const [banner] = (await once(socket, "data")) as [Buffer];
+      socket.destroy();
+      expect(banner.toString()).toMatch(/^SSH-2\.0-/);
+    } finally {
+      server.close();
+      await house.json(["delete", "allowed", "serving"]);
+    }
+  });
+});
+
 describeForks(() => ({ house, machine: clones[1]! }));
 describeTemplateFaults(() => ({ house, template, shape }));
 describeHandoffFaults(() => ({ house, machine: clones[2]! }));

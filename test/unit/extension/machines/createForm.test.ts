@@ -66,6 +66,7 @@ test("the form shows a value for everything", () => {
     "Memory: 1.5 GB",
     "Disk: automatic",
     "SSH agent forwarding: off",
+    "Reach this computer's loopback address: off",
   ]);
 });
 

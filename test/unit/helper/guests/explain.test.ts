@@ -29,6 +29,7 @@ describe("B8: the cause of", () => {
     ],
     ["a paused machine", "paused", { runState: "paused" }],
     ["a healthy guest", "healthy", { login: "ok" }],
+    ["a passt that died", "networkGone", { networkGone: true }],
     [
       "a usable guest whose runcmd failed",
       "cloudInitFailed",

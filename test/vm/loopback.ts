@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findPasst } from "../../src/helper/networks/passtProcess.ts";
+import { endProcess } from "../../src/helper/qemu/process.ts";
+import type { Machine } from "../../src/protocol/machines.ts";
+import { eventually } from "./household.ts";
+import { runInGuest } from "./inGuest.ts";
+import type { Tenants } from "./tenants.ts";
+
+/** Bash: says `open` or `shut` for each address and port. */
+const knock = (targets: readonly (readonly [string, number])[]): string =>
+  targets
+    .map(
+      ([address, port]) =>
+        `timeout 10 bash -c 'exec 3<>/dev/tcp/${address}/${String(port)}' 2>/dev/null && echo open || echo shut`,
+    )
+    .join("; ");
+
+/** Root can send what is addressed to 127.0.0.1 out of its network card: two routing rules and a switch. */
+const loopbackToWire = [
+  "card=$(ls /sys/class/net | grep ^e)",
+  "sudo sysctl -qw net.ipv4.conf.all.route_localnet=1",
+  "sudo ip route add table 77 default via 10.0.2.2 dev $card",
+  "sudo ip rule add pref 1 to 127.0.0.0/8 table 77",
+  "sudo ip rule add pref 2 table local",
+  "sudo ip rule del pref 0",
+];
+const loopbackBack = [
+  "sudo ip rule add pref 0 table local",
+  "sudo ip rule del pref 2",
+  "sudo ip rule del pref 1",
+  "sudo ip route flush table 77",
+];
+
+/** What a guest on passt can't reach, and what becomes of it when passt dies. Ends with machine two cut off. */
+export function describeLoopback(the: () => Tenants): void {
+  const inGuest = (machine: Machine, command: string): Promise<string> =>
+    runInGuest(the().house, machine, command);
+  let server: Server;
+  const port = (): number => (server.address() as AddressInfo).port;
+  /** Why there is nothing to test here; the user network can't keep anybody out. */
+  const unfit = (): string | undefined => {
+    const { network } = the().one.runtime!;
+    return network.backend === "passt" ? undefined : network.reason;
+  };
+
+  describe("the host's loopback", () => {
+    beforeAll(async () => {
+      server = createServer((socket) => socket.end("hello")).listen(
+        0,
+        "127.0.0.1",
+      );
+      await once(server, "listening");
+    });
+    afterAll(() => {
+      server.close();
+    });
+
+    test("the guest has the address of its record and reaches neither servers on the host's loopback nor other guests through it", async ({
+      skip,
+    }) => {
+      skip(unfit() !== undefined, unfit());
+      const { one, two } = the();
+      expect(one.runtime?.network.hostLoopbackReachable).toBe(false);
+      expect(await inGuest(one, "hostname -I")).toMatch(/^10\.0\.2\.\d+/);
+      const other = two.runtime!.sshPort;
+      expect(
+        await inGuest(
+          one,
+          knock([
+            ["10.0.2.2", port()],
+            ["10.0.2.2", other],
+            ["10.0.2.3", port()],
+            ["127.0.0.1", port()],
+          ]),
+        ),
+      ).toBe("shut\nshut\nshut\nshut");
+    });
+
+    test("nor does its root, who sends packets for 127.0.0.1 out of the network card", async ({
+      skip,
+    }) => {
+      skip(unfit() !== undefined, unfit());
+      const { one, two } = the();
+      const other = two.runtime!.sshPort;
+      const answer = await inGuest(
+        one,
+        [
+          ...loopbackToWire,
+          "ip route get 127.0.0.1 | grep -o 'via 10.0.2.2'",
+          knock([
+            ["127.0.0.1", port()],
+            ["127.0.0.1", other],
+          ]),
+          ...loopbackBack,
+        ].join("; "),
+      );
+      expect(answer).toBe("via 10.0.2.2\nshut\nshut");
+    });
+
+    test("kill -9 of passt: the state says that the network is gone and what mends it", async ({
+      skip,
+    }) => {
+      skip(unfit() !== undefined, unfit());
+      const { house, two } = the();
+      for (const passt of await findPasst(`${house.home}/run/${two.id}.net`))
+        await endProcess(passt, "SIGKILL");
+      const { state } = await eventually("the news", 3_000, async () => {
+        const machine = await house.machine("two");
+        return machine.state.kind === "unready" ? machine : undefined;
+      });
+      expect(state).toMatchObject({
+        kind: "unready",
+        diagnosis: {
+          cause: "networkGone",
+          hint: expect.stringMatching(/Restart the machine/) as string,
+        },
+      });
+    });
+  });
+}
