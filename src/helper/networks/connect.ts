@@ -4,7 +4,7 @@ import type { PortForward, VmNetwork } from "../qemu/commandLine.ts";
 import type { ProcessIdentity } from "../qemu/process.ts";
 import type { NetworkChoice } from "./backend.ts";
 import { passtCommand } from "./passt.ts";
-import { endPasst, startPasst } from "./passtProcess.ts";
+import { removePasst, startPasst } from "./passtProcess.ts";
 
 /** What a machine asks of its network. */
 export interface NetworkNeeds {
@@ -83,7 +83,8 @@ export async function connectNetwork(
       network: { backend: "passt", socketPath: wish.socketPath },
       reason: choice.reason,
       process: identity,
-      end: () => endPasst(identity),
+      // The one inside a namespace would go on waiting for its client.
+      end: () => removePasst(wish),
     };
   } catch (error) {
     if (!(error instanceof GuesthouseError)) throw error;

@@ -127,7 +127,7 @@ export async function endPasst(identity: ProcessIdentity): Promise<void> {
 export async function removePasst(
   files: Pick<PasstStart, "socketPath" | "pidFile">,
 ): Promise<void> {
-  for (const found of await findPasst(files.socketPath)) await endPasst(found);
+  await Promise.all((await findPasst(files.socketPath)).map(endPasst));
   for (const path of [files.socketPath, files.pidFile])
     await rm(path, { force: true });
 }
@@ -147,5 +147,5 @@ export async function endStrayPassts(
       namesPasst(args, `${run}/`) &&
       !living.some((socket) => args.includes(socket)),
   );
-  for (const stray of strays) await endPasst(stray);
+  await Promise.all(strays.map(endPasst));
 }

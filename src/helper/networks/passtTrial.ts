@@ -23,7 +23,7 @@ import {
   passtModes,
   type PasstPrograms,
 } from "./passt.ts";
-import { endPasst, removePasst, startPasst } from "./passtProcess.ts";
+import { removePasst, startPasst } from "./passtProcess.ts";
 import { freePorts } from "./ports.ts";
 
 /** What one way of running passt did for a guest that was played by us. */
@@ -70,7 +70,7 @@ export async function tryPasst(
   };
   try {
     const [hostPort = 0] = await freePorts(1);
-    const process_ = await startPasst(
+    await startPasst(
       {
         ...files,
         command: passtCommand(programs, mode, {
@@ -87,7 +87,6 @@ export async function tryPasst(
     try {
       return result(await playGuest(files.socketPath, hostPort, signal));
     } finally {
-      await endPasst(process_);
       await removePasst(files);
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { access, open } from "node:fs/promises";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -18,13 +18,18 @@ import {
 } from "../../../src/helper/networks/passtProcess.ts";
 import { tryPasst } from "../../../src/helper/networks/passtTrial.ts";
 import { freePorts } from "../../../src/helper/networks/ports.ts";
+import type { VmNetwork } from "../../../src/helper/qemu/commandLine.ts";
+import { restoreState } from "../../../src/helper/qemu/migration.ts";
 import {
   endProcess,
+  firstInherited,
   isSameProcess,
   type ProcessIdentity,
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
 import { findProgram } from "../../../src/helper/qemu/programs.ts";
+import { saveDevices } from "../../../src/helper/snapshots/saveDevices.ts";
+import { userNetwork } from "../../fakes/qemuSpec.ts";
 import { owned, scratchFolder, waitingMachine } from "../qemu/workbench.ts";
 
 const passt = await findProgram("passt");
@@ -61,6 +66,56 @@ async function pair() {
   return { files, process, machine };
 }
 
+interface SavedState {
+  readonly memory: string;
+  readonly devices: string;
+}
+
+/** The devices and the memory of a machine before its first instruction. */
+async function savedState(network: VmNetwork): Promise<SavedState> {
+  const folder = await scratchFolder();
+  const saved = {
+    memory: join(folder, "memory"),
+    devices: join(folder, "devices"),
+  };
+  const machine = await waitingMachine({
+    network,
+    memoryFile: { path: saved.memory, shared: true },
+  });
+  await saveDevices(
+    machine.qmp,
+    { file: saved.devices, socket: join(folder, "save") },
+    new AbortController().signal,
+  );
+  return saved;
+}
+
+/** Loads it with another network; answers QEMU's run state, which is that of the machine that was saved. */
+async function restored(
+  { memory, devices }: SavedState,
+  network: VmNetwork,
+): Promise<unknown> {
+  const state = await open(devices);
+  try {
+    const { qmp } = await waitingMachine(
+      {
+        network,
+        memoryFile: { path: memory, shared: false },
+        incoming: true,
+        stopped: false,
+      },
+      [state.fd],
+    );
+    await restoreState(qmp, firstInherited, { ignoreShared: true });
+    const { status } = (await qmp.execute("query-status")) as {
+      status: string;
+    };
+    return status;
+  } finally {
+    await state.close();
+  }
+}
+
 const gone = async (identity: ProcessIdentity): Promise<boolean> =>
   waitForExit(identity, 3_000);
 
@@ -93,6 +148,27 @@ describe.skipIf(unfit !== undefined)("passt as a machine's network", () => {
     await endProcess(machine, "SIGKILL");
     expect(await gone(process)).toBe(true);
     expect(await findPasst(files.socketPath)).toEqual([]);
+  });
+
+  test("for a QEMU that never came it is ended, also inside its namespace", async () => {
+    const files = await wish();
+    const connection = await connectNetwork(choice, files, log);
+    expect(await findPasst(files.socketPath)).not.toEqual([]);
+    await connection.end();
+    expect(await findPasst(files.socketPath)).toEqual([]);
+  });
+
+  test("a state that was saved with it goes on with the user network too, but not the other way round", async () => {
+    const onPasst = await wish();
+    const passtNetwork = (await connectNetwork(choice, onPasst, log)).network;
+    const state = await savedState(passtNetwork);
+    expect(await restored(state, userNetwork([]))).toBe("prelaunch");
+    const other = await savedState(userNetwork([]));
+    const again = await wish();
+    const { network } = await connectNetwork(choice, again, log);
+    await expect(restored(other, network)).rejects.toMatchObject({
+      failure: { code: "machines.captureFailed" },
+    });
   });
 
   test("QEMU tells when it dies, and goes on", async () => {

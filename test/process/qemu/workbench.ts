@@ -55,6 +55,7 @@ export async function emptyDisk(folder: string): Promise<string> {
 /** A machine that waits before its first instruction: the whole of QEMU without a guest. */
 export async function waitingMachine(
   changes: Partial<VmSpec> = {},
+  inherit: readonly number[] = [],
 ): Promise<LaunchedQemu & { spec: VmSpec }> {
   const folder = await scratchFolder();
   await emptyDisk(folder);
@@ -66,6 +67,7 @@ export async function waitingMachine(
       logPath: join(folder, "qemu.log"),
       cwd: folder,
       qmpSocket: spec.qmpSocket,
+      inherit,
     }),
   );
   return { ...launched, spec };
