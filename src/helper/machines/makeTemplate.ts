@@ -101,7 +101,7 @@ async function bootAndSave(
   making: TemplateMaking,
   signal: AbortSignal,
 ): Promise<TemplateRecord["network"]> {
-  const { id, image, shape, environment, layout, log, onStage } = making;
+  const { id, environment, layout, log } = making;
   const files = layout.template(id);
   const network = {
     socketPath: join(layout.run, `${prefix}${id}.net`),

@@ -79,6 +79,7 @@ export function nameless(
     checkpoints: [],
     hostPublicKey: "",
     agentForwarding: false,
+    hostLoopback: false,
     forwards: [],
     resumeFrom: { kind: "template", id },
     lastStop: { reason: "created" },
@@ -119,7 +120,11 @@ export async function fillMember(
       image,
       environment,
       { layout, log },
-      { kind: "template", files: templates.files(template.id) },
+      {
+        kind: "template",
+        files: templates.files(template.id),
+        network: template.network,
+      },
       signal,
     );
     faultPoint("pool.launched");
