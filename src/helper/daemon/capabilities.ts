@@ -20,7 +20,7 @@ import { isLiving } from "../machines/lifecycle.ts";
 import { defaultImage, usualSize } from "../machines/create.ts";
 import { createMachines } from "../machines/machines.ts";
 import { endAbandonedTemplates } from "../machines/makeTemplate.ts";
-import { createPool, type Pool } from "../machines/pool.ts";
+import { createPool } from "../machines/pool.ts";
 import { poolHandlers } from "../machines/poolHandlers.ts";
 import { PoolSizes, poolSizeFrom } from "../machines/poolSizes.ts";
 import { MachineRegistry } from "../machines/registry.ts";
@@ -87,11 +87,12 @@ export async function createCapabilities({
   log,
   tellAll,
 }: CapabilityOptions): Promise<Capabilities> {
-  let pool: Pool | undefined;
+  // The pool comes last of all, as it needs all.
+  let nudgePool = (): void => undefined;
   const registry = new MachineRegistry(layout, {
     changed: (machine) => {
       tellAll("machines.changed", { machine });
-      pool?.nudge();
+      nudgePool();
     },
     removed: (id, name, revision) =>
       tellAll("machines.removed", { id, name, revision }),
@@ -144,11 +145,11 @@ export async function createCapabilities({
     {
       changed: (template) => {
         tellAll("templates.changed", { template });
-        pool?.nudge();
+        nudgePool();
       },
       removed: (id, revision) => {
         tellAll("templates.removed", { id, revision });
-        pool?.nudge();
+        nudgePool();
       },
     },
     log,
@@ -194,7 +195,7 @@ export async function createCapabilities({
     sizes,
     log,
   });
-  pool = keeper;
+  nudgePool = () => keeper.nudge();
   keeper.nudge();
 
   const ofMachines = machineHandlers({

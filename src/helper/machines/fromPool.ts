@@ -27,10 +27,11 @@ export async function createFromPool(
   signal: AbortSignal,
 ): Promise<{ entry: Entry; live: Live } | undefined> {
   const { pool, images, warm, registry, templates, layout, log } = deps;
-  // Ports are forwarded by QEMU's arguments, which are those of a machine without any.
+  // Ports and the way to the host's loopback are settled when QEMU starts: a pooled clone has neither.
   const plain =
     params.start !== false &&
     params.warm !== false &&
+    params.hostLoopback !== true &&
     (params.forwards ?? []).length === 0;
   if (!plain || pool.isEmpty()) return undefined;
   const image = await hereNow(params.image ?? defaultImage, deps);
