@@ -152,27 +152,33 @@ async function startCommand(
   signal?: AbortSignal,
 ): Promise<SshCommand> {
   signal?.throwIfAborted();
-  const channel = await openChannel(client, command, signal);
-  const ended = watchCommand(channel, options, signal);
-  // Whoever pumps the streams comes to it last.
-  ended.catch(() => undefined);
-  return {
-    stdin: channel,
-    stdout: channel,
-    stop: () => {
-      channel.close();
-      channel.destroy();
-    },
-    ended,
-  };
+  return openChannel(client, command, signal, (channel) => {
+    const ended = watchCommand(channel, options, signal);
+    // Whoever pumps the streams comes to it last.
+    ended.catch(() => undefined);
+    return {
+      stdin: channel,
+      stdout: channel,
+      stop: () => {
+        channel.close();
+        channel.destroy();
+      },
+      ended,
+    };
+  });
 }
 
-function openChannel(
+/**
+ * Answers with what `onOpen` makes of the channel. It is called at once, not after the promise: the words that the
+ * command has begun, has ended and how may come in one packet, and are all told before anything that awaits goes on.
+ */
+function openChannel<T>(
   client: Client,
   command: string,
-  signal?: AbortSignal,
-): Promise<ClientChannel> {
-  const { promise, resolve, reject } = promiseWithResolvers<ClientChannel>();
+  signal: AbortSignal | undefined,
+  onOpen: (channel: ClientChannel) => T,
+): Promise<T> {
+  const { promise, resolve, reject } = promiseWithResolvers<T>();
   const onClose = (): void => reject(brokeOff(command));
   const onAbort = (): void => reject(signal?.reason);
   client.once("close", onClose);
@@ -181,7 +187,7 @@ function openChannel(
     client.exec(command, (error, channel) => {
       if (error !== undefined) reject(brokeOff(command, error));
       else if (signal?.aborted === true) channel.close();
-      else resolve(channel);
+      else resolve(onOpen(channel));
     });
   } catch (error) {
     reject(brokeOff(command, error));

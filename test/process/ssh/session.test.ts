@@ -38,6 +38,21 @@ describe.skipIf(missing)(
       await session.closed;
     });
 
+    test("a command's end is heard, too, when it comes together with its beginning", async () => {
+      const session = await connectSsh(sshd.target);
+      const codes: number[] = [];
+      for (let i = 0; i < 40; i++) {
+        const ended = session.exec("exit 3");
+        // Busy with something else, while all of the server's words arrive.
+        await new Promise((wake) => setTimeout(wake, 1));
+        const until = performance.now() + 30;
+        while (performance.now() < until);
+        codes.push((await ended).code);
+      }
+      session.close();
+      expect(new Set(codes)).toEqual(new Set([3]));
+    });
+
     test("a file goes there and back with its mode", async () => {
       const session = await connectSsh(sshd.target);
       const at = (name: string): string => join(sshd.folder, name);
