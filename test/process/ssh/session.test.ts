@@ -41,7 +41,7 @@ describe.skipIf(missing)(
     test("a command's end is heard, too, when it comes together with its beginning", async () => {
       const session = await connectSsh(sshd.target);
       const codes: number[] = [];
-      for (let i = 0; i < 40; i++) {
+      for (let i = 0; i < 8; i++) {
         const ended = session.exec("exit 3");
         // Busy with something else, while all of the server's words arrive.
         await new Promise((wake) => setTimeout(wake, 1));
