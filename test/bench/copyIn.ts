@@ -62,6 +62,8 @@ async function makeRepository(
   const git = (...args: string[]) =>
     execa("git", [
       ...["-C", here, "-c", "user.name=b", "-c", "user.email=b@example.com"],
+      // Else a commit of so many files tidies up in the background.
+      ...["-c", "gc.auto=0", "-c", "maintenance.auto=false"],
       ...args,
     ]);
   await git("init", "-q");
