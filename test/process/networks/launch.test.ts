@@ -42,6 +42,7 @@ import { machineRecord } from "../snapshots/machineRecord.ts";
 import { owned, qemuBinary, scratchFolder } from "../qemu/workbench.ts";
 
 const choice: NetworkChoice = await chooseNetwork({
+  acceptFaulty: true,
   passt: await findProgram("passt"),
   cachePath: join(await scratchFolder(), "network.json"),
   log: silentLog,

@@ -104,7 +104,9 @@ test("a passt that keeps guests out is taken, alone or in a namespace; else the 
 });
 
 test("a machine gets the user network where it needs it, and the reason says so", () => {
-  const passt = decide(programs, [trial({ serversSpeakFirst: false })]);
+  const silent = [trial({ serversSpeakFirst: false })];
+  expect(decide(programs, silent)).toMatchObject({ backend: "user" });
+  const passt = decide(programs, silent, true);
   const needs = {
     hostLoopback: false,
     forwards: false,
