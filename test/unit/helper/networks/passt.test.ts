@@ -80,7 +80,7 @@ test("a passt that keeps guests out is taken, alone or in a namespace; else the 
   });
   const open = trial({ closed: false });
   const confined = trial({ mode: "confined", serversSpeakFirst: false });
-  expect(decide(programs, [open, confined])).toMatchObject({
+  expect(decide(programs, [open, confined], true)).toMatchObject({
     backend: "passt",
     mode: "confined",
     serversSpeakFirst: false,
