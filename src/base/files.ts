@@ -1,6 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import {
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+} from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 /** Creates a folder and its parents, readable by the owner only. */
 export async function makePrivateFolder(path: string): Promise<void> {
@@ -32,6 +40,13 @@ export async function replaceFile(
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Removes what `replaceFile` left in a folder when its process was killed. Only where nobody else writes now. */
+export async function sweepTemporary(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (/\.[0-9a-f]{12}\.tmp$/.test(name))
+      await rm(join(folder, name), { force: true });
 }
 
 /** Makes what was made, renamed or removed in a folder last through a power cut. */

@@ -41,6 +41,8 @@ export interface VmSpec {
   readonly name: string;
   readonly uuid: string;
   readonly accelerator: AcceleratorKind;
+  /** The very machine type that a saved state asks for; absent: this QEMU's newest. */
+  readonly machineType?: string | undefined;
   readonly cpus: number;
   readonly memoryMiB: number;
   /**
@@ -137,10 +139,10 @@ function memoryBackend({ memoryMiB, memoryFile }: VmSpec): string {
 
 /** Machine, accelerator and processor model: what the accelerator's trial must share with a real machine. */
 export function processorArguments(
-  spec: Pick<VmSpec, "arch" | "accelerator" | "cpus">,
+  spec: Pick<VmSpec, "arch" | "accelerator" | "cpus" | "machineType">,
 ): string[] {
   return [
-    ...["-machine", machineType(spec)],
+    ...["-machine", machineOptions(spec)],
     ...["-accel", acceleratorOptions(spec.accelerator)],
     ...["-cpu", cpuModel(spec)],
   ];
@@ -149,13 +151,16 @@ export function processorArguments(
 /** Interrupt controller version 2 of `virt` serves eight processors only. */
 const gicV2Processors = 8;
 
-function machineType(
-  spec: Pick<VmSpec, "arch" | "accelerator" | "cpus">,
+function machineOptions(
+  spec: Pick<VmSpec, "arch" | "accelerator" | "cpus" | "machineType">,
 ): string {
-  if (spec.arch === "x86_64") return "q35,usb=off,vmport=off";
-  if (spec.accelerator !== "hvf") return "virt,gic-version=max";
+  const { arch, machineType = arch === "x86_64" ? "q35" : "virt" } = spec;
+  if (arch === "x86_64") return `${machineType},usb=off,vmport=off`;
+  if (spec.accelerator !== "hvf") return `${machineType},gic-version=max`;
   // Version 3 came to HVF with QEMU 8.0; the default is all that 7.2 can do there.
-  return spec.cpus > gicV2Processors ? "virt,gic-version=3" : "virt";
+  return spec.cpus > gicV2Processors
+    ? `${machineType},gic-version=3`
+    : machineType;
 }
 
 function acceleratorOptions(kind: AcceleratorKind): string {

@@ -14,6 +14,8 @@ export interface QemuFacts {
   };
   /** Built with seccomp. */
   readonly sandbox: boolean;
+  /** Every machine type that it can play, also those of older versions: `pc-q35-7.2`, … */
+  readonly machineTypes: readonly string[];
   /** Built with user-mode networking (libslirp). */
   readonly userNetwork: boolean;
 }
@@ -51,7 +53,12 @@ export async function inspectQemu(
 }
 
 async function ask(binary: string): Promise<QemuFacts> {
-  const script = ["qmp_capabilities", "query-command-line-options", "quit"]
+  const script = [
+    "qmp_capabilities",
+    "query-command-line-options",
+    "query-machines",
+    "quit",
+  ]
     .map((command) => JSON.stringify({ execute: command, id: command }))
     .join("\n");
   try {
@@ -92,23 +99,31 @@ const optionsSchema = z.array(
   }),
 );
 
+const machinesSchema = z.array(z.object({ name: z.string() }));
+
 /** From the monitor's lines and from the text of `-netdev help`. Pure; throws on anything unexpected. */
 export function readFacts(monitor: string, netdevs: string): QemuFacts {
   const messages = monitor.trim().split(/\r?\n/).map(decodeMessage);
   const greeting = messages.find(({ kind }) => kind === "greeting");
-  const answer = messages.find(
-    (message) =>
-      message.kind === "return" && message.id === "query-command-line-options",
-  );
-  if (greeting?.kind !== "greeting" || answer?.kind !== "return")
+  const answerTo = (command: string): unknown => {
+    const answer = messages.find(
+      (message) => message.kind === "return" && message.id === command,
+    );
+    if (answer?.kind === "return") return answer.value;
     throw new Error("it does not answer on its monitor");
-  const options = optionsSchema.parse(answer.value);
+  };
+  if (greeting?.kind !== "greeting")
+    throw new Error("it does not answer on its monitor");
+  const options = optionsSchema.parse(answerTo("query-command-line-options"));
   return {
     version: greeting.version,
     // Without seccomp the option is listed all the same, but has no parameters.
     sandbox: options.some(
       ({ option, parameters }) => option === "sandbox" && parameters.length > 0,
     ),
+    machineTypes: machinesSchema
+      .parse(answerTo("query-machines"))
+      .map(({ name }) => name),
     userNetwork: netdevs.split(/\r?\n/).includes("user"),
   };
 }

@@ -35,11 +35,14 @@ export async function restoreState(
     throw failed(
       "machines.captureFailed",
       "QEMU could not load the saved state.",
-      { remedy: "It may come from another version of QEMU; start it cold." },
+      { remedy: otherQemu },
     );
   // A state that this machine saves later holds its memory, wherever that came from.
   if (ignoreShared) await setCapabilities(qmp, false);
 }
+
+const otherQemu =
+  "It was saved by another version of QEMU or with other devices. Start the machine cold (guesthouse start --cold): it boots from its disk, which is complete.";
 
 const setCapabilities = (qmp: Qmp, ignoreShared: boolean): Promise<unknown> =>
   qmp.execute("migrate-set-capabilities", {
@@ -62,10 +65,7 @@ function migrationEnd(qmp: Qmp): Promise<MigrationEnd> {
       failed(
         "machines.captureFailed",
         "QEMU ended while the state was being loaded.",
-        {
-          remedy:
-            "A state fits only the version of QEMU and the devices that it was saved with.",
-        },
+        { remedy: otherQemu },
       ),
     ),
   );

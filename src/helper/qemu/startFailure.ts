@@ -54,7 +54,8 @@ const explanations: readonly Explanation[] = [
       }),
   },
   {
-    pattern: /No space left on device/,
+    // Of its pid file QEMU does not say why it could not be written.
+    pattern: /No space left on device|Failed to write pid file/,
     explain: () =>
       failed(
         "host.diskFull",

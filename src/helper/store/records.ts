@@ -15,6 +15,16 @@ import {
 } from "../../protocol/machines.ts";
 import type { Layout, MachineFiles } from "./layout.ts";
 
+/** What a kept memory was saved with, and what alone can take it in again. */
+const savedWithSchema = z.object({
+  /** Version of QEMU: `7.2.22`. */
+  qemu: z.string(),
+  /** Its machine type with the version: `pc-q35-7.2`. */
+  machineType: z.string(),
+  accelerator: z.enum(acceleratorKinds),
+});
+export type SavedWith = z.infer<typeof savedWithSchema>;
+
 /** Durable intent: what a machine is. Never holds a pid, a socket or a port of the moment (B15). */
 export const machineRecordSchema = z.object({
   format: z.literal(1),
@@ -56,6 +66,7 @@ export const machineRecordSchema = z.object({
         layer: z.string(),
         /** As in `resumeFrom`. */
         leases: z.number().int().default(1),
+        savedWith: savedWithSchema.or(z.undefined()).optional(),
         /** What its memory was taken of: a roll back brings this back too. */
         shape: z.object({
           cpus: z.number().int(),
@@ -67,6 +78,8 @@ export const machineRecordSchema = z.object({
     .default([]),
   /** A roll back to this checkpoint was decided and is under way: whoever finds this completes it. */
   rollingBack: z.string().or(z.undefined()).optional(),
+  /** … but not to its memory. */
+  rollingBackDiskOnly: z.boolean().or(z.undefined()).optional(),
   /** Where its next start goes on from. */
   resumeFrom: z
     .discriminatedUnion("kind", [
@@ -83,6 +96,8 @@ export const machineRecordSchema = z.object({
          * passt, whose state is not part of it, so that it goes on with any network.
          */
         leases: z.number().int().default(1),
+        /** Absent in records of older versions of ours. */
+        savedWith: savedWithSchema.or(z.undefined()).optional(),
         /** The disk is an empty overlay above what fits to the state; until then it is what fits. */
         diskFrozen: z.boolean().default(false),
       }),
