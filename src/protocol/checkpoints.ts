@@ -32,6 +32,8 @@ export const checkpointMethods = {
     of.extend({
       /** Keep the present state as an automatic checkpoint first. */
       keepPresent: z.boolean().optional(),
+      /** Leave the checkpoint's memory: the machine boots from its disk. */
+      diskOnly: z.boolean().optional(),
       ...waitShape,
     }),
     answer,

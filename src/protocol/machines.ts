@@ -90,7 +90,12 @@ export const machineStateSchema = z.discriminatedUnion("kind", [
     sinceMs: z.number(),
     diagnosis: diagnosisSchema,
   }),
-  z.object({ kind: z.literal("paused"), sinceMs: z.number() }),
+  z.object({
+    kind: z.literal("paused"),
+    sinceMs: z.number(),
+    /** Nobody asked for it: QEMU stopped the guest before one of its writes was lost. Resuming tries the write again. */
+    failure: failureSchema.optional(),
+  }),
   z.object({
     kind: z.literal("stopping"),
     step: z.enum(["shutdown", "terminate", "kill"]),

@@ -79,6 +79,8 @@ function lookOf(state: MachineState): Look {
     case "running":
       return { icon: "vm-running", color: "charts.green" };
     case "paused":
+      if (state.failure !== undefined)
+        return { icon: "warning", color: "list.warningForeground" };
       return { icon: "debug-pause", color: "charts.yellow" };
     case "unready":
       return { icon: "warning", color: "list.warningForeground" };
@@ -108,7 +110,9 @@ export function stateText(state: MachineState): string {
     case "unready":
       return l10n.t("not reachable: {0}", stageText(state.diagnosis.stage));
     case "paused":
-      return l10n.t("paused");
+      return state.failure?.code === "host.diskFull"
+        ? l10n.t("paused: the disk is full")
+        : l10n.t("paused");
     case "stopping":
       return stoppingText(state.step);
     case "stopped":

@@ -139,11 +139,11 @@ function problemOf({ state }: Machine): string | undefined {
     case "unready":
       return state.diagnosis.hint;
     case "stopped":
+    case "paused":
       return state.failure === undefined ? undefined : textOf(state.failure);
     case "creating":
     case "starting":
     case "running":
-    case "paused":
     case "stopping":
     case "deleting":
       return undefined;

@@ -94,12 +94,13 @@ export function addCheckpointCommands(program: Command): void {
       .argument("<name>")
       .argument("<checkpoint>", "id, or note")
       .description("put a machine back; what happened since is lost")
-      .option("--keep-present", "keep the present state as a checkpoint first"),
+      .option("--keep-present", "keep the present state as a checkpoint first")
+      .option("--disk-only", "leave the kept memory: boot from the kept disk"),
   ).action(
     async (
       machine: string,
       id: string,
-      flags: WaitFlags & { keepPresent?: boolean },
+      flags: WaitFlags & { keepPresent?: boolean; diskOnly?: boolean },
     ) =>
       withHelper(
         flags,
@@ -109,6 +110,7 @@ export function addCheckpointCommands(program: Command): void {
             machine,
             checkpoint: id,
             keepPresent: flags.keepPresent ?? false,
+            ...(flags.diskOnly === true ? { diskOnly: true } : {}),
             ...waiting(flags),
           };
           const { client, signal } = session;

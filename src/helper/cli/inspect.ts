@@ -143,12 +143,22 @@ const parentText = ({
 }: NonNullable<Machine["parent"]>): string =>
   checkpoint === undefined ? name : `${name}, from checkpoint ${checkpoint}`;
 
+function problemRows({ state }: Machine): string[][] {
+  if (!("failure" in state) || state.failure === undefined) return [];
+  const { message, remedy } = state.failure;
+  return [
+    ["problem", message],
+    ...(remedy === undefined ? [] : [["remedy", remedy]]),
+  ];
+}
+
 /** Everything about one machine, a line each. */
 export function showText(machine: Machine): string {
   const { runtime, parent, suspended } = machine;
   return table([
     ["name", machine.name],
     ["state", stateText(machine)],
+    ...problemRows(machine),
     ...(suspended === undefined
       ? []
       : [["suspended", `${suspended.at}, ${bytes(suspended.sizeBytes)}`]]),

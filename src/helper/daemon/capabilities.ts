@@ -12,7 +12,11 @@ import { hostHandlers } from "../host/handlers.ts";
 import { findTools, requireTool } from "../host/tools.ts";
 import { imageHandlers } from "../images/handlers.ts";
 import { createImages } from "../images/images.ts";
-import { hostArchitecture, qemuArchitecture } from "../machines/environment.ts";
+import {
+  hostArchitecture,
+  qemuArchitecture,
+  surveyHost,
+} from "../machines/environment.ts";
 import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { lendDisk, lentSerial } from "../machines/lendDisk.ts";
@@ -253,6 +257,10 @@ export async function createCapabilities({
       askForWork: askAboutWork,
       log,
       usersChanged: (digest) => images.usersChanged(digest),
+      survey: async (digest, signal) => {
+        const { architecture } = await images.resolve(digest);
+        return surveyHost(layout, architecture, log, signal);
+      },
       onRosterChanged: writeConfig,
     }),
     ...storageHandlers({

@@ -1,7 +1,8 @@
 import { rm } from "node:fs/promises";
 import { uptime } from "node:os";
-import { readIfPresent } from "../../base/files.ts";
+import { readIfPresent, sweepTemporary } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
+import { toFailure } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
 import { endStrayPassts } from "../networks/passtProcess.ts";
 import {
@@ -19,6 +20,7 @@ import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
   machineIds,
   type MachineHandles,
+  type MachineRecord,
   readHandles,
   readRecord,
   removeFolder,
@@ -32,6 +34,7 @@ import { removeLeftovers } from "./leftovers.ts";
 import { hasLostNetwork, networkGone } from "./networkGone.ts";
 import { rebuildHandles } from "./rebuildHandles.ts";
 import { settleMachine } from "./settle.ts";
+import { pausedByDisk } from "./supervise.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -92,14 +95,22 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
     await rm(files.log, { force: true });
     return;
   }
+  await sweepTemporary(files.folder);
   let record = read.value;
   const known = await readHandles(files);
   let identity = await findLiving(files, known);
+  let cleared = true;
+  const settled = (qmp: Qmp | undefined): Promise<MachineRecord> =>
+    ifRoom(log, record, () => settleMachine(layout, record, qmp));
   const capturing = known.kind === "read" ? known.value.capturing : undefined;
   if (record.rollingBack !== undefined || record.resumeFrom !== undefined) {
     // The record has it that this guest's present is over, or that it had not begun.
     await end(identity, log);
-    if (known.kind !== "missing" && isFresh(record)) await emptyDisk(files);
+    if (known.kind !== "missing" && isFresh(record))
+      cleared = await ifRoom(log, false, async () => {
+        await emptyDisk(files);
+        return true;
+      });
     identity = undefined;
   }
   if (identity === undefined) {
@@ -117,12 +128,14 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
         : startedAtMs < bootedAtMs
           ? "hostRestarted"
           : "crashed";
-      record = { ...record, lastStop: { reason } };
-      await writeRecord(files, record);
+      const ended: MachineRecord = { ...record, lastStop: { reason } };
+      record = ended;
+      await ifRoom(log, undefined, () => writeRecord(files, ended));
       log.info("machine ended while nobody watched", { reason });
     }
-    record = await settleMachine(layout, record, undefined);
-    await removeLeftovers(files);
+    record = await settled(undefined);
+    // By its handles the next start knows that the disk has to be emptied yet.
+    if (cleared) await removeLeftovers(files);
     registry.add(record, { kind: "stopped", ...record.lastStop });
     return;
   }
@@ -140,8 +153,8 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   );
   if (qmp !== undefined) {
     if (capturing !== undefined) await letGo(capturing, qmp);
-    record = await settleMachine(layout, record, qmp);
-    await writeHandles(files, handles);
+    record = await settled(qmp);
+    await ifRoom(log, undefined, () => writeHandles(files, handles));
   }
   const live: Live = {
     handles,
@@ -152,7 +165,7 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
   };
   const state = (await hasLostNetwork(live))
     ? networkGone(live)
-    : await stateOf(handles, qmp);
+    : await stateOf(record.name, handles, qmp);
   const entry = registry.add(record, state);
   entry.live = live;
   entry.boot = handles.boot;
@@ -166,6 +179,21 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
         log.info("a lent disk could not be looked for", { error });
       });
   deps.onLiving(entry, live, state.kind === "starting");
+}
+
+/** On a full disk a machine is shown as it was found; its next start mends it, and any later helper. */
+async function ifRoom<T>(
+  log: Log,
+  otherwise: T,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (toFailure(error).code !== "host.diskFull") throw error;
+    log.warn("the disk is full: a machine is not settled yet", { error });
+    return otherwise;
+  }
 }
 
 async function end(
@@ -202,11 +230,13 @@ async function findLiving(
 }
 
 async function stateOf(
+  name: string,
   handles: MachineHandles,
   qmp: Qmp | undefined,
 ): Promise<MachineState> {
   const status = (await qmp?.execute("query-status").catch(() => undefined)) as
     { status?: string } | undefined;
+  if (status?.status === "io-error") return pausedByDisk(name);
   if (status?.status === "paused")
     return { kind: "paused", sinceMs: Date.now() };
   if (handles.readySinceMs !== undefined)

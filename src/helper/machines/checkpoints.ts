@@ -13,10 +13,11 @@ import { freezeAtRest } from "../snapshots/freeze.ts";
 import { ownBytes, removeUnusedLayers } from "../snapshots/layers.ts";
 import type { CheckpointRecord, MachineRecord } from "../store/records.ts";
 import type { Entry } from "./entry.ts";
-import { type Fork, stateKept } from "./fork.ts";
+import { type Fork, type SavedState, stateKept } from "./fork.ts";
 import { whileHeld } from "./hold.ts";
 import { demand } from "./lifecycle.ts";
 import { makeOffspring, type SnapshotDeps } from "./offspring.ts";
+import { savedWithOf } from "./savedWith.ts";
 
 /** Steps of making a checkpoint that a test may end the helper at. */
 export const checkpointFaults = [
@@ -73,7 +74,7 @@ export async function keepPresent(
   const own = layout.machine(record.id).checkpoint(id);
   try {
     await makePrivateFolder(own.folder);
-    const { layer, pausedMs } = await keep(
+    const { layer, pausedMs, savedWith } = await keep(
       entry,
       withMemory ? own.state : undefined,
       deps,
@@ -92,6 +93,7 @@ export async function keepPresent(
         (await allocatedBytes(layout.layer(layer))),
       layer,
       leases: leasesOf(entry),
+      ...(withMemory ? { savedWith } : {}),
       shape: { cpus, memoryMiB, diskGiB },
     };
     await registry.rewrite(entry, {
@@ -114,18 +116,27 @@ async function keep(
   statePath: string | undefined,
   { layout, registry }: SnapshotDeps,
   signal: AbortSignal,
-): Promise<Pick<Captured, "layer" | "pausedMs">> {
+): Promise<
+  Pick<Captured, "layer" | "pausedMs"> & Pick<SavedState, "savedWith">
+> {
   const files = layout.machine(entry.record.id);
   const { live } = entry;
   if (live !== undefined) {
     const strategy = strategyFor(live.handles.accelerator);
-    return whileHeld(entry, live, false, registry, (qmp) =>
-      captureMachine({ qmp, layout, files, statePath, strategy }, signal),
-    );
+    return whileHeld(entry, live, false, registry, async (qmp) => ({
+      savedWith: await savedWithOf(qmp, live.handles),
+      ...(await captureMachine(
+        { qmp, layout, files, statePath, strategy },
+        signal,
+      )),
+    }));
   }
   const layer = await freezeAtRest(layout, files, signal);
   if (statePath !== undefined) await link(files.state, statePath);
-  return { layer, pausedMs: 0 };
+  const { resumeFrom } = entry.record;
+  const savedWith =
+    resumeFrom?.kind === "state" ? resumeFrom.savedWith : undefined;
+  return { layer, pausedMs: 0, savedWith };
 }
 
 /** By id, or by a note that only one has; refuses with `checkpoints.unknown`. Pure. */
@@ -167,7 +178,7 @@ export function branchMachine(
     const { layout } = deps;
     const { record } = parent;
     const checkpoint = findCheckpoint(record, which);
-    const { layer, shape, memory, createdAt, leases } = checkpoint;
+    const { layer, shape, memory, createdAt, leases, savedWith } = checkpoint;
     const { state } = layout.machine(record.id).checkpoint(checkpoint.id);
     const { entry } = await makeOffspring(
       record,
@@ -178,7 +189,7 @@ export function branchMachine(
         const resumeFrom = stateKept({
           way: "fork",
           sizeBytes: await allocatedBytes(files.state),
-          leases,
+          ...{ leases, savedWith },
           at: createdAt,
         });
         return { layer, resumeFrom };

@@ -39,7 +39,7 @@ export async function comeBack(
       });
       return;
     }
-    faultPoint("clone.acknowledged");
+    faultPoint("clone.acknowledged", live.handles.pid);
     await forgetState(entry, deps);
     if (resumed.kind === "ready") await enterRunning(entry, live, deps);
     else await followBoot(entry, live, deps, timeoutMs);

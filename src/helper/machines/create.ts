@@ -1,4 +1,4 @@
-import { copyFile } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { cpus as hostCpus, totalmem } from "node:os";
 import { faultPoint } from "../../base/faultPoint.ts";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
@@ -79,6 +79,8 @@ export async function createMachine(
     registry.remove(entry);
     await unpinHost(layout.ssh.knownHosts, record.alias).catch(() => undefined);
     await removeFolder(files.folder).catch(() => undefined);
+    // Nobody was ever told of it; the helper's log has the reason.
+    await rm(files.log, { force: true });
     throw error;
   }
   registry.enter(entry, { kind: "stopped", reason: "created" });

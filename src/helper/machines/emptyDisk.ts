@@ -1,8 +1,9 @@
 import { rename, rm } from "node:fs/promises";
 import { createOverlay } from "../qemu/block.ts";
 import { readQcow2Header } from "../qemu/qcow2.ts";
+import { partOf } from "../snapshots/layers.ts";
 import type { MachineFiles } from "../store/layout.ts";
-import type { MachineRecord } from "../store/records.ts";
+import { type MachineRecord, readHandles } from "../store/records.ts";
 
 /**
  * Is what a machine's disk holds above its layer nothing that anybody was told of? The state that it comes from is
@@ -27,15 +28,26 @@ export async function emptyDisk(
 ): Promise<void> {
   const { backingPath, virtualSizeBytes } = await readQcow2Header(files.disk);
   if (backingPath === undefined) return;
-  await rm(files.nextDisk, { force: true });
+  const part = partOf(files.nextDisk);
+  for (const path of [files.nextDisk, part]) await rm(path, { force: true });
   await createOverlay(
     {
-      path: files.nextDisk,
+      // Not `nextDisk`: what is found there after a crash becomes the disk, whole or not.
+      path: part,
       backingPath,
       backingInUse: true,
       sizeBytes: virtualSizeBytes,
     },
     signal,
   );
-  await rename(files.nextDisk, files.disk);
+  await rename(part, files.disk);
+}
+
+/** Before a start: what a full disk kept from being emptied when its guest ended, as the handles that are left tell. */
+export async function emptyLeftDisk(
+  files: MachineFiles,
+  record: MachineRecord,
+): Promise<void> {
+  if (!isFresh(record)) return;
+  if ((await readHandles(files)).kind !== "missing") await emptyDisk(files);
 }

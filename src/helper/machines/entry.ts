@@ -15,6 +15,8 @@ export interface Live {
   readonly pooled?: boolean;
   /** Its memory is being saved: that QEMU stops and goes on is no news then. */
   capturing?: boolean;
+  /** Its end is being booked, or was. */
+  ended?: Promise<void>;
   /** QEMU's word on why the guest ended (event SHUTDOWN). */
   shutdownCause: string | undefined;
 }

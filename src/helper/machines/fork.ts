@@ -11,6 +11,7 @@ import {
   makeOffspring,
   type SnapshotDeps,
 } from "./offspring.ts";
+import { savedWithOf } from "./savedWith.ts";
 
 export interface Fork {
   /** Not started yet. */
@@ -63,13 +64,14 @@ async function inheritLiving(
   signal: AbortSignal,
 ): Promise<Inherited> {
   const files = layout.machine(parent.record.id);
-  const { layer, stateBytes, pausedMs } = await whileHeld(
+  const { layer, stateBytes, pausedMs, savedWith } = await whileHeld(
     parent,
     live,
     false,
     registry,
-    (qmp) =>
-      captureMachine(
+    async (qmp) => ({
+      savedWith: await savedWithOf(qmp, live.handles),
+      ...(await captureMachine(
         {
           qmp,
           layout,
@@ -78,7 +80,8 @@ async function inheritLiving(
           strategy: strategyFor(live.handles.accelerator),
         },
         signal,
-      ),
+      )),
+    }),
   );
   return {
     layer,
@@ -87,6 +90,7 @@ async function inheritLiving(
       way: "fork",
       sizeBytes: stateBytes,
       leases: live.handles.leases,
+      savedWith,
     }),
   };
 }

@@ -1,10 +1,11 @@
-import { failed, refused } from "../../protocol/failure.ts";
+import { refused } from "../../protocol/failure.ts";
 import { isPlugged, unplugDisk } from "../qemu/hotPlug.ts";
 import type { Qmp } from "../qemu/qmp.ts";
 import { putBack, resetMigration, runState } from "../snapshots/migration.ts";
 import type { MachineHandles } from "../store/records.ts";
 import { resumingRefusal } from "./lifecycle.ts";
 import type { Entry, Live } from "./entry.ts";
+import { monitorOf } from "./pause.ts";
 import type { MachineRegistry } from "./registry.ts";
 
 /**
@@ -20,14 +21,8 @@ export async function whileHeld<T>(
   registry: MachineRegistry,
   work: (qmp: Qmp) => Promise<T>,
 ): Promise<T> {
-  const { qmp } = live;
-  if (qmp === undefined)
-    throw failed(
-      "qemu.monitor",
-      `QEMU of “${entry.record.name}” runs, but its monitor does not answer.`,
-      { remedy: "Stop the machine with force, then start it again." },
-    );
   const { record } = entry;
+  const qmp = monitorOf(record.name, live);
   const refusal = resumingRefusal(
     suspend ? "suspend" : "checkpoint",
     record.name,
@@ -43,18 +38,42 @@ export async function whileHeld<T>(
     );
   const before = entry.state;
   const ran = (await runState(qmp)) === "running";
-  await registry.note(entry, live, { capturing: { ran, suspend } });
-  live.capturing = true;
+  let noted = false;
   try {
+    await registry.note(entry, live, { capturing: { ran, suspend } });
+    noted = true;
+    live.capturing = true;
     return await work(qmp);
   } finally {
     live.capturing = false;
     if (entry.live === live) {
       const flickered = ran ? "paused" : "running";
-      if (entry.state.kind === flickered && before.kind !== flickered)
+      const isNews = entry.state.kind === "paused" && entry.state.failure;
+      if (
+        entry.state.kind === flickered &&
+        before.kind !== flickered &&
+        isNews === undefined
+      )
         registry.enter(entry, before);
-      await registry.note(entry, live, { capturing: undefined });
+      await noteReleased(entry, live, registry, noted);
     }
+  }
+}
+
+/**
+ * A note that a full disk keeps from being written goes altogether: the next helper finds a process without one too
+ * (`adopt.ts`), but one that says too much would have it let a guest go on that somebody has paused since.
+ */
+async function noteReleased(
+  entry: Entry,
+  live: Live,
+  registry: MachineRegistry,
+  noted: boolean,
+): Promise<void> {
+  try {
+    await registry.note(entry, live, { capturing: undefined });
+  } catch {
+    if (noted) await registry.dropNote(entry);
   }
 }
 

@@ -17,15 +17,22 @@ import {
   firstInherited,
   type LaunchedQemu,
   launchQemu,
+  waitForExit,
 } from "../qemu/process.ts";
 import type { Layout, TemplateFiles } from "../store/layout.ts";
-import type { MachineHandles, MachineRecord } from "../store/records.ts";
+import type {
+  MachineHandles,
+  MachineRecord,
+  SavedWith,
+} from "../store/records.ts";
 import { writeHandles } from "../store/records.ts";
 import { firstLease } from "./addresses.ts";
 import { beginBoot } from "./bootLog.ts";
 import type { Environment } from "./environment.ts";
 import type { Live } from "./entry.ts";
+import { orDiskFull } from "./fullDisk.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { coldRemedy, unfitRefusal } from "./savedWith.ts";
 import { specOf } from "./spec.ts";
 
 export interface LaunchDeps {
@@ -48,12 +55,15 @@ export type StartFrom =
       readonly way: Exclude<StartWay, "cold" | "warm">;
       /** See `addresses.ts`. */
       readonly leases: number;
+      readonly savedWith?: SavedWith | undefined;
     };
 
 const sshGuestPort = 22;
 
 /** Between asking for a free port and QEMU's taking it somebody else may: then others are tried. */
 const portTries = 4;
+
+const endMs = 5_000;
 
 const titles: Readonly<Record<StartWay, string>> = {
   cold: "boot",
@@ -65,7 +75,7 @@ const titles: Readonly<Record<StartWay, string>> = {
 /**
  * Starts QEMU for a machine and answers once its monitor does, and once a saved state is loaded. Nothing stays behind
  * when it fails: `machines.startFailed` with QEMU's own words, `machines.portTaken` when a wanted port is in use,
- * `machines.captureFailed` when a saved state doesn't fit.
+ * `machines.captureFailed` when a saved state doesn't fit, which is refused before anything is done where it is known.
  */
 export async function launchMachine(
   record: MachineRecord,
@@ -76,6 +86,7 @@ export async function launchMachine(
   signal?: AbortSignal,
 ): Promise<Live> {
   const files = deps.layout.machine(record.id);
+  demandFit(record, from, environment);
   await removeLeftovers(files);
   const { accelerator } = environment;
   const way = wayOf(from);
@@ -148,7 +159,13 @@ export async function launchMachine(
             : { stage: "clone", atMs: 0 },
         ],
       };
-      await writeHandles(files, handles);
+      await writeHandles(files, handles).catch(async (error: unknown) => {
+        // The disk is full: a process that is noted nowhere would hold the machine's disk for ever.
+        qmp.close();
+        await endProcess(handles, "SIGKILL");
+        await waitForExit(handles, endMs);
+        throw error;
+      });
       deps.log.info("QEMU started", {
         machine: record.id,
         pid,
@@ -166,7 +183,7 @@ export async function launchMachine(
     } catch (error) {
       await connection?.end();
       await removeLeftovers(files);
-      if (!isPortTaken(error)) throw error;
+      if (!isPortTaken(error)) throw await orDiskFull(error, files.folder);
       const wanted = record.forwards.filter(({ hostPort }) => hostPort !== 0);
       if (wanted.length > 0) throw portTaken(wanted, error);
       if (tryNumber === portTries) throw error;
@@ -197,7 +214,24 @@ const savedOnUserNetwork = (from: StartFrom): boolean =>
     ? from.network === "user"
     : from.kind === "state" && from.leases > 0;
 
-const memoryOf = (from: StartFrom): Pick<VmSpec, "memoryFile" | "incoming"> =>
+function demandFit(
+  { name }: MachineRecord,
+  from: StartFrom,
+  environment: Environment,
+): void {
+  if (from.kind !== "state") return;
+  const error = unfitRefusal(
+    `“${name}”`,
+    from.savedWith,
+    environment,
+    coldRemedy(name),
+  );
+  if (error !== undefined) throw error;
+}
+
+const memoryOf = (
+  from: StartFrom,
+): Pick<VmSpec, "memoryFile" | "incoming" | "machineType"> =>
   from.kind === "cold"
     ? {}
     : from.kind === "template"
@@ -205,7 +239,7 @@ const memoryOf = (from: StartFrom): Pick<VmSpec, "memoryFile" | "incoming"> =>
           incoming: true,
           memoryFile: { path: from.files.memory, shared: false },
         }
-      : { incoming: true };
+      : { incoming: true, machineType: from.savedWith?.machineType };
 
 /** Starts QEMU and loads the saved state, if any, which QEMU inherits as an open file. */
 async function startQemu(

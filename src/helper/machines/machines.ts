@@ -3,13 +3,12 @@ import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
 import type { GoldenImage, Images } from "../images/images.ts";
-import type { Qmp } from "../qemu/qmp.ts";
 import { freezeAtRest } from "../snapshots/freeze.ts";
 import type { Templates } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import { adoptMachines } from "./adopt.ts";
 import { mark } from "./bootLog.ts";
-import { isFresh } from "./emptyDisk.ts";
+import { emptyLeftDisk, isFresh } from "./emptyDisk.ts";
 import { surveyHost } from "./environment.ts";
 import { launchMachine, type StartFrom } from "./launch.ts";
 import { isLiving, refusal, type Verb } from "./lifecycle.ts";
@@ -17,9 +16,10 @@ import { followBoot, type ReachDeps } from "./reach.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 import { settleMachine } from "./settle.ts";
+import { monitorOf, resumePaused } from "./pause.ts";
 import { stopMachine, type Ending } from "./stop.ts";
 import { comeBack, forgetState } from "./comeBack.ts";
-import { supervise, type SuperviseDeps } from "./supervise.ts";
+import { book, supervise, type SuperviseDeps } from "./supervise.ts";
 import { type AskForWork, forgetWork, noteWork } from "./unsaved.ts";
 import type { Warm } from "./warm.ts";
 
@@ -125,6 +125,7 @@ export function createMachines(deps: MachinesDeps): Machines {
           from,
           signal,
         );
+      await emptyLeftDisk(layout.machine(entry.record.id), entry.record);
       entry.record = await settleMachine(layout, entry.record, undefined);
       await freezeForResume(entry);
       await forgetWork(entry, registry);
@@ -149,8 +150,7 @@ export function createMachines(deps: MachinesDeps): Machines {
               ? { failure: error.failure }
               : {}),
           };
-      entry.state = { kind: "stopped", ...lastStop };
-      await registry.rewrite(entry, { lastStop });
+      await book(entry, lastStop, { registry, log });
       throw error;
     }
   }
@@ -174,6 +174,7 @@ export function createMachines(deps: MachinesDeps): Machines {
         path: layout.machine(record.id).state,
         way: resumeFrom.way,
         leases: resumeFrom.leases,
+        savedWith: resumeFrom.savedWith,
       };
     const template = templates.find(resumeFrom.id);
     // Its disk stands on the template's layer, which is there in any case.
@@ -238,7 +239,7 @@ export function createMachines(deps: MachinesDeps): Machines {
         throwIfRefused("start", entry);
         if (discardState === true) await forgetState(entry, reachDeps);
         const live = waiting ?? (await launch(entry, signal));
-        faultPoint("clone.launched");
+        faultPoint("clone.launched", live.handles.pid);
         entry.live = live;
         entry.boot = live.handles.boot;
         registry.enter(entry, {
@@ -278,17 +279,15 @@ export function createMachines(deps: MachinesDeps): Machines {
 
     pause: (entry, signal) =>
       registry.locks.run(entry.record.id, async () => {
-        await monitorOf(entry, machines.living(entry, "pause")).execute("stop");
+        const live = machines.living(entry, "pause");
+        await monitorOf(entry.record.name, live).execute("stop");
         await registry.until(entry, ({ kind }) => kind === "paused", signal);
       }),
 
     resume: (entry, signal) =>
-      registry.locks.run(entry.record.id, async () => {
-        await monitorOf(entry, machines.living(entry, "resume")).execute(
-          "cont",
-        );
-        await registry.until(entry, ({ kind }) => kind !== "paused", signal);
-      }),
+      registry.locks.run(entry.record.id, () =>
+        resumePaused(entry, machines.living(entry, "resume"), registry, signal),
+      ),
 
     async untilReady(entry, signal) {
       const state = await registry.until(entry, isSettled, signal);
@@ -322,15 +321,6 @@ export function throwIfRefused(verb: Verb, entry: Entry): void {
   if (error !== undefined) throw error;
 }
 
-function monitorOf(entry: Entry, { qmp }: Live): Qmp {
-  if (qmp !== undefined) return qmp;
-  throw failed(
-    "qemu.monitor",
-    `QEMU of “${entry.record.name}” runs, but its monitor does not answer.`,
-    { remedy: "Stop the machine with force, then start it again." },
-  );
-}
-
 /** QEMU said no to the state, by word or by ending itself. */
 const doesNotFit = (error: unknown): boolean =>
   error instanceof GuesthouseError &&
@@ -352,7 +342,10 @@ function notReady(entry: Entry, state: MachineState): GuesthouseError {
         actions: ["openConsole", "showDiagnosis", "retry", "delete"],
       },
     );
-  if (state.kind === "stopped" && state.failure !== undefined)
+  if (
+    (state.kind === "stopped" || state.kind === "paused") &&
+    state.failure !== undefined
+  )
     return new GuesthouseError(state.failure);
   return failed(
     "machines.startFailed",

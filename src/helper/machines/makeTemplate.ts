@@ -8,7 +8,6 @@ import {
   syncFile,
 } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
-import { failed } from "../../protocol/failure.ts";
 import type { TemplateShape } from "../../protocol/templates.ts";
 import { withAgent } from "../guests/agent.ts";
 import { openHandoff } from "../guests/handoff.ts";
@@ -27,8 +26,10 @@ import { saveDevices } from "../snapshots/saveDevices.ts";
 import { emptyOverlay, folderBytes } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import type { Environment } from "./environment.ts";
+import { orDiskFull } from "./fullDisk.ts";
 import { newMacAddress } from "./names.ts";
 import { specOf } from "./spec.ts";
+import { cantBe, endedEarly, requireRoom } from "./templateFailure.ts";
 
 export interface TemplateMaking {
   readonly id: string;
@@ -40,8 +41,9 @@ export interface TemplateMaking {
   readonly onStage: (stage: "boot" | "settle" | "save") => void;
 }
 
-/** Steps of making a template that a test may end the helper at. */
+/** Steps of making a template that a test may end the helper at, and at the first two its QEMU. */
 export const templateFaults = [
+  "template.launched",
   "template.booted",
   "template.saved",
   "template.linked",
@@ -62,12 +64,13 @@ export async function makeTemplate(
   signal: AbortSignal,
 ): Promise<TemplateRecord> {
   const files = making.layout.template(making.id);
+  const layer = newLayerId();
+  const layerPath = making.layout.layer(layer);
   await rm(files.folder, { recursive: true, force: true });
   await makePrivateFolder(files.folder);
   try {
-    const layer = newLayerId();
+    await requireRoom(files.folder, making.shape);
     const network = await bootAndSave(making, signal);
-    const layerPath = making.layout.layer(layer);
     await makePrivateFolder(dirname(layerPath));
     // A second name first: at every moment something that is looked at stands on the layer.
     await link(files.disk, layerPath);
@@ -92,10 +95,16 @@ export async function makeTemplate(
         (await folderBytes(files.folder)) + (await allocatedBytes(layerPath)),
     };
   } catch (error) {
+    const told = await orDiskFull(error, files.folder);
     await rm(files.folder, { recursive: true, force: true });
-    throw error;
+    await rm(layerPath, { force: true });
+    await rm(stateSocket(making), { force: true });
+    throw told;
   }
 }
+
+const stateSocket = ({ id, layout }: TemplateMaking): string =>
+  join(layout.run, `${prefix}${id}.state`);
 
 async function bootAndSave(
   making: TemplateMaking,
@@ -190,31 +199,38 @@ async function bootSettleSave(
   );
   const { launched, watch } = machine;
   const within = AbortSignal.any([signal, machine.gone]);
-  const outcome = await watchBoot(
-    {
-      ...watch,
-      timeoutMs: bootTimeoutMs({
-        accelerator: environment.accelerator.kind,
-        expectedBootSeconds: image.expectedBootSeconds,
-      }),
-    },
-    () => undefined,
-    within,
-  );
-  if (outcome.kind !== "ready")
-    throw cantBe(
-      `“${image.name}” was not reached within ${String(Math.round((Date.now() - watch.startedAtMs) / 1000))} s`,
+  try {
+    faultPoint("template.launched", launched.pid);
+    const outcome = await watchBoot(
+      {
+        ...watch,
+        timeoutMs: bootTimeoutMs({
+          accelerator: environment.accelerator.kind,
+          expectedBootSeconds: image.expectedBootSeconds,
+        }),
+      },
+      () => undefined,
+      within,
     );
-  faultPoint("template.booted");
-  onStage("settle");
-  await settle(making, machine.files, within);
-  onStage("save");
-  await launched.qmp.execute("stop");
-  await saveDevices(
-    launched.qmp,
-    { file: files.state, socket: join(layout.run, `${prefix}${id}.state`) },
-    within,
-  );
+    if (outcome.kind !== "ready")
+      throw cantBe(
+        `“${image.name}” was not reached within ${String(Math.round((Date.now() - watch.startedAtMs) / 1000))} s`,
+      );
+    faultPoint("template.booted", launched.pid);
+    onStage("settle");
+    await settle(making, machine.files, within);
+    onStage("save");
+    await launched.qmp.execute("stop");
+    await saveDevices(
+      launched.qmp,
+      { file: files.state, socket: stateSocket(making) },
+      within,
+    );
+  } catch (error) {
+    throw machine.gone.aborted && !signal.aborted
+      ? await endedEarly(files.folder, error)
+      : error;
+  }
   await launched.qmp.execute("quit").catch(() => undefined);
   // Else disposing ends it.
   await waitForExit(launched, 10_000);
@@ -274,13 +290,6 @@ async function settle(
     signal,
   );
 }
-
-const cantBe = (why: string): Error =>
-  failed("templates.failed", `A warm template can't be made: ${why}.`, {
-    remedy:
-      "Machines of this image boot instead. Prepare the image anew, then warm it up again.",
-    actions: ["retry"],
-  });
 
 /** A helper that was killed leaves its template's machine running; nobody needs it any more. */
 export async function endAbandonedTemplates(layout: Layout): Promise<void> {

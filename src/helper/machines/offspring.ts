@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
 import { makePrivateFolder } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
@@ -17,6 +18,7 @@ import { giveHostKey } from "./create.ts";
 import type { Entry } from "./entry.ts";
 import { claimName, newIdentity } from "./names.ts";
 import type { MachineRegistry } from "./registry.ts";
+import type { Taker } from "./savedWith.ts";
 
 export interface SnapshotDeps {
   readonly layout: Layout;
@@ -24,6 +26,8 @@ export interface SnapshotDeps {
   readonly log: Log;
   /** Machines of this image came or went. */
   readonly usersChanged: (digest: string) => Promise<void>;
+  /** What machines of this image would be run with now. */
+  readonly survey: (digest: string, signal: AbortSignal) => Promise<Taker>;
 }
 
 /** Steps of a fork that a test may end the helper at. */
@@ -120,6 +124,8 @@ export async function makeOffspring<T extends Inheritance>(
     registry.remove(entry);
     await unpinHost(layout.ssh.knownHosts, draft.alias).catch(() => undefined);
     await removeFolder(files.folder).catch(() => undefined);
+    // Nobody was ever told of it; the helper's log has the reason.
+    await rm(files.log, { force: true });
     throw error;
   }
 }

@@ -49,11 +49,13 @@ export async function followBoot(
     if (await look(entry, live, deps, limit)) return;
     const diagnosis = await diagnoseMachine(entry, live, deps, signal);
     if (signal.aborted || entry.live !== live) return;
-    registry.enter(entry, {
-      kind: "unready",
-      sinceMs: Date.now(),
-      diagnosis,
-    });
+    // A paused one waits for its user; it is reached or not when it goes on.
+    if (entry.state.kind !== "paused")
+      registry.enter(entry, {
+        kind: "unready",
+        sinceMs: Date.now(),
+        diagnosis,
+      });
     await mark(
       deps.layout.machine(entry.record.id).log,
       `not reached after ${seconds(limit)}: ${diagnosis.hint}`,

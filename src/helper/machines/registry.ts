@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { KeyedMutex } from "../../base/mutex.ts";
 import { cancelled, refused } from "../../protocol/failure.ts";
 import type { Machine, MachineState } from "../../protocol/machines.ts";
@@ -130,6 +131,13 @@ export class MachineRegistry {
       if (entry.live !== live) return;
       await writeHandles(this.#layout.machine(entry.record.id), live.handles);
     });
+  }
+
+  /** Removes the handles of a living process, which can be rebuilt from the system. */
+  dropNote(entry: Entry): Promise<void> {
+    return this.#files.run(entry.record.id, () =>
+      rm(this.#layout.machine(entry.record.id).handles, { force: true }),
+    );
   }
 
   /** Removes what a dead process left, after every earlier write of its handles. */

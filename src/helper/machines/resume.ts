@@ -54,7 +54,7 @@ export async function resumeGuest(
     live,
     files,
     () => {
-      faultPoint("clone.continued");
+      faultPoint("clone.continued", live.handles.pid);
       void enterStage(entry, live, deps, "resume");
     },
     signal,

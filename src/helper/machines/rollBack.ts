@@ -12,34 +12,41 @@ import { endProcess, waitForExit } from "../qemu/process.ts";
 import { readQcow2Header } from "../qemu/qcow2.ts";
 import { partOf } from "../snapshots/layers.ts";
 import type { Layout } from "../store/layout.ts";
-import type { MachineRecord } from "../store/records.ts";
+import type { CheckpointRecord, MachineRecord } from "../store/records.ts";
 import { findCheckpoint, keepPresent } from "./checkpoints.ts";
 import type { Entry, Live } from "./entry.ts";
 import { stateKept } from "./fork.ts";
 import { demand } from "./lifecycle.ts";
 import type { SnapshotDeps } from "./offspring.ts";
-import { finish } from "./supervise.ts";
+import { unfitRefusal } from "./savedWith.ts";
+import { book, finish } from "./supervise.ts";
 
 /** Steps of a roll back that a test may end the helper at. */
 export const rollBackFaults = [
   "rollBack.overlay",
-  "rollBack.ended",
   "rollBack.decided",
+  "rollBack.ended",
   "rollBack.disk",
   "rollBack.state",
   "rollBack.recorded",
 ] as const;
 
+export interface RollBackWish {
+  readonly keepPresent?: boolean | undefined;
+  /** Leave the checkpoint's memory: the machine boots from its disk. */
+  readonly diskOnly?: boolean | undefined;
+}
+
 /**
  * Puts a machine back to a checkpoint. Disk, memory and record must change together, so the record says first what is
  * to be done: from then on the roll back is completed, by this helper or by the next one (`completeRollBack`); before
- * it, the machine is what it was, though a living one may have been ended.
+ * it, the machine is what it was and a living one goes on.
  * Answers whether the machine is to run now: it ran, or the checkpoint has its memory.
  */
 export function rollBack(
   entry: Entry,
   which: string,
-  options: { readonly keepPresent?: boolean | undefined },
+  { keepPresent: keep, diskOnly = false }: RollBackWish,
   deps: SnapshotDeps,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -47,7 +54,9 @@ export function rollBack(
   return registry.locks.run(entry.record.id, async () => {
     demand("rollBack", entry.record.name, entry.state);
     const checkpoint = findCheckpoint(entry.record, which);
-    if (options.keepPresent === true)
+    const memory = checkpoint.memory && !diskOnly;
+    if (memory) await demandFit(entry, checkpoint, deps, signal);
+    if (keep === true)
       await keepPresent(
         entry,
         {
@@ -62,25 +71,61 @@ export function rollBack(
     try {
       await makeOverlay(layout, entry.record, checkpoint.layer, signal);
       faultPoint("rollBack.overlay");
-      if (live !== undefined) await endLiving(entry, live, deps, "requested");
-      faultPoint("rollBack.ended");
-      await registry.rewrite(entry, {
-        rollingBack: checkpoint.id,
-        resumeFrom: undefined,
-      });
+      await decide(entry, checkpoint.id, diskOnly, live, deps);
     } catch (error) {
       await rm(partOf(files.disk), { force: true });
       throw error;
     }
-    faultPoint("rollBack.decided");
+    faultPoint("rollBack.ended");
     await registry.rewrite(
       entry,
       await completeRollBack(layout, entry.record, checkpoint.id),
     );
     faultPoint("rollBack.recorded");
     await syncFolder(files.folder);
-    return live !== undefined || checkpoint.memory;
+    return live !== undefined || memory;
   });
+}
+
+/** Writes the decision down, then ends the guest; one that can't be ended goes on as if nothing had been decided. */
+async function decide(
+  entry: Entry,
+  id: string,
+  diskOnly: boolean,
+  live: Live | undefined,
+  deps: SnapshotDeps,
+): Promise<void> {
+  const { resumeFrom } = entry.record;
+  await deps.registry.rewrite(entry, {
+    rollingBack: id,
+    rollingBackDiskOnly: diskOnly || undefined,
+    resumeFrom: undefined,
+  });
+  faultPoint("rollBack.decided");
+  try {
+    if (live !== undefined) await endLiving(entry, live, deps, "requested");
+  } catch (error) {
+    await deps.registry.rewrite(entry, { ...undecided, resumeFrom });
+    throw error;
+  }
+}
+
+const undecided = { rollingBack: undefined, rollingBackDiskOnly: undefined };
+
+/** Before anything is given up for a memory that this host can't take in. */
+async function demandFit(
+  { record }: Entry,
+  { id, note, savedWith }: CheckpointRecord,
+  { survey }: SnapshotDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const error = unfitRefusal(
+    `The memory of checkpoint ${note || id}`,
+    savedWith,
+    await survey(record.image.digest, signal),
+    `Roll back the disk alone, from which “${record.name}” boots: guesthouse checkpoint roll-back --disk-only ${record.name} ${id}.`,
+  );
+  if (error !== undefined) throw error;
 }
 
 /** Does what a record's `rollingBack` asks for, as often as needed, and answers with the change of the record. */
@@ -89,10 +134,9 @@ export async function completeRollBack(
   record: MachineRecord,
   id: string,
 ): Promise<Partial<MachineRecord>> {
-  const { layer, memory, createdAt, shape, leases } = findCheckpoint(
-    record,
-    id,
-  );
+  const checkpoint = findCheckpoint(record, id);
+  const { layer, createdAt, shape, leases, savedWith } = checkpoint;
+  const memory = checkpoint.memory && record.rollingBackDiskOnly !== true;
   const files = layout.machine(record.id);
   await rm(files.nextDisk, { force: true });
   try {
@@ -109,12 +153,12 @@ export async function completeRollBack(
   faultPoint("rollBack.state");
   return {
     ...shape,
-    rollingBack: undefined,
+    ...undecided,
     resumeFrom: memory
       ? stateKept({
           way: "restored",
           sizeBytes: await allocatedBytes(files.state),
-          leases,
+          ...{ leases, savedWith },
           at: createdAt,
           diskFrozen: true,
         })
@@ -161,4 +205,7 @@ export async function endLiving(
       },
     );
   await finish(entry, live, deps, reason);
+  // It may have ended by itself a moment before, which was booked as a crash.
+  if (entry.record.lastStop.reason !== reason)
+    await book(entry, { reason }, deps);
 }

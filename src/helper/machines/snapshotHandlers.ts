@@ -60,7 +60,7 @@ export function snapshotHandlers(
       return { ...answer(entry), checkpoint: id, pausedMs };
     },
     "checkpoints.rollBack": async (
-      { machine, checkpoint, keepPresent, ...options },
+      { machine, checkpoint, keepPresent, diskOnly, ...options },
       { signal },
     ) => {
       const entry = registry.find(machine);
@@ -69,7 +69,7 @@ export function snapshotHandlers(
       const starts = await rollBack(
         entry,
         checkpoint,
-        { keepPresent },
+        { keepPresent, diskOnly },
         deps,
         signal,
       );

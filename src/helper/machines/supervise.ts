@@ -1,5 +1,6 @@
 import type { Log } from "../../base/log.ts";
 import { failed, type Failure } from "../../protocol/failure.ts";
+import type { MachineState } from "../../protocol/machines.ts";
 import { endPasst } from "../networks/passtProcess.ts";
 import { connectQmp } from "../qemu/qmp.ts";
 import { isSameProcess, waitForExit } from "../qemu/process.ts";
@@ -31,9 +32,17 @@ const exitGraceMs = 3_000;
 export function supervise(entry: Entry, live: Live, deps: SuperviseDeps): void {
   const { qmp } = live;
   if (qmp === undefined) return;
+  /** What the guest was in the midst of when its disk stopped it. */
+  let booting: (MachineState & { kind: "starting" }) | undefined;
   qmp.onEvent(({ event, data }) => {
     if (entry.live !== live) return;
     switch (event) {
+      case "BLOCK_IO_ERROR":
+        // Comes before its STOP, also in the midst of a capture. QEMU stops for want of room only (`werror=enospc`).
+        if (data["action"] !== "stop") break;
+        if (entry.state.kind === "starting") booting = entry.state;
+        stoppedByDisk(entry, deps);
+        break;
       case "SHUTDOWN":
         live.shutdownCause =
           typeof data["reason"] === "string" ? data["reason"] : "unknown";
@@ -49,12 +58,16 @@ export function supervise(entry: Entry, live: Live, deps: SuperviseDeps): void {
       case "RESUME":
         if (live.capturing === true) break;
         if (entry.state.kind === "paused") {
-          deps.registry.enter(entry, {
-            kind: "running",
-            sinceMs: live.handles.readySinceMs ?? Date.now(),
-          });
-          void tellIfCutOff(entry, live, deps);
+          deps.registry.enter(
+            entry,
+            booting ?? {
+              kind: "running",
+              sinceMs: live.handles.readySinceMs ?? Date.now(),
+            },
+          );
+          if (booting === undefined) void tellIfCutOff(entry, live, deps);
         }
+        booting = undefined;
         break;
       case "NETDEV_STREAM_DISCONNECTED":
         if (entry.state.kind === "running")
@@ -84,6 +97,39 @@ async function tellIfCutOff(
     registry.enter(entry, networkGone(live));
 }
 
+function stoppedByDisk(
+  entry: Entry,
+  { layout, registry, log }: Pick<SuperviseDeps, "layout" | "registry" | "log">,
+): void {
+  const { id, name } = entry.record;
+  const state = pausedByDisk(name);
+  log.warn("a guest's write found no room", { machine: id });
+  // What is under way to its end goes there all the same.
+  if (!["starting", "running", "unready", "paused"].includes(entry.state.kind))
+    return;
+  registry.enter(entry, state);
+  // Fails on the full disk, unless the log has a little room left in its last block.
+  void mark(layout.machine(id).log, state.failure.message).catch(
+    () => undefined,
+  );
+}
+
+/** The state of a machine whose QEMU stands at `io-error`: the guest's write is kept and tried again by a resume. */
+export const pausedByDisk = (
+  name: string,
+): MachineState & { kind: "paused"; failure: Failure } => ({
+  kind: "paused",
+  sinceMs: Date.now(),
+  failure: failed(
+    "host.diskFull",
+    `The disk of this computer is full, so “${name}” was paused before a write of its guest was lost.`,
+    {
+      remedy:
+        "Free some space (guesthouse gc says what can go), then resume the machine: it goes on where it was.",
+    },
+  ).failure,
+});
+
 /** The monitor's connection broke, QEMU lives: the broken one is dropped and a new one made (B39). */
 async function reconnect(
   entry: Entry,
@@ -103,30 +149,68 @@ async function reconnect(
   }
 }
 
-/** Books the end of a machine's QEMU: what was transient goes, the reason stays. Idempotent. */
-export async function finish(
+/**
+ * Books the end of a machine's QEMU: what was transient goes, the reason stays. Once, whoever asks: all wait for it. On a full disk the reason is
+ * known to this helper only, and what is left is swept at the next start; that QEMU ended is no less true then.
+ */
+export function finish(
   entry: Entry,
   live: Live,
   deps: Pick<SuperviseDeps, "layout" | "registry" | "log">,
   reason?: MachineRecord["lastStop"]["reason"],
 ): Promise<void> {
+  live.ended ??= bookEnd(entry, live, deps, reason);
+  return live.ended;
+}
+
+async function bookEnd(
+  entry: Entry,
+  live: Live,
+  deps: Pick<SuperviseDeps, "layout" | "registry" | "log">,
+  reason: MachineRecord["lastStop"]["reason"] | undefined,
+): Promise<void> {
   if (entry.live !== live) return;
   entry.live = undefined;
   live.watch.abort();
   live.qmp?.close();
+  const log = deps.log.with({ machine: entry.record.id });
   const files = deps.layout.machine(entry.record.id);
+  const crash = await crashFailure(entry.record.name, files.qemuLog);
+  try {
+    if (isFresh(entry.record)) await emptyDisk(files);
+    await deps.registry.forget(entry);
+  } catch (error) {
+    // The handles stay, and by them the next start knows that the disk was written to.
+    log.warn("what an ended machine left could not be cleared away", { error });
+  }
+  // Decided as late as can be: a suspension may have been waiting for this very end.
   const why = reason ?? live.stopReason ?? reasonOf(live);
-  const lastStop: MachineRecord["lastStop"] = { reason: why };
-  if (why === "crashed")
-    lastStop.failure = await crashFailure(entry.record.name, files.qemuLog);
-  if (isFresh(entry.record)) await emptyDisk(files);
   const { process } = live.handles.network;
   if (process !== undefined) await endPasst(process);
-  await deps.registry.forget(entry);
+  const lastStop: MachineRecord["lastStop"] =
+    why === "crashed" ? { reason: why, failure: crash } : { reason: why };
+  await book(entry, lastStop, deps);
   await mark(files.log, `stopped (${why})`).catch(() => undefined);
+  log.info("machine ended", { why });
+}
+
+/** Writes down why a machine is stopped, or remembers it where nothing can be written. */
+export async function book(
+  entry: Entry,
+  lastStop: MachineRecord["lastStop"],
+  { registry, log }: Pick<SuperviseDeps, "registry" | "log">,
+): Promise<void> {
   entry.state = { kind: "stopped", ...lastStop };
-  await deps.registry.rewrite(entry, { lastStop });
-  deps.log.info("machine ended", { machine: entry.record.id, why });
+  try {
+    await registry.rewrite(entry, { lastStop });
+  } catch (error) {
+    log.warn("why a machine stopped could not be written down", {
+      machine: entry.record.id,
+      error,
+    });
+    entry.record = { ...entry.record, lastStop };
+    registry.tell(entry);
+  }
 }
 
 function reasonOf(live: Live): MachineRecord["lastStop"]["reason"] {

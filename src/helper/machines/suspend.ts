@@ -9,6 +9,7 @@ import { whileHeld } from "./hold.ts";
 import { demand } from "./lifecycle.ts";
 import type { SnapshotDeps } from "./offspring.ts";
 import { endLiving } from "./rollBack.ts";
+import { savedWithOf } from "./savedWith.ts";
 
 /** Steps of a suspension that a test may end the helper at; those of a capture without a freeze come before. */
 export const suspendFaults = [
@@ -40,6 +41,7 @@ export function suspendMachine(
     const files = layout.machine(entry.record.id);
     const ran = entry.state.kind !== "paused";
     await whileHeld(entry, live, true, registry, async (qmp) => {
+      const savedWith = await savedWithOf(qmp, live.handles);
       const bytes = await captureForGood(
         {
           ...{ qmp, layout, files, statePath: files.state },
@@ -54,6 +56,7 @@ export function suspendMachine(
             way: "restored",
             sizeBytes: bytes,
             leases: live.handles.leases,
+            savedWith,
           }),
         });
       } catch (error) {

@@ -78,7 +78,11 @@ export async function prepareFreeze(
 
   const undo = async (): Promise<void> => {
     if (state !== "prepared") return;
-    if (qmp !== undefined && added) await dropNode(qmp, nodeOf(overlay));
+    if (qmp !== undefined && added)
+      await dropNode(qmp, nodeOf(overlay)).catch((error: unknown) => {
+        // A QEMU that is gone has let go of it.
+        if (isRefusal(error)) throw error;
+      });
     for (const path of [overlayPart, files.nextDisk, layout.layer(overlay)])
       await rm(path, { force: true });
     if (layer !== active?.overlay)

@@ -156,10 +156,18 @@ export async function putBack(qmp: Qmp, ran: boolean): Promise<void> {
   }
   const now = await atRest(qmp);
   if (now === (ran ? "running" : "paused")) return;
-  if (["shutdown", "internal-error", "guest-panicked"].includes(now)) return;
+  if (endedStates.includes(now)) return;
   await qmp.execute("cont");
   if (!ran) await qmp.execute("stop");
 }
+
+/** Where `cont` does nothing good; at `io-error` the guest waits for room on the host's disk, and its user for that. */
+const endedStates = [
+  "shutdown",
+  "internal-error",
+  "guest-panicked",
+  "io-error",
+];
 
 /** QEMU tells of a migration's end a moment before it lets the guest go on. */
 async function atRest(qmp: Qmp): Promise<string> {

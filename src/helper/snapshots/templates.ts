@@ -5,6 +5,7 @@ import {
   allocatedBytes,
   isMissing,
   makePrivateFolder,
+  sweepTemporary,
 } from "../../base/files.ts";
 import { readJson, writeJson } from "../../base/jsonFile.ts";
 import type { Log } from "../../base/log.ts";
@@ -69,8 +70,10 @@ export class Templates {
     for (const id of await readdir(templates)) {
       const files = this.#layout.template(id);
       const record = await readTemplateRecord(files.record);
-      if (record !== undefined) this.#ready.set(id, record);
-      else {
+      if (record !== undefined) {
+        await sweepTemporary(files.folder);
+        this.#ready.set(id, record);
+      } else {
         this.#log.info("removing an unusable template", { template: id });
         await removeFolder(files.folder);
       }
@@ -143,7 +146,14 @@ export class Templates {
     limitBytes = defaultLimitBytes,
   ): Promise<void> {
     const files = this.files(record.id);
-    await writeJson(files.record, record);
+    try {
+      await writeJson(files.record, record);
+    } catch (error) {
+      // Without its record it is nothing, on a full disk least of all.
+      await removeFolder(files.folder);
+      await rm(this.#layout.layer(record.layer), { force: true });
+      throw error;
+    }
     await rm(files.disk, { force: true });
     this.#others.delete(record.id);
     this.#ready.set(record.id, record);

@@ -88,6 +88,7 @@ async function launch(
       version: { major: 7, minor: 2, micro: 0 },
       sandbox: true,
       userNetwork: true,
+      machineTypes: [],
     },
     accelerator: { kind: "tcg", reason: "", trials: [] },
     network: choice,
