@@ -12,8 +12,12 @@ export interface Household {
   readonly home: string;
   /** Runs the command line; never throws for an exit code. */
   guesthouse(args: readonly string[], options?: Options): Promise<Ended>;
-  /** Ends the helper, and lets the next one end itself at this step of what it does. */
-  guesthouseWithFault(fault: string, args: readonly string[]): Promise<Ended>;
+  /** Ends the helper, and lets the next one end itself, or the QEMU at hand, at this step of what it does. */
+  guesthouseWithFault(
+    fault: string,
+    args: readonly string[],
+    victim?: "helper" | "qemu",
+  ): Promise<Ended>;
   /** Runs the command line, which must succeed, and answers its JSON. */
   json<T>(args: readonly string[]): Promise<T>;
   machine(name: string): Promise<Machine>;
@@ -68,11 +72,15 @@ export async function household(
     sshConfig,
     guesthouse: (args, options) =>
       run(process.execPath, [bundle, ...args], options),
-    async guesthouseWithFault(fault, args) {
+    async guesthouseWithFault(fault, args, victim = "helper") {
       await it.guesthouse(["daemon", "stop"]);
-      return it.guesthouse(args, {
-        env: { ...environment, GUESTHOUSE_FAULT: `${fault}:kill` },
+      const what = victim === "qemu" ? "kill:qemu" : "kill";
+      const ended = await it.guesthouse(args, {
+        env: { ...environment, GUESTHOUSE_FAULT: `${fault}:${what}` },
       });
+      // A helper that outlives its fault would meet it again.
+      if (victim === "qemu") await it.guesthouse(["daemon", "stop"]);
+      return ended;
     },
     async json<T>(args: readonly string[]): Promise<T> {
       const { exitCode, stdout, stderr } = await it.guesthouse([

@@ -44,14 +44,21 @@ export async function home(
 
 /**
  * A guest without an operating system (multiboot, 32 bit): counts at 0x8000 for ever; the busy one also changes every
- * page from 16 to 144 MiB each time.
+ * page from 16 to 144 MiB each time. The writing one fills a 32 MiB disk at the first legacy IDE port, sector 0, 8,
+ * 16 and so on, each with its number and one as 16 bit words.
  */
 const header =
   "02b0ad1b00000100fe4f51e40000100000001000000000000000000020001000";
 const programs = {
   counting: "fa ff0500800000 ebf8",
+  writing:
+    "fa 31f6 ff0500800000 66baf701 ec a880 75fb 4a 89f0 c1e818 0ce0 ee b2f2 b001 ee 42 89f0 ee 42 c1e808 ee 42 c1e808 ee b2f7 b030 ee ec 2488 3c08 75f9 b2f0 b900010000 89f0 40 66ef e2fc b2f7 ec a880 75fb 83c608 81fe00000100 72a9 31f6 eba5",
   busy: "fa ff0500800000 bf00000001 fe07 81c700100000 81ff00000009 72f0 ebe3",
 };
+
+/** The kernel's file of such a guest. */
+export const multiboot = (guest: keyof typeof programs): Buffer =>
+  Buffer.from(`${header}${programs[guest]}`.replaceAll(" ", ""), "hex");
 
 export interface Options {
   readonly guest?: keyof typeof programs | "waiting";
@@ -65,11 +72,7 @@ export async function start(
   { guest = "counting", spec = {}, extra = [] }: Options = {},
 ): Promise<LaunchedQemu> {
   const kernel = join(files.folder, "guest");
-  if (guest !== "waiting")
-    await writeFile(
-      kernel,
-      Buffer.from(`${header}${programs[guest]}`.replaceAll(" ", ""), "hex"),
-    );
+  if (guest !== "waiting") await writeFile(kernel, multiboot(guest));
   for (const end of ["in", "out"])
     await execa("mkfifo", ["-m", "600", `${files.handoff}.${end}`], {
       reject: false,

@@ -12,6 +12,10 @@ import type { SnapshotDeps } from "../../../src/helper/machines/offspring.ts";
 import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
 import { deleteMachine } from "../../../src/helper/machines/remove.ts";
 import { rollBack } from "../../../src/helper/machines/rollBack.ts";
+import { supervise } from "../../../src/helper/machines/supervise.ts";
+import { inspectQemu } from "../../../src/helper/qemu/inspect.ts";
+import { isSameProcess } from "../../../src/helper/qemu/process.ts";
+import { findProgram } from "../../../src/helper/qemu/programs.ts";
 import { suspendMachine } from "../../../src/helper/machines/suspend.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
 
@@ -34,12 +38,26 @@ async function main([
   const images = {
     usersChanged: () => Promise.resolve(),
   } as unknown as Images;
-  await adoptMachines({ layout, registry, log, onLiving: () => undefined });
+  await adoptMachines({
+    layout,
+    registry,
+    log,
+    onLiving: (entry, live) =>
+      supervise(entry, live, {
+        ...{ layout, registry, log },
+        leaving: () => false,
+        onReset: () => undefined,
+      }),
+  });
   const deps: SnapshotDeps = {
     layout,
     registry,
     log,
     usersChanged: () => Promise.resolve(),
+    survey: async () => ({
+      qemu: await inspectQemu((await findProgram("qemu-system-x86_64"))!),
+      accelerator: { kind: "tcg" },
+    }),
   };
   const { signal } = new AbortController();
   const entry = registry.find(machine!);
@@ -53,6 +71,10 @@ async function main([
         return createCheckpoint(entry, { note: argument }, deps, signal);
       case "rollBack":
         return rollBack(entry, argument!, {}, deps, signal);
+      case "rollBackDisk":
+        return rollBack(entry, argument!, { diskOnly: true }, deps, signal);
+      case "rollBackKeeping":
+        return rollBack(entry, argument!, { keepPresent: true }, deps, signal);
       case "branch": {
         const fork = await branchMachine(entry, argument!, {}, deps, signal);
         return { id: fork.entry.record.id };
@@ -67,9 +89,18 @@ async function main([
         return undefined;
     }
   };
-  const result = await act();
+  const { live } = entry;
+  const outcome = await act().then(
+    (result) => ({ result }),
+    (error: unknown) => ({ failure: toFailure(error) }),
+  );
+  // What became of a QEMU that ended meanwhile is booked by those who watch it.
+  if (live !== undefined && !(await isSameProcess(live.handles)))
+    while (live.ended === undefined)
+      await new Promise((wake) => setTimeout(wake, 10));
+  await live?.ended;
   return {
-    result,
+    ...outcome,
     machines: registry
       .entries()
       .map(({ record, state }) => ({ state: state.kind, record })),
@@ -81,8 +112,6 @@ main(process.argv.slice(2)).then(
     process.stdout.write(JSON.stringify(answer), () => process.exit(0));
   },
   (error: unknown) => {
-    process.stdout.write(JSON.stringify({ failure: toFailure(error) }), () =>
-      process.exit(1),
-    );
+    process.stderr.write(String(error), () => process.exit(1));
   },
 );

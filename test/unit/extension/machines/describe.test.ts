@@ -41,6 +41,16 @@ const rows: [MachineState, string, string, string][] = [
     "machine.paused",
   ],
   [
+    {
+      kind: "paused",
+      sinceMs: ago(3),
+      failure: { kind: "failed", code: "host.diskFull", message: "Full." },
+    },
+    "paused: the disk is full · 2 CPU · 2 GB · 3 s",
+    "warning",
+    "machine.paused",
+  ],
+  [
     { kind: "stopping", step: "terminate", sinceMs: ago(9) },
     "ending it · 9 s",
     "loading~spin",
