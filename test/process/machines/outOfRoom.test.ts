@@ -89,8 +89,8 @@ test("a guest whose disk finds no room is paused and says why; with room it goes
         "-blockdev",
         "driver=raw,node-name=small,file.driver=file,file.filename=" + disk,
       ],
-      ...["-device", "isa-ide,id=ide"],
-      ...["-device", "ide-hd,bus=ide.0,drive=small"],
+      ...["-device", "isa-ide,id=legacy"],
+      ...["-device", "ide-hd,bus=legacy.0,drive=small"],
     ],
   });
 
