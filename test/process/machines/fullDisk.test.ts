@@ -42,6 +42,7 @@ const template: TemplateRecord = {
   image: { name: "bare", digest: "sha256:0" },
   shape,
   layer,
+  network: "user",
   createdAt: machineRecord.createdAt,
   lastUsedAt: machineRecord.createdAt,
   sizeBytes: 0,
