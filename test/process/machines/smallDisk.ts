@@ -31,10 +31,19 @@ export async function smallDisk(sizeMiB: number): Promise<SmallDisk> {
     folder,
     empty,
     async leave(roomBytes) {
-      await empty();
-      const { bavail, bsize } = await statfs(folder);
-      const length = bavail * bsize - roomBytes;
-      await execa("fallocate", ["-l", String(length), filler]);
+      // Somebody may write between the look and the filling.
+      for (let left = 5; ; left--) {
+        await empty();
+        const { bavail, bsize } = await statfs(folder);
+        const length = Math.max(1, bavail * bsize - roomBytes);
+        const { exitCode, stderr } = await execa(
+          "fallocate",
+          ["-l", String(length), filler],
+          { reject: false },
+        );
+        if (exitCode === 0) return;
+        if (left === 0) throw new Error(stderr);
+      }
     },
   };
 }
