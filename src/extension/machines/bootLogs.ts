@@ -1,14 +1,12 @@
-import { l10n, type Memento, type OutputChannel, window } from "vscode";
+import { l10n, type Memento } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
 import type { Records, RecordsChange } from "../records.ts";
 import { createConsoleCleaner } from "./consoleText.ts";
-import { createLogFeed, type LogFeed } from "./logFeed.ts";
+import { type LogChannel, openLogChannel, quietly } from "./logChannel.ts";
 
-interface BootLog {
+interface BootLog extends LogChannel {
   readonly name: string;
-  readonly channel: OutputChannel;
-  readonly feed: LogFeed;
 }
 
 export interface LogName {
@@ -55,9 +53,7 @@ export class BootLogs {
   async catchUp(): Promise<void> {
     for (const { id, name } of this.remembered())
       if (!this.#logs.has(id)) this.#open(id, name);
-    await Promise.all(
-      [...this.#logs.values()].map(({ feed }) => quietly(feed)),
-    );
+    await Promise.all([...this.#logs.values()].map(quietly));
   }
 
   /** Shows a machine's log without taking the keyboard; the machine may be deleted. */
@@ -81,7 +77,7 @@ export class BootLogs {
       const renamed = log !== undefined && log.name !== name;
       const boots = state.kind === "starting" && log === undefined;
       if (renamed) log.channel.dispose();
-      if (renamed || boots) void quietly(this.#open(id, name).feed);
+      if (renamed || boots) void quietly(this.#open(id, name));
     }
     for (const { id, logPath } of removed)
       this.#logs
@@ -92,17 +88,14 @@ export class BootLogs {
   }
 
   #open(id: string, name: string): BootLog {
-    const channel = window.createOutputChannel(`Guesthouse: ${name}`, "log");
-    let clean = createConsoleCleaner();
-    const feed = createLogFeed({
-      read: (offset) => this.#call("machines.log", { machine: id, offset }),
-      write: (text) => channel.append(clean(text)),
-      restart: () => {
-        channel.clear();
-        clean = createConsoleCleaner();
-      },
-    });
-    const log = { name, channel, feed };
+    const log = {
+      name,
+      ...openLogChannel(
+        name,
+        (offset) => this.#call("machines.log", { machine: id, offset }),
+        createConsoleCleaner,
+      ),
+    };
     this.#logs.set(id, log);
     this.#remember({ id, name });
     return log;
@@ -116,7 +109,3 @@ export class BootLogs {
     );
   }
 }
-
-/** A log that can't be read now is read with the next connection; it is no reason to disturb. */
-const quietly = (feed: LogFeed): Promise<void> =>
-  feed.catchUp().catch(() => undefined);

@@ -1,18 +1,17 @@
-import { type OutputChannel, window } from "vscode";
+import { l10n } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
-import { createLogFeed, type LogFeed } from "../machines/logFeed.ts";
+import {
+  type LogChannel,
+  openLogChannel,
+  quietly,
+} from "../machines/logChannel.ts";
 import type { Records } from "../records.ts";
-
-interface WorkspaceLog {
-  readonly channel: OutputChannel;
-  readonly feed: LogFeed;
-}
 
 /** The workspace logs: one channel per folder with a VM, filled live from the moment that it is worked on. */
 export class WorkspaceLogs {
   readonly #call: Call;
-  readonly #logs = new Map<string, WorkspaceLog>();
+  readonly #logs = new Map<string, LogChannel>();
   readonly #stops: (() => void)[];
 
   constructor(deps: {
@@ -28,7 +27,7 @@ export class WorkspaceLogs {
             workspace.state.kind === "working" &&
             !this.#logs.has(workspace.id)
           )
-            void quietly(this.#open(workspace).feed);
+            void quietly(this.#open(workspace));
       }),
       deps.onNotice("workspaces.logged", (logged) =>
         this.#logs.get(logged.id)?.feed.onLogged(logged),
@@ -38,9 +37,7 @@ export class WorkspaceLogs {
 
   /** On every new connection: reads what was missed. */
   async catchUp(): Promise<void> {
-    await Promise.all(
-      [...this.#logs.values()].map(({ feed }) => quietly(feed)),
-    );
+    await Promise.all([...this.#logs.values()].map(quietly));
   }
 
   /** Shows a folder's log without taking the keyboard. */
@@ -57,22 +54,11 @@ export class WorkspaceLogs {
     this.#logs.clear();
   }
 
-  #open({ id, title }: Workspace): WorkspaceLog {
-    const channel = window.createOutputChannel(
-      `Guesthouse: ${title} (folder)`,
-      "log",
+  #open({ id, title }: Workspace): LogChannel {
+    const log = openLogChannel(l10n.t("{0} (folder)", title), (offset) =>
+      this.#call("workspaces.log", { id, offset }),
     );
-    const feed = createLogFeed({
-      read: (offset) => this.#call("workspaces.log", { id, offset }),
-      write: (text) => channel.append(text),
-      restart: () => channel.clear(),
-    });
-    const log = { channel, feed };
     this.#logs.set(id, log);
     return log;
   }
 }
-
-/** A log that can't be read now is read with the next connection; it is no reason to disturb. */
-const quietly = (feed: LogFeed): Promise<void> =>
-  feed.catchUp().catch(() => undefined);
