@@ -10,7 +10,7 @@ import {
   checkpointRow,
   checkpointTooltip,
 } from "../snapshots/describeCheckpoint.ts";
-import { checkpointOfKey } from "../snapshots/keys.ts";
+import { checkpointKey, checkpointOfKey } from "../snapshots/keys.ts";
 import { rowOf } from "./describe.ts";
 import { type Nesting, nestingOf } from "./nesting.ts";
 import { nextTickMs } from "./tick.ts";
@@ -94,16 +94,24 @@ export function createMachinesView(
 
   let isFirst = true;
   const known = new Set<string>();
-  /** A fork comes up in sight: its parent's row may be folded, or had nothing below it until now. */
-  const revealForks = ({ changed }: RecordsChange<Machine>): void => {
+  const keysOf = ({ id, checkpoints }: Machine): string[] => [
+    id,
+    ...checkpoints.map((checkpoint) => checkpointKey(id, checkpoint.id)),
+  ];
+  /** A fork and a checkpoint come up in sight: the row above may be folded, or had nothing below it until now. */
+  const revealNew = ({ changed }: RecordsChange<Machine>): void => {
     if (!view.visible) return;
-    const forks = changed.filter(
-      ({ id }) => !known.has(id) && nesting.parentOf(id) !== undefined,
-    );
-    for (const { id } of forks)
+    const fresh = changed
+      .flatMap(keysOf)
+      .filter(
+        (key) =>
+          !known.has(key) &&
+          (checkpointOfKey(key) ?? nesting.parentOf(key)) !== undefined,
+      );
+    for (const key of fresh)
       // It may be gone before its row is drawn.
       void Promise.resolve(
-        view.reveal(id, { select: false, focus: false }),
+        view.reveal(key, { select: false, focus: false }),
       ).catch(() => undefined);
   };
   const stopListening = machines.onDidChange((change) => {
@@ -118,9 +126,9 @@ export function createMachinesView(
       for (const { id } of change.changed) changes.fire(id);
     else changes.fire(undefined);
     // The first list unfolds what has forks by itself.
-    if (!isFirst) revealForks(change);
+    if (!isFirst) revealNew(change);
     isFirst = false;
-    for (const { id } of change.changed) known.add(id);
+    for (const key of change.changed.flatMap(keysOf)) known.add(key);
     tick();
   });
   const visibility = view.onDidChangeVisibility(tick);
