@@ -47,6 +47,7 @@ import { workspaceCommands } from "./workspaces/commands.ts";
 import { consentsIn } from "./workspaces/consent.ts";
 import { WorkspaceLogs } from "./workspaces/logs.ts";
 import { newMachineCommands } from "./workspaces/newMachine.ts";
+import { tellFailedSetup } from "./workspaces/setupFailures.ts";
 import { workspaceRecords } from "./workspaces/sync.ts";
 
 /** Wires the window's parts to each other. Nothing is read, spawned or connected here: the first request does. */
@@ -83,6 +84,7 @@ export function activate(context: ExtensionContext): void {
   connection.onConnected(() => bootLogs.catchUp());
   connection.onConnected(() => workspaceLogs.catchUp());
   const stopWelcome = keepWelcome(connection, machines);
+  const stopSetupFailures = tellFailedSetup(workspaces);
   machines.onDidChange(({ removed }) => {
     if (removed.length > 0) void opened.prune();
   });
@@ -191,6 +193,7 @@ export function activate(context: ExtensionContext): void {
     {
       dispose() {
         stopWelcome();
+        stopSetupFailures();
         stopFailures();
         connection.dispose();
       },

@@ -55,6 +55,7 @@ beforeAll(async () => {
   "initializeCommand": "touch made-on-the-host",
   "containerEnv": { "GREETING": "\${localWorkspaceFolderBasename}" },
   "postCreateCommand": "sh setup.sh",
+  "waitFor": "postCreateCommand",
   "customizations": { "guesthouse": { "cpus": 1, "memory": "768mb" } },
 }
 `,
@@ -100,10 +101,8 @@ test("a postCreateCommand that fails is shown with its output, its log and a but
 
 test("Try Again goes on where it failed, and the window asked for is the folder in the guest", async () => {
   // The copy in the guest is the guest's own: it is mended there.
-  const [workspace] = await at.house.json<{ remote?: { folder: string } }[]>([
-    "workspaces",
-  ]);
-  const remote = workspace?.remote?.folder ?? "";
+  const [machine] = await at.house.json<Machine[]>(["list"]);
+  const remote = machine?.folder?.guest ?? "nowhere";
   const mended = await at.ssh(alias, [
     `echo 'echo "$GREETING" > made-by-setup' > ${remote}/setup.sh`,
   ]);
