@@ -22,9 +22,6 @@ const downloadSchema = z.strictObject({
 });
 export type CatalogDownload = z.infer<typeof downloadSchema>;
 
-/** Images that this host can build from a package mirror. */
-const recipeNames = ["debian-12", "debian-13"] as const;
-
 const catalogSchema = z.strictObject({
   version: z.literal(1),
   images: z.array(
@@ -39,12 +36,12 @@ const catalogSchema = z.strictObject({
       expectedBootSeconds: z.number().positive(),
       downloads: z.array(downloadSchema).min(1),
       /** How to build it here where the download can't be reached. */
-      recipe: z.enum(recipeNames).optional(),
+      recipe: z.enum(["debian-12"]).optional(),
     }),
   ),
 });
 export type Catalog = z.infer<typeof catalogSchema>;
-export type RecipeName = (typeof recipeNames)[number];
+export type RecipeName = "debian-12";
 
 /** One image of the catalog for one architecture, under the name that it has on this host. */
 export interface CatalogEntry {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Log } from "../../base/log.ts";
 import type { Architecture } from "../../protocol/images.ts";
 import type { Layout } from "../store/layout.ts";
-import { buildDebian, type DebianRelease } from "./build/debian.ts";
+import { buildDebian } from "./build/debian.ts";
 import { buildKey, readBuildInputs } from "./build/key.ts";
 import { readHostMirrors } from "./build/mirrors.ts";
 import type { BuildProgress } from "./build/progress.ts";
@@ -26,15 +26,12 @@ const diskGiB = 20;
 export function hostRecipes(
   options: RecipeOptions,
 ): Readonly<Record<RecipeName, Recipe>> {
-  return {
-    "debian-12": debian(options, "bookworm"),
-    "debian-13": debian(options, "trixie"),
-  };
+  return { "debian-12": debian(options, "bookworm") };
 }
 
 function debian(
   { layout, resources, architecture: arch, cacheFolder, log }: RecipeOptions,
-  release: DebianRelease,
+  release: "bookworm",
 ): Recipe {
   const guestResources = join(resources, "guest");
   return {

@@ -10,7 +10,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import type { RecipeName } from "../../../src/helper/images/catalog.ts";
 import type { MadeImage, Recipe } from "../../../src/helper/images/made.ts";
 import { type ImageServer, startImageServer } from "../../fakes/imageServer.ts";
 import { goldenFacts } from "../../unit/helper/images/goldenFacts.ts";
@@ -71,30 +70,31 @@ export const files = async (path: string): Promise<string[]> =>
 /** A builder that copies a disk instead of installing a system. */
 export const recipeOf = (
   disk: () => Buffer,
-): { recipes: Record<RecipeName, Recipe>; builds: () => number } => {
+): { recipes: { "debian-12": Recipe }; builds: () => number } => {
   let builds = 0;
-  const recipe: Recipe = {
-    key: () => Promise.resolve("key-1"),
-    build: async (workFolder, onProgress): Promise<MadeImage> => {
-      builds++;
-      onProgress({ stage: "build", detail: "installing", fraction: 0.5 });
-      const out = join(workFolder, "out");
-      await mkdir(out, { recursive: true });
-      const path = (name: string): string => join(out, name);
-      await writeFile(path("disk.qcow2"), disk());
-      await writeFile(path("kernel"), "kernel");
-      await writeFile(path("initrd"), "initrd");
-      return {
-        diskPath: path("disk.qcow2"),
-        kernelPath: path("kernel"),
-        initrdPath: path("initrd"),
-        kernelArguments: "root=LABEL=root console=ttyS0",
-        facts: goldenFacts,
-      };
-    },
-  };
   return {
     builds: () => builds,
-    recipes: { "debian-12": recipe, "debian-13": recipe },
+    recipes: {
+      "debian-12": {
+        key: () => Promise.resolve("key-1"),
+        build: async (workFolder, onProgress): Promise<MadeImage> => {
+          builds++;
+          onProgress({ stage: "build", detail: "installing", fraction: 0.5 });
+          const out = join(workFolder, "out");
+          await mkdir(out, { recursive: true });
+          const path = (name: string): string => join(out, name);
+          await writeFile(path("disk.qcow2"), disk());
+          await writeFile(path("kernel"), "kernel");
+          await writeFile(path("initrd"), "initrd");
+          return {
+            diskPath: path("disk.qcow2"),
+            kernelPath: path("kernel"),
+            initrdPath: path("initrd"),
+            kernelArguments: "root=LABEL=root console=ttyS0",
+            facts: goldenFacts,
+          };
+        },
+      },
+    },
   };
 };

@@ -22,10 +22,8 @@ import { installedPackages, type InstalledPackage } from "./packages.ts";
 import { type BuildProgress, installProgress } from "./progress.ts";
 import { unreachablePattern } from "./toolFailure.ts";
 
-export type DebianRelease = "bookworm" | "trixie";
-
 export interface DebianBuild {
-  readonly release: DebianRelease;
+  readonly release: "bookworm";
   readonly arch: Architecture;
   /** See `readHostMirrors`. */
   readonly mirrors: Mirrors;
@@ -77,10 +75,7 @@ export async function buildDebian(
   log: (line: string) => void,
   signal: AbortSignal,
 ): Promise<BuiltImage> {
-  await requirePrograms(
-    // Newer kernels are compressed by it.
-    build.release === "bookworm" ? programs : { ...programs, zstd: "zstd" },
-  );
+  await requirePrograms(programs);
   await requireKeyring();
   if (build.arch !== hostArchitecture())
     await requirePrograms({ "arch-test": "arch-test qemu-user-static" });
