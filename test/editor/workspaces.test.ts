@@ -26,6 +26,9 @@ import {
 
 const upTimeoutMs = 600_000;
 
+/** The progress of the same command is told in a notification, too. */
+const failed = /postCreateCommand .*no such tool/s;
+
 const atEnd = endings();
 let at: TestHouse;
 let page: Page;
@@ -77,14 +80,12 @@ test("a postCreateCommand that fails is shown with its output, its log and a but
   const seen = new Set<string>();
   await eventually("The failure", upTimeoutMs, async () => {
     for (const item of await statusBar(page)) seen.add(item);
-    return (await notifications(page)).some((text) =>
-      text.includes("postCreateCommand"),
-    )
+    return (await notifications(page)).some((text) => failed.test(text))
       ? true
       : undefined;
   });
   expect([...seen].join("\n")).toContain("copying the folder");
-  const told = await waitForNotification(page, /postCreateCommand/);
+  const told = await waitForNotification(page, failed);
   expect(told).toContain("no such tool");
   await picture(page, "screenshot-workspace-failed.png");
   const [machine] = await at.house.json<Machine[]>(["list"]);
@@ -107,7 +108,7 @@ test("Try Again goes on where it failed, and the window asked for is the folder 
     `echo 'echo "$GREETING" > made-by-setup' > ${remote}/setup.sh`,
   ]);
   expect(mended).toMatchObject({ exitCode: 0 });
-  await pressInNotification(page, /postCreateCommand/, "Try Again");
+  await pressInNotification(page, failed, "Try Again");
   // Whoever said no is asked again: the answer was for that time only.
   await pressInDialog(page, "touch made-on-the-host", "Open Without It");
   await eventually("The window in the guest", upTimeoutMs, () =>
