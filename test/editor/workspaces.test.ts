@@ -104,7 +104,7 @@ test("Try Again goes on where it failed, and the window asked for is the folder 
   // The copy in the guest is the guest's own: it is mended there.
   const [machine] = await at.house.json<Machine[]>(["list"]);
   const remote = machine?.folder?.guest ?? "nowhere";
-  const mended = await at.ssh(alias, [
+  const mended = await at.house.ssh(alias, [
     `echo 'echo "$GREETING" > made-by-setup' > ${remote}/setup.sh`,
   ]);
   expect(mended).toMatchObject({ exitCode: 0 });

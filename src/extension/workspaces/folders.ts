@@ -37,12 +37,16 @@ async function pickFolder(ask: {
   return picked;
 }
 
-/** The workspace that this window is in, when it is one of ours: its VM is known by the alias in the address. */
+/**
+ * The workspace that this window is in, when it is one of ours: by the alias in its address when it is open in the VM,
+ * by the folder when it is open here.
+ */
 export function currentWorkspace(
   workspaces: Records<Workspace>,
 ): Workspace | undefined {
-  if (env.remoteName !== "ssh-remote") return undefined;
   const [folder] = workspace.workspaceFolders ?? [];
+  if (env.remoteName !== "ssh-remote")
+    return workspaces.all().find((each) => each.folder === folder?.uri.fsPath);
   const alias =
     folder === undefined ? undefined : aliasOf(folder.uri.authority);
   return workspaces.all().find((each) => each.alias === alias);

@@ -1,4 +1,4 @@
-import { commands, Uri } from "vscode";
+import { commands, env, Uri } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
 import { presentFailure } from "../failures/present.ts";
 import type { Records } from "../records.ts";
@@ -11,6 +11,8 @@ import { currentWorkspace } from "./folders.ts";
 export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
   const told = new Set<string>();
   return workspaces.onDidChange(({ changed }) => {
+    // Where the folder is open on this computer, whoever asked for its VM is told by the command.
+    if (env.remoteName !== "ssh-remote") return;
     const here = currentWorkspace(workspaces);
     if (here === undefined || !changed.includes(here)) return;
     const { state, folder, revision } = here;
