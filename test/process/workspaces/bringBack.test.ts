@@ -12,19 +12,8 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import {
-  connectSsh,
-  type SshSession,
-} from "../../../src/helper/ssh/session.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import {
   bringBackCommits,
   bringBackFiles,
@@ -33,8 +22,8 @@ import {
 } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
 import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
 import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
-import { missing, startSshd, type RealSshd } from "../ssh/realSshd.ts";
-import { forget, git, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
+import { missing, type RealSshd } from "../ssh/realSshd.ts";
+import { git, overSsh, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
 
 const quiet = (): void => undefined;
 const subject = "not committed there";
@@ -42,28 +31,17 @@ const subject = "not committed there";
 describe.skipIf(missing)(
   `work comes back over OpenSSH's server (skipped where ${missing ?? "it is missing"})`,
   () => {
+    const at = overSsh();
     let sshd: RealSshd;
     let session: SshSession;
-    let round = 0;
     let here: string;
     let there: string;
     let scratch: string;
-    beforeAll(async () => {
-      sshd = await startSshd();
-      session = await connectSsh(sshd.target);
-    });
-    afterAll(async () => {
-      session.close();
-      await sshd.close();
-    });
     beforeEach(async () => {
-      round += 1;
-      here = join(sshd.folder, `here-${String(round)}`);
-      there = join(sshd.folder, `there it's ${String(round)}`);
-      scratch = join(sshd.folder, `scratch-${String(round)}`);
+      ({ sshd, session, here, there } = at);
+      scratch = join(sshd.folder, `scratch-${String(at.round)}`);
       await mkdir(scratch);
     });
-    afterEach(() => forget(there));
 
     const workspace = () => workspaceAt(session, there);
     const unsaved = () => unsavedWork(workspace());
@@ -136,7 +114,7 @@ describe.skipIf(missing)(
       expect(await git(here, "log", "--format=%s", "back")).toBe(
         `${subject}\none`,
       );
-      const out = join(sshd.folder, `out-${String(round)}`);
+      const out = join(sshd.folder, `out-${String(at.round)}`);
       await git(here, "worktree", "add", "-q", out, "back");
       await expectWorkIn(out);
     });
@@ -148,7 +126,7 @@ describe.skipIf(missing)(
       await copyIn();
       await workThere();
       await writeFile(join(there, "own"), "untracked here\nand there\n");
-      const file = join(sshd.folder, `work-${String(round)}.patch`);
+      const file = join(sshd.folder, `work-${String(at.round)}.patch`);
       expect(
         await bringBackPatch(workspace(), { file, subject }),
       ).toMatchObject({ kind: "patch", file });
@@ -230,7 +208,7 @@ describe.skipIf(missing)(
     });
 
     test("a commit that was pushed from there is saved; what is ignored is no work", async () => {
-      const remote = join(sshd.folder, `remote-${String(round)}.git`);
+      const remote = join(sshd.folder, `remote-${String(at.round)}.git`);
       await repositoryAt(here);
       await git(sshd.folder, "init", "-q", "--bare", remote);
       await git(here, "remote", "add", "origin", remote);
@@ -291,7 +269,7 @@ describe.skipIf(missing)(
 
     test("hooks and settings of this repository start nothing", async () => {
       await repositoryAt(here);
-      const proof = join(sshd.folder, `proof-${String(round)}`);
+      const proof = join(sshd.folder, `proof-${String(at.round)}`);
       for (const hook of ["reference-transaction", "post-index-change"])
         await writeFile(
           join(here, ".git", "hooks", hook),

@@ -11,51 +11,29 @@ import {
 } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import {
-  connectSsh,
-  type SshSession,
-} from "../../../src/helper/ssh/session.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import {
   copyPathIn,
   copyPathOut,
 } from "../../../src/helper/workspaces/copy.ts";
 import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
 import { workspaceHandlers } from "../../../src/helper/workspaces/handlers.ts";
-import { forget } from "./workspaceOverSsh.ts";
-import { missing, startSshd, type RealSshd } from "../ssh/realSshd.ts";
+import { forget, overSsh } from "./workspaceOverSsh.ts";
+import { missing, type RealSshd } from "../ssh/realSshd.ts";
 
 const quiet = (): void => undefined;
 
 describe.skipIf(missing)(
   `copies over OpenSSH's server (skipped where ${missing ?? "it is missing"})`,
   () => {
+    const at = overSsh();
     let sshd: RealSshd;
     let session: SshSession;
-    let round = 0;
     let here: string;
     let there: string;
-    beforeAll(async () => {
-      sshd = await startSshd();
-      session = await connectSsh(sshd.target);
-    });
-    afterAll(async () => {
-      session.close();
-      await sshd.close();
-    });
-    afterEach(() => forget(there));
     beforeEach(async () => {
-      round += 1;
-      here = join(sshd.folder, `here-${String(round)}`);
-      there = join(sshd.folder, `there it's ${String(round)}`);
+      ({ sshd, session, here, there } = at);
       await mkdir(here);
     });
 

@@ -10,52 +10,30 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import {
-  connectSsh,
-  type SshSession,
-} from "../../../src/helper/ssh/session.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
 import {
   copyFolderIn,
   type FolderCopy,
 } from "../../../src/helper/workspaces/copyFolder.ts";
-import { missing, startSshd, type RealSshd } from "../ssh/realSshd.ts";
-import { forget, git, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
+import { missing, type RealSshd } from "../ssh/realSshd.ts";
+import { git, overSsh, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
 
 const quiet = (): void => undefined;
 
 describe.skipIf(missing)(
   `a folder is copied again over OpenSSH's server (skipped where ${missing ?? "it is missing"})`,
   () => {
+    const at = overSsh();
     let sshd: RealSshd;
     let session: SshSession;
-    let round = 0;
     let here: string;
     let there: string;
-    beforeAll(async () => {
-      sshd = await startSshd();
-      session = await connectSsh(sshd.target);
-    });
-    afterAll(async () => {
-      session.close();
-      await sshd.close();
-    });
     beforeEach(async () => {
-      round += 1;
-      here = join(sshd.folder, `here-${String(round)}`);
-      there = join(sshd.folder, `there-${String(round)}`);
+      ({ sshd, session, here, there } = at);
       await repositoryAt(here);
     });
-    afterEach(() => forget(there));
 
     const copyIn = (wish: Partial<FolderCopy> = {}) =>
       copyFolderIn(session, { folder: here, target: there, ...wish }, quiet);

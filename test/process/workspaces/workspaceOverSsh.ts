@@ -2,11 +2,46 @@ import { execa } from "execa";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { SshSession } from "../../../src/helper/ssh/session.ts";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
+import {
+  connectSsh,
+  type SshSession,
+} from "../../../src/helper/ssh/session.ts";
 import {
   type GuestWorkspace,
   workspaceKey,
 } from "../../../src/helper/workspaces/bringBack/guestGit.ts";
+import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
+
+export interface OverSsh {
+  /** Of the test in its file, for further names. */
+  round: number;
+  sshd: RealSshd;
+  session: SshSession;
+  /** Where this test's folders may be made: one for the host's side, one for the guest's. */
+  here: string;
+  there: string;
+}
+
+/** A real sshd and a session for the tests around the call; what the far end keeps of each test's folder is removed. */
+export function overSsh(): OverSsh {
+  const at = { round: 0 } as OverSsh;
+  beforeAll(async () => {
+    at.sshd = await startSshd();
+    at.session = await connectSsh(at.sshd.target);
+  });
+  afterAll(async () => {
+    at.session.close();
+    await at.sshd.close();
+  });
+  beforeEach(() => {
+    at.round += 1;
+    at.here = join(at.sshd.folder, `here-${String(at.round)}`);
+    at.there = join(at.sshd.folder, `there it's ${String(at.round)}`);
+  });
+  afterEach(() => forget(at.there));
+  return at;
+}
 
 /** Runs git as a person in `folder` would, without this computer's own settings. */
 export async function git(folder: string, ...args: string[]): Promise<string> {
