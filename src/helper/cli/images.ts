@@ -38,7 +38,7 @@ export function addImageCommands(program: Command): void {
       .command(verb)
       .argument("<name>")
       .description(description)
-      .option("-f, --force", "make it anew although it is here")
+      .option("-f, --force", "make it anew although it is here or in the cache")
       .option("--json", "print JSON")
       .action(async (name: string, flags: JsonFlag & { force?: boolean }) =>
         withHelper(

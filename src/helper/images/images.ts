@@ -78,7 +78,7 @@ export interface ImagesOptions {
 export interface ObtainOptions {
   /** `auto`: download, and build where the download's host can't be reached and a recipe exists. */
   readonly method?: "auto" | "download" | "build" | undefined;
-  /** Make it anew although one is ready. Machines keep the digest that they stand on. */
+  /** Make it anew although one is ready, here or in the cache. Machines keep the digest that they stand on. */
   readonly force?: boolean | undefined;
 }
 
@@ -209,7 +209,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
           const made = await makeCatalogImage(
             maker,
             entry,
-            method,
+            { method, anew: force },
             progress,
             within,
           );

@@ -27,11 +27,17 @@ export interface Maker {
   readonly listTimeoutMs?: number;
 }
 
+export interface Way {
+  readonly method: "auto" | "download" | "build";
+  /** Build it although the cache holds a build of the same inputs. */
+  readonly anew: boolean;
+}
+
 /** Makes a catalog image by the given way and takes it into the store. */
 export async function makeCatalogImage(
   maker: Maker,
   entry: CatalogEntry,
-  method: "auto" | "download" | "build",
+  { method, anew }: Way,
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<StoredImage> {
@@ -51,12 +57,12 @@ export async function makeCatalogImage(
       signal,
     );
   }
-  if (method === "build")
-    return buildImage(maker, entry, recipe, onProgress, signal);
-  if (method === "auto") {
+  if (method !== "download" && !anew) {
     const cached = await cachedImage(maker, entry, recipe, onProgress, signal);
     if (cached !== undefined) return cached;
   }
+  if (method === "build")
+    return buildImage(maker, entry, recipe, onProgress, signal);
   let hex: string;
   try {
     hex = await published(maker, entry, onProgress, signal);

@@ -230,6 +230,13 @@ describe("a catalog image with a recipe", () => {
     expect(builds()).toBe(1);
     expect(its.server.paths).toEqual([]);
 
+    await second.images.obtain(
+      "debian-12",
+      { method: "build", force: true },
+      undefined,
+    );
+    expect(builds()).toBe(2);
+
     // A damaged entry is passed over: here the publisher is asked instead.
     await writeFile(join(cache, "key-1", "disk.qcow2"), "damaged");
     const third = await its.open(options);
