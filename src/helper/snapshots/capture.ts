@@ -9,6 +9,7 @@ import {
   prepareFreeze,
   settleDisk,
 } from "./freeze.ts";
+import { readMemoryFile } from "./memoryFile.ts";
 import {
   type Migration,
   prepareMigration,
@@ -125,6 +126,7 @@ async function saveMemory(
   let migration: Migration | undefined;
   const over = new AbortController();
   try {
+    if (ran && freeze !== undefined) await readMemoryFile(qmp, signal);
     before = await prepareMigration(qmp, downtimeMs);
     const haltedAtMs = Date.now();
     // Before the first page is sent: see `strategyFor`.
