@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually, type Household } from "./household.ts";
 import { runInGuest } from "./inGuest.ts";
+import { describeNetworkHeal } from "./networkHeal.ts";
 
 export interface Parent {
   readonly house: Household;
@@ -94,6 +95,8 @@ export function describeForks(the: () => Parent): void {
       for (const [item, value] of all[0].entries())
         expect(all[1][item]).not.toBe(value);
     });
+
+    describeNetworkHeal(() => ({ house: house(), name: "gen-5" }));
 
     test("the parent of five generations can be deleted; they keep what they need", async () => {
       await house().json(["delete", "gen-3", "gen-2", "gen-1"]);

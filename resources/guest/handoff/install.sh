@@ -26,6 +26,8 @@ put() {
 }
 
 put handoff /usr/lib/guesthouse/handoff 755
+put network.py /usr/lib/guesthouse/network.py 644
+put heal.py /usr/lib/guesthouse/heal.py 644
 put settle /usr/lib/guesthouse/settle 755
 if [ -x "$root/sbin/openrc-run" ]; then
   put guesthouse-handoff.openrc /etc/init.d/guesthouse-handoff 755

@@ -1,0 +1,146 @@
+"""Brings a network card back that passes nothing any more. Copies of copies of a machine have been seen with a card
+that is up, has its address, and never sends.
+
+Asleep until the kernel tells of a change of cards or addresses: a resumed copy's own identity is one. Then it looks a few
+times, further and further apart, and sleeps again. It judges by traffic and not by what the card says: a card whose
+gateway answers is healthy and never touched, so that connections live on. Python 3.6 or newer."""
+
+import os
+import select
+import socket
+import struct
+import time
+
+from network import (
+    IFF_RUNNING,
+    IFF_UP,
+    card_flags,
+    content,
+    mac_address,
+    network_card,
+    own_address,
+    set_card_flags,
+)
+
+LOOKS = (3, 6, 12, 24, 48, 96)  # seconds after a change, each since the one before
+SICK_TWICE = 4  # seconds until a sick card is looked at again, before anything is done to it
+PAUSES = (8, 30, 120, 600)  # seconds after an attempt to heal, the last one for ever
+ANSWER_WITHIN, QUESTIONS = 1, 3
+
+RTMGRP_LINK, RTMGRP_IPV4_IFADDR = 0x1, 0x10
+ARP, IPV4, REQUEST, REPLY = 0x0806, 0x0800, 1, 2
+
+
+def watch(log, parent):
+    """Never returns while `parent` lives."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
+        kernel.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR))
+        kernel.setblocking(False)
+        waits, sick, attempts = list(LOOKS), 0, 0
+        known = set()
+        while True:
+            changed = bool(select.select([kernel], [], [], waits.pop(0) if waits else None)[0])
+            if os.getppid() != parent:
+                return
+            if changed:
+                drain(kernel)
+                # While it is sick, the changes are those that mending makes.
+                if not sick:
+                    waits = list(LOOKS)
+                    continue
+            trouble = judge(known)
+            if trouble is None:
+                if attempts:
+                    log("the network card is well again")
+                if sick:
+                    waits = list(LOOKS)
+                sick = attempts = 0
+                continue
+            sick += 1
+            if sick == 1:
+                waits = [SICK_TWICE]
+                continue
+            log("the network card {}: {}".format(trouble, mend(attempts)))
+            waits = [PAUSES[min(attempts, len(PAUSES) - 1)]]
+            attempts += 1
+
+
+def drain(kernel):
+    try:
+        while kernel.recv(65536):
+            pass
+    except OSError:
+        pass  # nothing more; or the kernel dropped some, which tells as much
+
+
+def judge(known):
+    """What is wrong with the card, or None. `known` gets the gateways that have answered: one that never did may be of
+    the kind that doesn't, and its silence says nothing."""
+    try:
+        name, _ = network_card()
+        flags = card_flags(name)
+    except (LookupError, OSError):
+        return None
+    if not flags & IFF_UP:
+        return "is down"
+    own, gateway = addresses(name)
+    # Without a carrier it is the host that took the cable out. Without an address somebody still asks for one.
+    if not flags & IFF_RUNNING or own is None or gateway is None:
+        return None
+    if answers(name, own, gateway):
+        known.add(gateway)
+        return None
+    return "gets no answer from its gateway" if gateway in known else None
+
+
+def addresses(name):
+    gateway = None
+    for line in content("/proc/net/route").splitlines()[1:]:
+        fields = line.split()
+        if fields[0] == name and fields[1] == "00000000" and int(fields[3], 16) & 2:
+            gateway = struct.pack("=I", int(fields[2], 16))
+    try:
+        return own_address(name), gateway
+    except OSError:
+        return None, gateway
+
+
+def answers(name, own, gateway):
+    """Asks the gateway for its MAC address (RFC 826)."""
+    mac = mac_address(name)
+    question = struct.pack("!6s6sHHHBBH6s4s6s4s", b"\xff" * 6, mac, ARP, 1, IPV4, 6, 4, REQUEST, mac, own, b"", gateway)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as card:
+        card.bind((name, ARP))
+        for _ in range(QUESTIONS):
+            try:
+                card.send(question)
+            except OSError:
+                return False
+            until = time.monotonic() + ANSWER_WITHIN
+            while select.select([card], [], [], max(0, until - time.monotonic()))[0]:
+                frame = card.recv(2048)
+                if frame[20:22] == struct.pack("!H", REPLY) and frame[28:32] == gateway:
+                    return True
+    return False
+
+
+def mend(attempts):
+    """Down and up at first; when that did not help, the driver lets the card go and takes it again. Whoever configures
+    the network notices either and asks for a lease."""
+    try:
+        name, _ = network_card()
+        flags = card_flags(name)
+        device = os.path.basename(os.path.realpath("/sys/class/net/{}/device".format(name)))
+        driver = "/sys/class/net/{}/device/driver".format(name)
+        if flags & IFF_UP and attempts > 0 and device.startswith("virtio") and os.path.exists(driver):
+            driver = os.path.realpath(driver)
+            for verb in ("unbind", "bind"):
+                with open(driver + "/" + verb, "w") as file:
+                    file.write(device)
+            return "its driver took it anew"
+        if flags & IFF_UP:
+            set_card_flags(name, flags & ~IFF_UP)
+        set_card_flags(name, flags | IFF_UP)
+        return "taken down and up" if flags & IFF_UP else "taken up"
+    except (LookupError, OSError) as error:
+        return "can't be mended, {}".format(error)
