@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { cloneFaults } from "../../src/helper/machines/comeBack.ts";
+import { templateFaults } from "../../src/helper/machines/makeTemplate.ts";
 import { findQemu } from "../../src/helper/qemu/process.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import type { Template } from "../../src/protocol/templates.ts";
@@ -43,6 +44,35 @@ export function describeTemplateFaults(the: () => Warmth): void {
       },
     );
 
+    test.each(["clone.launched", "clone.continued", "clone.acknowledged"])(
+      "kill -9 of QEMU at %s: said so, and the next start is the clone that was asked for",
+      async (fault) => {
+        const { house, shape } = the();
+        const broken = await house.guesthouseWithFault(
+          fault,
+          ["create", "struck", ...shape],
+          "qemu",
+        );
+        if (fault !== "clone.acknowledged") {
+          expect(broken.exitCode).toBe(1);
+          expect(broken.stderr).toMatch(/QEMU[^]*→/);
+        }
+        const struck = await house.machine("struck");
+        expect(struck.state).toMatchObject({
+          kind: "stopped",
+          reason: "crashed",
+        });
+        await house.json(["start", "struck"]);
+        const machine = await house.machine("struck");
+        // Once the guest had said that it is itself, it boots like any machine that crashed.
+        if (fault !== "clone.acknowledged")
+          expect(machine.runtime?.way).toBe("warm");
+        const { stdout } = await house.ssh(machine.alias, ["hostname"]);
+        expect(stdout.trim()).toBe("struck");
+        await house.json(["delete", "struck"]);
+      },
+    );
+
     test("a template of another machine type is refused by QEMU: the clone boots, the template goes", async () => {
       const { house, template, shape } = the();
       const path = join(house.home, "templates", template.id, "state");
@@ -62,16 +92,48 @@ export function describeTemplateFaults(the: () => Warmth): void {
       await house.json(["delete", "other"]);
     });
 
-    test("kill -9 of the helper while a template is saved: nothing is left, and the next try makes it", async () => {
-      const { house, shape } = the();
-      const broken = await house.guesthouseWithFault("template.saved", [
-        ...["template", "warm-up", "debian-12", ...shape],
-      ]);
-      expect(broken.exitCode).not.toBe(0);
-      expect(await house.json<Template[]>(["template", "list"])).toEqual([]);
+    const warmUp = (): string[] => [
+      ...["template", "warm-up", "debian-12", ...the().shape],
+    ];
+    const nothingIsLeft = async (): Promise<void> => {
+      const { house } = the();
+      expect(
+        (await house.json<Template[]>(["template", "list"])).filter(
+          ({ state }) => state.kind === "ready",
+        ),
+      ).toEqual([]);
       expect(await readdir(join(house.home, "templates"))).toEqual([]);
       expect(await findQemu(join(house.home, "run", "tmpl-"))).toEqual([]);
-      await house.json(["template", "warm-up", "debian-12", ...shape]);
+      const sockets = await readdir(join(house.home, "run"));
+      expect(sockets.filter((name) => name.startsWith("tmpl-"))).toEqual([]);
+    };
+
+    test.each(["template.launched", "template.booted"])(
+      "kill -9 of a template's QEMU at %s: said so, and nothing is left",
+      async (fault) => {
+        const broken = await the().house.guesthouseWithFault(
+          fault,
+          warmUp(),
+          "qemu",
+        );
+        expect(broken.exitCode).toBe(1);
+        expect(broken.stderr).toContain("its QEMU ended unexpectedly");
+        await nothingIsLeft();
+      },
+    );
+
+    test.each(templateFaults)(
+      "kill -9 of the helper at %s: nothing is left",
+      async (fault) => {
+        const broken = await the().house.guesthouseWithFault(fault, warmUp());
+        expect(broken.exitCode).not.toBe(0);
+        await nothingIsLeft();
+      },
+    );
+
+    test("after all of this a template is made, and clones resume from it", async () => {
+      const { house, shape } = the();
+      await house.json(warmUp());
       const machine = await house.json<Machine>(["create", "again", ...shape]);
       expect(machine.runtime?.way).toBe("warm");
       await house.json(["delete", "again"]);

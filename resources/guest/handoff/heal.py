@@ -39,15 +39,11 @@ def watch(log, parent):
         waits, sick, attempts = list(LOOKS), 0, 0
         known = set()
         while True:
-            changed = bool(select.select([kernel], [], [], waits.pop(0) if waits else None)[0])
+            if not rest(kernel, waits.pop(0) if waits else None, ends_at_change=not sick):
+                waits = list(LOOKS)
+                continue
             if os.getppid() != parent:
                 return
-            if changed:
-                drain(kernel)
-                # While it is sick, the changes are those that mending makes.
-                if not sick:
-                    waits = list(LOOKS)
-                    continue
             trouble = judge(known)
             if trouble is None:
                 if attempts:
@@ -65,12 +61,20 @@ def watch(log, parent):
             attempts += 1
 
 
-def drain(kernel):
-    try:
-        while kernel.recv(65536):
-            pass
-    except OSError:
-        pass  # nothing more; or the kernel dropped some, which tells as much
+def rest(kernel, seconds, ends_at_change):
+    """Sleeps; False when a change ended it. While a card is sick the changes are those that mending makes."""
+    until = None if seconds is None else time.monotonic() + seconds
+    while True:
+        left = None if until is None else max(0, until - time.monotonic())
+        if not select.select([kernel], [], [], left)[0]:
+            return True
+        try:
+            while kernel.recv(65536):
+                pass
+        except OSError:
+            pass  # nothing more; or the kernel dropped some, which tells as much
+        if ends_at_change:
+            return False
 
 
 def judge(known):
@@ -83,10 +87,13 @@ def judge(known):
         return None
     if not flags & IFF_UP:
         return "is down"
-    own, gateway = addresses(name)
-    # Without a carrier it is the host that took the cable out. Without an address somebody still asks for one.
-    if not flags & IFF_RUNNING or own is None or gateway is None:
+    # Without a carrier it is the host that took the cable out.
+    if not flags & IFF_RUNNING:
         return None
+    own, gateway = addresses(name)
+    if own is None or gateway is None:
+        # Before the first answer somebody still asks for a lease; later on a card that sends nothing gets none.
+        return "has no way out" if known else None
     if answers(name, own, gateway):
         known.add(gateway)
         return None
