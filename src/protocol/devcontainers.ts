@@ -8,6 +8,7 @@ export const upStages = [
   "configuration",
   "initializeCommand",
   "machine",
+  "features",
   "files",
   "environment",
   "onCreateCommand",
@@ -160,6 +161,20 @@ export const devcontainerMethods = {
   "workspaces.down": request(
     which.extend({ delete: z.boolean().optional(), discard }),
     z.object({ workspace: workspaceSchema }),
+  ),
+  /** Writes a folder's lockfile: of each feature of a registry or archive, which it is now. Nothing else writes into a folder. */
+  "workspaces.lock": request(
+    which,
+    z.object({
+      path: z.string(),
+      features: z.array(
+        z.object({
+          reference: z.string(),
+          version: z.string().optional(),
+          resolved: z.string(),
+        }),
+      ),
+    }),
   ),
   /** Starts the VM when needed; answers with the command line that runs `command` in the workspace, for ssh to carry. */
   "workspaces.exec": request(

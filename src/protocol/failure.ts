@@ -56,6 +56,8 @@ export const failureCodes = [
   "workspaces.unknown",
   "workspaces.setupFailed",
   "workspaces.commandFailed",
+  "workspaces.featureInvalid",
+  "workspaces.featureFailed",
   "qemu.monitor",
   "request.invalid",
   "request.cancelled",

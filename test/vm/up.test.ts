@@ -30,7 +30,7 @@ const file = {
     ID: "${devcontainerId}",
   },
   forwardPorts: [3000],
-  features: { "ghcr.io/devcontainers/features/go:1": {} },
+  appPort: 3000,
   initializeCommand: "",
   onCreateCommand: leaves("onCreate"),
   updateContentCommand: ["sh", "-c", leaves("updateContent"), "it's", "$PLAIN"],
@@ -86,7 +86,7 @@ describe("a folder with a devcontainer.json", () => {
     expect(exitCode).toBe(1);
     expect(stderr).toContain("before the fall");
     expect(stderr).toMatch(/── onCreateCommand ──/);
-    expect(stderr).toMatch(/warning: features is not done yet/);
+    expect(stderr).toMatch(/warning: appPort is not done yet/);
     expect(stderr).toContain("GH_TEST_TOKEN");
     expect(stderr).not.toContain("s3cret");
     const log = /The whole output is in (\S+\.log)/.exec(stderr)?.[1] ?? "";

@@ -6,6 +6,7 @@ const stageTexts: Readonly<Record<UpStage, () => string>> = {
   configuration: () => l10n.t("reading the configuration"),
   initializeCommand: () => l10n.t("running initializeCommand on this computer"),
   machine: () => l10n.t("making the VM"),
+  features: () => l10n.t("installing the features"),
   files: () => l10n.t("copying the folder"),
   environment: () => l10n.t("setting up the environment"),
   onCreateCommand: () => l10n.t("running onCreateCommand"),

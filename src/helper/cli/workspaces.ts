@@ -8,7 +8,7 @@ import { given, watchMachine } from "./waiting.ts";
 
 const discardHelp = "even if it holds work that is nowhere else";
 
-/** Commands for a folder and the VM that belongs to it: up, exec, down, rebuild. */
+/** Commands for a folder and the VM that belongs to it: up, exec, lock, down, rebuild. */
 export function addWorkspaceCommands(program: Command): void {
   for (const [verb, description] of [
     ["up", "bring a folder's VM up as its devcontainer.json says"],
@@ -71,6 +71,34 @@ export function addWorkspaceCommands(program: Command): void {
     });
 
   program
+    .command("lock")
+    .argument("[folder]", "default: this one", ".")
+    .description(
+      "write down which versions of its features a folder uses, in its lockfile",
+    )
+    .option("--config <path>", "which devcontainer.json, by path or name")
+    .option("--json", "print JSON")
+    .action(async (folder: string, flags: LockFlags) =>
+      withHelper(
+        flags,
+        ({ client, signal }) =>
+          client.call(
+            "workspaces.lock",
+            whichOf(resolve(folder), flags),
+            signal,
+          ),
+        ({ path, features }) =>
+          [
+            `${path} is written:`,
+            ...features.map(
+              ({ reference, version, resolved }) =>
+                `  ${reference} is ${version ?? "a version without a number"}, ${resolved}`,
+            ),
+          ].join("\n"),
+      ),
+    );
+
+  program
     .command("down")
     .argument("[folder]", "default: this one", ".")
     .description("stop a folder's VM")
@@ -105,6 +133,9 @@ interface WhichFlags {
 }
 interface ExecFlags extends WhichFlags {
   readonly folder: string;
+}
+interface LockFlags extends WhichFlags {
+  readonly json?: boolean;
 }
 interface DownFlags extends WhichFlags {
   readonly json?: boolean;

@@ -25,6 +25,8 @@ export const workspaceRecordSchema = z.object({
       workspaceFolder: z.string(),
       /** Of what the file says of the machine itself. */
       shapeDigest: z.string(),
+      /** Its features: reference → digest. What moves on meanwhile comes with a rebuild. */
+      features: z.record(z.string(), z.string()).or(z.undefined()).optional(),
     })
     .or(z.undefined())
     .optional(),

@@ -7,11 +7,13 @@ import type {
 } from "../../protocol/devcontainers.ts";
 import { refused } from "../../protocol/failure.ts";
 import { promiseWithResolvers } from "../../base/deadline.ts";
+import { createHttp } from "../images/http.ts";
 import { readLog } from "../machines/bootLog.ts";
 import { commandText } from "./devcontainer/commands.ts";
 import { findConfigs } from "./devcontainer/find.ts";
 import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
+import { lockFolder } from "./features/ofFolder.ts";
 import { runScript } from "./up/guestScripts.ts";
 import { requireConsent } from "./up/hostCommand.ts";
 import { planWorkspace, type Plan } from "./up/plan.ts";
@@ -22,7 +24,7 @@ import {
 } from "./up/registry.ts";
 import { bringUp, type Up, type UpDeps, type UpParams } from "./up/up.ts";
 
-export interface UpHandlerDeps extends Omit<UpDeps, "registry"> {
+export interface UpHandlerDeps extends Omit<UpDeps, "registry" | "http"> {
   readonly images: () => Promise<readonly string[]>;
   readonly defaultImage: string;
   readonly usualSize: (defaults: Partial<MachineSize>) => MachineSize;
@@ -50,6 +52,7 @@ export async function createWorkspaceRoom(
   deps: UpHandlerDeps,
 ): Promise<WorkspaceRoom> {
   const { machines, layout, log } = deps;
+  const http = createHttp(process.env);
   const registry = new WorkspaceRegistry(layout, machines, deps.onChanged);
   await registry.load();
   /** What each workspace's `up` can be ended by. */
@@ -111,7 +114,7 @@ export async function createWorkspaceRoom(
           configuration,
           planned,
           params,
-          { ...deps, registry },
+          { ...deps, registry, http },
           controller.signal,
         );
         under.openable.then(openable.resolve, openable.reject);
@@ -215,6 +218,15 @@ export async function createWorkspaceRoom(
         });
         return { workspace: registry.view(entry) };
       },
+      "workspaces.lock": async ({ folder, config }, { signal }) => {
+        const configuration = await readConfiguration(folder, config);
+        const locked = await lockFolder(
+          configuration,
+          { http, layout },
+          signal,
+        );
+        return { ...locked, features: [...locked.features] };
+      },
       "workspaces.exec": async ({ folder, config, command }, { signal }) => {
         const entry = await known(folder, config);
         const machine = registry.machineOf(entry);
@@ -245,6 +257,7 @@ export async function createWorkspaceRoom(
       await Promise.all(
         ids.map((id) => registry.locks.run(id, () => Promise.resolve())),
       );
+      await http.close();
     },
   };
 }

@@ -7,14 +7,14 @@ const sizeSchema = z
 
 /** A string for a shell, an argument array without one, or several of either by name, run in parallel. */
 const plainCommandSchema = z.union([z.string(), z.array(z.string())]);
-const commandSchema = z.union([
+export const commandSchema = z.union([
   plainCommandSchema,
   z.record(z.string(), plainCommandSchema),
 ]);
 export type PlainCommand = z.output<typeof plainCommandSchema>;
 export type LifecycleCommand = z.output<typeof commandSchema>;
 
-const environmentSchema = z.record(
+export const environmentSchema = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"),
   z.string(),
 );

@@ -52,8 +52,10 @@ export const support: Readonly<Record<string, Support>> = {
   service: notYet(noContainer),
   runServices: notYet(noContainer),
 
-  features: notYet("features are not installed"),
-  overrideFeatureInstallOrder: notYet("features are not installed"),
+  features: differently(
+    "installed in the VM, as root, in the order of the specification; see below",
+  ),
+  overrideFeatureInstallOrder: done(),
 
   containerUser: differently(
     "a VM has no user that everything runs as; it stands in for remoteUser where that is missing",
@@ -159,6 +161,30 @@ ${rows.join("\n")}
 \`\${containerWorkspaceFolder}\`, \`\${containerWorkspaceFolderBasename}\` and \`\${devcontainerId}\` stand in every value;
 \`\${containerEnv:NAME}\` in \`remoteEnv\` only, where it means the guest's environment before \`remoteEnv\`. An unknown variable is
 left as it is. Which variables of your computer a file has read is said each time: what it reads, the guest has.
+
+## Features
+
+From a registry (\`ghcr.io/devcontainers/features/go:1\`, also \`@sha256:…\`), from a folder below \`.devcontainer\`
+(\`./tools\`) and from an archive's https address, without names and passwords. They are found and checked on your computer,
+where nothing of them is unpacked or run, and installed in the guest before the folder is copied. What is installed is
+remembered there: the next \`up\` installs only what is new or has changed, and one that failed is where it goes on. A feature
+that left the file stays installed, and one whose tag moved on stays as it is, until \`guesthouse rebuild\`.
+
+| Of a feature | Support | |
+| --- | --- | --- |
+| \`options\` | done | as variables, and in \`devcontainer-features.env\` beside \`install.sh\` |
+| \`dependsOn\`, \`installsAfter\`, \`legacyIds\` | done | |
+| \`_REMOTE_USER\`, \`_REMOTE_USER_HOME\` | done | |
+| \`_CONTAINER_USER\`, \`_CONTAINER_USER_HOME\` | done differently | the file's containerUser where the guest has it, else the remote user |
+| \`containerEnv\` | done differently | in /etc/environment, before the file's; \`\${PATH}\` and the other forms of a Dockerfile's ENV are filled in, and login shells get their PATH from /etc/profile.d |
+| \`onCreateCommand\` … \`postAttachCommand\` | done | before the file's own; they see no variables of your computer |
+| \`customizations\` | done differently | merged below the file's; nothing of \`guesthouse\` is taken of a feature |
+| \`privileged\`, \`init\`, \`capAdd\`, \`securityOpt\` | not applicable | a VM is a machine of its own, with systemd: Docker in it needs none of them |
+| \`entrypoint\` | not applicable | a warning in the log; what shall run at each start is a service of systemd |
+| \`mounts\` | not applicable | a warning in the log; the VM's disk stays |
+
+A lockfile beside the configuration (\`devcontainer-lock.json\`, \`.devcontainer-lock.json\` for \`.devcontainer.json\`) is obeyed:
+what it pins is used, and anything else refused. \`guesthouse lock\` writes it; nothing else is ever written into a folder.
 
 ## Lifecycle
 

@@ -1,5 +1,6 @@
 import type { Devcontainer, LifecycleName } from "../devcontainer/model.ts";
 import { type Step, stepsOf } from "../devcontainer/commands.ts";
+import type { FeatureHooks } from "../features/merge.ts";
 
 export type GuestCommand = Exclude<LifecycleName, "initializeCommand">;
 const order: readonly GuestCommand[] = [
@@ -12,25 +13,39 @@ const order: readonly GuestCommand[] = [
 
 export interface DueCommand {
   readonly name: GuestCommand;
+  /** For people: whose command it is. */
+  readonly title: string;
   readonly steps: readonly Step[];
-  /** What the guest is to remember once it has run; undefined for what runs each time. */
-  readonly mark: string | undefined;
+  /** What the guest is to remember, by which name, once it has run; undefined for what runs each time. */
+  readonly mark: { readonly name: string; readonly value: string } | undefined;
 }
 
 /**
  * The commands that are to run now, in order: those of the creation once in a VM's life, `postStart` once a boot,
- * `postAttach` always. `marks` is what the guest remembers. Pure.
+ * `postAttach` always; of each, those of the features before the file's. `marks` is what the guest remembers. Pure.
  */
 export function dueCommands(
   file: Devcontainer,
   marks: ReadonlyMap<string, string>,
   bootId: string,
+  hooks: readonly FeatureHooks[] = [],
 ): DueCommand[] {
   return order.flatMap((name) => {
-    const mark = markOf(name, bootId);
-    const steps = stepsOf(file[name]);
-    const isDone = mark !== undefined && marks.get(name) === mark;
-    return steps.length === 0 || isDone ? [] : [{ name, steps, mark }];
+    const value = markOf(name, bootId);
+    const commands = [
+      ...hooks.map(({ by, identity, commands }) => ({
+        command: commands[name],
+        title: `${name} of the feature ${by}`,
+        markName: `${name}-${identity}`,
+      })),
+      { command: file[name], title: name, markName: name },
+    ];
+    return commands.flatMap(({ command, title, markName }): DueCommand[] => {
+      const steps = stepsOf(command);
+      const isDone = value !== undefined && marks.get(markName) === value;
+      const mark = value === undefined ? undefined : { name: markName, value };
+      return steps.length === 0 || isDone ? [] : [{ name, title, steps, mark }];
+    });
   });
 }
 

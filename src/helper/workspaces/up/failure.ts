@@ -21,9 +21,9 @@ export class CommandFailure extends Error {
   }
 }
 
-/** With the command's name, its exit code, its last words and where the rest of them is. */
+/** With the name of the command or feature, its exit code, its last words and where the rest of them is. */
 export function commandFailure(
-  stage: UpStage,
+  name: string,
   outcome: StepOutcome,
   logPath: string,
 ): CommandFailure {
@@ -37,11 +37,11 @@ export function commandFailure(
       : `. Its last words:\n${outcome.tail.map((line) => `    ${line}`).join("\n")}`;
   return new CommandFailure(
     outcome,
-    failed("workspaces.commandFailed", `${stage} ${how}${said}`, {
+    failed("workspaces.commandFailed", `${name} ${how}${said}`, {
       remedy: `The whole output is in ${logPath}. ${
-        stage === "initializeCommand"
+        name === "initializeCommand"
           ? "Mend it, then bring the folder up again."
-          : "The VM is kept: mend the command, or the guest, and bring the folder up again. It goes on with this command."
+          : "The VM is kept: mend the command, or the guest, and bring the folder up again. It goes on from here."
       }`,
       actions: ["retry", "showLog"],
     }),

@@ -104,13 +104,13 @@ export async function writeEnvironment(
   return notes;
 }
 
-/** Runs a step in the guest, in the workspace's folder and environment. */
-export const guestRunner =
-  (session: SshSession, folder: string): RunStep =>
+/** Runs a step in the guest by the command line that `lineOf` makes of it. */
+export const stepRunner =
+  (session: SshSession, lineOf: (argv: readonly string[]) => string): RunStep =>
   async (argv, onOutput, signal) => {
     const [out, err] = [new StringDecoder("utf8"), new StringDecoder("utf8")];
     const { code } = await session.exec(
-      runScript(folder, argv),
+      lineOf(argv),
       {
         onStdout: (chunk) => onOutput(out.write(chunk)),
         onStderr: (chunk) => onOutput(err.write(chunk)),
@@ -120,8 +120,12 @@ export const guestRunner =
     return code;
   };
 
+/** Runs a step in the guest, in the workspace's folder and environment. */
+export const guestRunner = (session: SshSession, folder: string): RunStep =>
+  stepRunner(session, (argv) => runScript(folder, argv));
+
 /** Our own scripts don't fail in a guest that is whole. */
-async function must(
+export async function must(
   what: string,
   running: Promise<ExecResult>,
 ): Promise<ExecResult> {

@@ -4,10 +4,11 @@ import { shellCommand } from "../../ssh/quote.ts";
 export const stateFolder = "/var/lib/guesthouse/workspace";
 
 /** A POSIX script with its arguments, as the one string that SSH carries. */
-const script = (text: string, args: readonly string[]): string =>
+export const script = (text: string, args: readonly string[]): string =>
   shellCommand(["/bin/sh", "-c", text, "sh", ...args]);
 
-const asRoot =
+/** `as_root program …`, for scripts. */
+export const asRoot =
   'as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n -- "$@"; fi; }';
 
 /** Makes the folders, owned by the user; prints the boot's id, then what was done before as `name=value` lines. */
@@ -52,8 +53,12 @@ const probeFlags = {
 } as const;
 export type EnvironmentProbe = keyof typeof probeFlags;
 
-const begin = "# containerEnv of devcontainer.json, by Guesthouse";
-const end = "# end of containerEnv";
+/** The lines around what is ours in /etc/environment. */
+export const loginBlock = {
+  begin: "# containerEnv of devcontainer.json, by Guesthouse",
+  end: "# end of containerEnv",
+} as const;
+const { begin, end } = loginBlock;
 
 /**
  * Takes the file's variables for commands from its input and those for every login as `logins`, which it puts into

@@ -3,6 +3,7 @@ import type { Log } from "../../../base/log.ts";
 import type { ParsedParams } from "../../../protocol/contract.ts";
 import type { CameUp, UpStage } from "../../../protocol/devcontainers.ts";
 import type { Machine } from "../../../protocol/machines.ts";
+import type { Http } from "../../images/http.ts";
 import { freeName } from "../../machines/names.ts";
 import type { Reach } from "../../ssh/reach.ts";
 import { connectSsh, type SshSession } from "../../ssh/session.ts";
@@ -12,6 +13,10 @@ import { copyFolderIn } from "../copyFolder.ts";
 import { stepsOf } from "../devcontainer/commands.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
+import { hooksOf } from "../features/merge.ts";
+import { featuresOfFolder, pinsOf } from "../features/ofFolder.ts";
+import { noFeatures } from "../features/resolve.ts";
+import { setUpFeatures } from "../features/stage.ts";
 import type { DiskWay } from "../sendByDisk.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
@@ -38,6 +43,8 @@ export interface UpDeps {
   readonly registry: WorkspaceRegistry;
   readonly machines: MachineVerbs;
   readonly reach: Pick<Reach, "target">;
+  /** For features. */
+  readonly http: Http;
   readonly onLogged: (id: string, offset: number, text: string) => void;
   readonly onCopied: (machine: string) => OnProgress;
   /** See `WorkspaceHandlerDeps`. */
@@ -54,7 +61,7 @@ export interface Up {
 }
 
 /**
- * Brings a workspace's VM up, as far as that was not done before: machine, files, environment, commands. The caller holds
+ * Brings a workspace's VM up, as far as that was not done before: machine, features, files, environment, commands. The caller holds
  * the workspace's lock until `ended` settles, and has asked for consent where a command runs on the host. What fails is recorded, and the VM kept; the next call goes on from there.
  */
 export function bringUp(
@@ -135,14 +142,39 @@ async function perform(
         if (outcome.code !== 0)
           throw commandFailure(current, outcome, log.path);
       });
+    // Before a VM is made: what can't be found is no reason for one.
+    const found =
+      plan.file.features === undefined
+        ? noFeatures
+        : await stage("configuration", () =>
+            featuresOfFolder(
+              configuration,
+              plan.file,
+              entry.record.made?.features ?? {},
+              deps,
+              signal,
+            ),
+          );
+    const { features } = found;
+    for (const note of found.notes) log.note(note);
     const machine = await stage("machine", () =>
       startMachine(entry, plan, params, log, deps, signal),
     );
+    await keepPins(entry, pinsOf(found), registry);
     const made = entry.record.made ?? plan.placing;
     const target = await deps.reach.target(machine.id, signal);
     session = await connectSsh(target, {}, signal);
     const connected = session;
     const memory = await prepareGuest(connected, made.target, signal);
+    const featuresEnv = await setUpFeatures(
+      connected,
+      features,
+      memory.marks,
+      { remote: machine.user, container: plan.file.containerUser },
+      (work) => stage("features", work),
+      log,
+      signal,
+    );
     if (memory.marks.get("files") !== "once")
       await stage("files", async () => {
         const { files, guestFolder } = await copyFolderIn(
@@ -167,7 +199,10 @@ async function perform(
     await stage("environment", async () => {
       const found = await writeEnvironment(
         connected,
-        plan.file,
+        {
+          ...plan.file,
+          containerEnv: { ...featuresEnv, ...plan.file.containerEnv },
+        },
         (containerEnv) =>
           substitute(plan.file.remoteEnv ?? {}, {
             ...plan.variables,
@@ -180,17 +215,20 @@ async function perform(
     });
     const run = guestRunner(connected, made.workspaceFolder);
     let opened = false;
-    for (const due of dueCommands(plan.file, memory.marks, memory.bootId)) {
+    const hooks = hooksOf(features, plan.variables);
+    const { marks, bootId } = memory;
+    for (const due of dueCommands(plan.file, marks, bootId, hooks)) {
       if (!opened && isAfter(due.name, plan.file.waitFor)) {
         opened = true;
         onOpenable(cameUp(machine));
       }
       await stage(due.name, async () => {
+        if (due.title !== due.name) log.note(due.title);
         const outcome = await runSteps(due.steps, run, log, signal);
         if (outcome.code !== 0)
-          throw commandFailure(due.name, outcome, log.path);
+          throw commandFailure(due.title, outcome, log.path);
         if (due.mark !== undefined)
-          await remember(connected, due.name, due.mark, signal);
+          await remember(connected, due.mark.name, due.mark.value, signal);
       });
     }
     entry.working = undefined;
@@ -259,6 +297,18 @@ async function startMachine(
     },
   });
   return machines.start(machine.id, signal);
+}
+
+/** The VM keeps the features that it has, whatever their names stand for later. */
+async function keepPins(
+  entry: WorkspaceEntry,
+  features: Record<string, string>,
+  registry: WorkspaceRegistry,
+): Promise<void> {
+  const { made } = entry.record;
+  if (made === undefined) return;
+  if (JSON.stringify(made.features ?? {}) === JSON.stringify(features)) return;
+  await registry.rewrite(entry, { made: { ...made, features } });
 }
 
 /** What has changed in the file since it was last brought up, while its VM is still there. */

@@ -94,7 +94,7 @@ describe("reading the file", () => {
     await put(
       usual,
       JSON.stringify({
-        features: { "ghcr.io/x/y:1": {} },
+        appPort: 3000,
         build: { dockerfile: "Dockerfile", args: { a: "b" } },
         hostRequirements: { cpus: 2, gpu: true, tpu: 1 },
         privileged: true,
@@ -113,7 +113,7 @@ describe("reading the file", () => {
     expect(warnings.map(({ property }) => property)).toEqual([
       "build.dockerfile",
       "build.args",
-      "features",
+      "appPort",
       "hostRequirements.gpu",
       "hostRequirements.tpu",
       "runArgs",
