@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,22 +24,10 @@ import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import * as samples from "../../unit/extension/samples.ts";
-import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
+import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
+import { apart, whyNotApart } from "./apart.ts";
 
-/** The server gets folders of its own: what is written for a guest must not be written for this host, nor read of it. */
-const apart = [
-  ...["unshare", "--mount", "sh", "-c"],
-  'set -e; mount -t tmpfs guest /var/lib; cp -a /etc /var/lib/etc; mount --bind /var/lib/etc /etc; mount -t tmpfs home /root; exec "$@"',
-  "sh",
-];
-const tryMount = ["--mount", "mount", "-t", "tmpfs", "trial", "/mnt"];
-const unable =
-  process.getuid?.() !== 0
-    ? "mounts need root"
-    : (await execa("unshare", tryMount, { reject: false })).exitCode === 0
-      ? undefined
-      : "mounts are not allowed";
-const reason = missing ?? unable;
+const reason = await whyNotApart();
 
 describe.skipIf(reason !== undefined)(
   `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,

@@ -26,11 +26,12 @@ export const isCompressed = (archive: Uint8Array): boolean =>
 export async function inspectArchive(
   archive: Uint8Array,
   feature: string,
+  mostBytes = largestUnpackedBytes,
 ): Promise<FeatureMetadata> {
   const found = new Map<string, string | undefined>();
   const links = new Set<string>();
   const reader = extract();
-  const fed = pump(unpacked(archive, feature), reader);
+  const fed = pump(unpacked(archive, feature, mostBytes), reader);
   fed.catch((error: unknown) =>
     reader.destroy(error instanceof Error ? error : new Error(String(error))),
   );
@@ -119,13 +120,14 @@ function parentsOf(name: string): string[] {
 async function* unpacked(
   archive: Uint8Array,
   feature: string,
+  mostBytes: number,
 ): AsyncGenerator<Uint8Array> {
   const source = Readable.from([archive]);
   const stream = isCompressed(archive) ? source.pipe(createGunzip()) : source;
   let bytes = 0;
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     bytes += chunk.length;
-    if (bytes > largestUnpackedBytes)
+    if (bytes > mostBytes)
       throw invalidFeature(feature, "its archive is far too large unpacked");
     yield chunk;
   }

@@ -1,0 +1,254 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  test,
+} from "vitest";
+import { silentLog } from "../../../src/base/log.ts";
+import {
+  connectSsh,
+  type SshSession,
+} from "../../../src/helper/ssh/session.ts";
+import { layoutOf } from "../../../src/helper/store/layout.ts";
+import {
+  createWorkspaceRoom,
+  type WorkspaceRoom,
+} from "../../../src/helper/workspaces/upHandlers.ts";
+import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
+import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
+import type { Machine } from "../../../src/protocol/machines.ts";
+import * as samples from "../../unit/extension/samples.ts";
+import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
+import { apart, whyNotApart } from "./apart.ts";
+
+const reason = await whyNotApart();
+
+describe.skipIf(reason !== undefined)(
+  `features are installed over OpenSSH's server (${reason ?? "with mounts of its own"})`,
+  () => {
+    let sshd: RealSshd;
+    let guest: SshSession;
+    let room: WorkspaceRoom;
+    let round = 0;
+    let folder: string;
+    let remote: string;
+    let log: string;
+
+    beforeAll(async () => {
+      sshd = await startSshd(apart);
+      guest = await connectSsh(sshd.target);
+    });
+    afterAll(async () => {
+      guest.close();
+      await room.close();
+      await sshd.close();
+    });
+    beforeEach(async () => {
+      round += 1;
+      folder = join(sshd.folder, `project ${String(round)}`);
+      remote = join(sshd.folder, `guest's ${String(round)}`);
+      await mkdir(join(folder, ".devcontainer"), { recursive: true });
+      log = "";
+      await guest.exec("rm -rf /var/lib/guesthouse; mkdir -p /etc/profile.d");
+      let machine: Machine | undefined;
+      room = await createWorkspaceRoom({
+        layout: layoutOf(join(sshd.folder, `home ${String(round)}`), {
+          XDG_RUNTIME_DIR: sshd.folder,
+        }),
+        log: silentLog,
+        reach: { target: () => Promise.resolve(sshd.target) },
+        machines: {
+          list: () => (machine === undefined ? [] : [machine]),
+          create: ({ name = "" }) => {
+            machine = samples.machine({
+              name,
+              alias: `gh-${name}`,
+              user: "root",
+            });
+            return Promise.resolve(machine);
+          },
+          start: () => Promise.resolve(machine ?? samples.machine()),
+          stop: () => Promise.resolve(),
+          remove: () => {
+            machine = undefined;
+            return Promise.resolve();
+          },
+          noteFolder: () => Promise.resolve(),
+        },
+        images: () => Promise.resolve(["debian-12"]),
+        defaultImage: "debian-12",
+        usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
+        onChanged: () => undefined,
+        onLogged: (_, __, text) => (log += text),
+        onCopied: () => () => undefined,
+      });
+    });
+
+    const put = (file: object): Promise<void> =>
+      writeFile(
+        join(folder, ".devcontainer", "devcontainer.json"),
+        JSON.stringify({
+          workspaceFolder: remote,
+          userEnvProbe: "none",
+          ...file,
+        }),
+      );
+    const feature = async (
+      id: string,
+      install: string,
+      metadata: object = {},
+    ): Promise<void> => {
+      const place = join(folder, ".devcontainer", id);
+      await mkdir(place, { recursive: true });
+      await writeFile(join(place, "install.sh"), `#!/bin/sh\n${install}\n`);
+      await writeFile(
+        join(place, "devcontainer-feature.json"),
+        JSON.stringify({ id, ...metadata }),
+      );
+    };
+    const context = () => ({
+      requestId: "test",
+      signal: new AbortController().signal,
+    });
+    const up = (): Promise<CameUp> =>
+      room.handlers["workspaces.up"]({ folder }, context());
+    const failure = (attempt: Promise<unknown>): Promise<Failure> =>
+      attempt.then(() => {
+        throw new Error("it went well");
+      }, toFailure);
+    const stagesOf = ({ stages }: CameUp): string[] =>
+      stages.map(({ stage }) => stage);
+    const installed = async (): Promise<string[]> =>
+      (await guest.exec("cat /var/lib/ran")).stdout.trim().split("\n");
+    const state = async (): Promise<Workspace["state"] | undefined> =>
+      (await room.handlers["workspaces.list"]({}, context())).workspaces[0]
+        ?.state;
+
+    test("in order, each once, with options, users and the environment of those before; hooks before the file's", async () => {
+      await guest.exec(
+        "rm -f /var/lib/ran; echo 'http_proxy=\"http://proxy:1\"' > /etc/environment",
+      );
+      await feature("late", 'echo "late $TOOL_HOME $PATH" >> /var/lib/ran', {
+        installsAfter: ["./early"],
+        postCreateCommand: 'echo "late hook" >> hooks',
+      });
+      await feature(
+        "early",
+        'echo "early $VERSION|$WITH_SPACE|$_REMOTE_USER|$_REMOTE_USER_HOME|$_CONTAINER_USER|$http_proxy" >> /var/lib/ran; [ -f devcontainer-features.env ]',
+        {
+          options: {
+            version: { type: "string", default: "1" },
+            "with space": { type: "string", default: "" },
+          },
+          containerEnv: {
+            TOOL_HOME: "/opt/it's",
+            PATH: "/opt/tool/bin:${PATH}",
+          },
+          onCreateCommand: 'echo "early hook $TOOL_HOME" >> hooks',
+          postCreateCommand: ["sh", "-c", 'echo "early too" >> hooks'],
+        },
+      );
+      const file = {
+        containerUser: "nobody-here",
+        features: {
+          "./late": {},
+          "./early": {
+            version: "2'; echo evil >> /var/lib/ran; '",
+            "with space": "$(id) `id`",
+          },
+        },
+        onCreateCommand: 'echo "file $PATH" >> hooks',
+        postCreateCommand: 'echo "file too" >> hooks',
+      };
+      await put(file);
+      const first = await up();
+      expect(stagesOf(first)).toEqual([
+        ...["configuration", "machine", "features", "files", "environment"],
+        ...["onCreateCommand", "onCreateCommand"],
+        ...["postCreateCommand", "postCreateCommand", "postCreateCommand"],
+      ]);
+      const [early, late] = await installed();
+      expect(early).toBe(
+        "early 2'; echo evil >> /var/lib/ran; '|$(id) `id`|root|/root|root|http://proxy:1",
+      );
+      expect(late).toMatch(/^late \/opt\/it's \/opt\/tool\/bin:\/usr\/local/);
+      expect(log).toMatch(/── feature \.\/early ──[^]*── feature \.\/late ──/);
+      const hooks = (await readFile(join(remote, "hooks"), "utf8")).split("\n");
+      expect(hooks[0]).toBe("early hook /opt/it's");
+      expect(hooks[1]).toMatch(/^file \/opt\/tool\/bin:/);
+      expect(hooks.slice(2)).toEqual([
+        ...["early too", "late hook", "file too", ""],
+      ]);
+      const logins = await guest.exec(
+        "cat /etc/environment; ls /var/lib/guesthouse/features; . /etc/profile.d/guesthouse-features.sh; echo $PATH",
+      );
+      expect(logins.stdout).toContain('http_proxy="http://proxy:1"');
+      expect(logins.stdout).toMatch(
+        /PATH="\/opt\/tool\/bin:\/usr\/local\/sbin/,
+      );
+      expect(logins.stdout).toMatch(/\n\/opt\/tool\/bin:.*\n$/);
+
+      expect(stagesOf(await up())).toEqual([
+        ...["configuration", "machine", "environment"],
+      ]);
+      expect(await installed()).toHaveLength(2);
+      // Other options are another feature; the rest stays as it is.
+      await put({ ...file, features: { "./late": {}, "./early": "3" } });
+      await up();
+      expect((await installed()).slice(2)).toEqual([
+        "early 3||root|/root|root|http://proxy:1",
+      ]);
+    });
+
+    test("the first that fails ends it, by its name; the next up goes on with it", async () => {
+      await guest.exec("rm -f /var/lib/ran");
+      await feature("a", "echo a >> /var/lib/ran");
+      await feature("b", "echo no luck; exit 9", {
+        dependsOn: { "./a": {} },
+      });
+      await feature("c", "echo c >> /var/lib/ran", {
+        dependsOn: { "./b": {} },
+      });
+      await put({ features: { "./c": {} }, onCreateCommand: "touch created" });
+      expect(await failure(up())).toMatchObject({
+        kind: "failed",
+        code: "workspaces.commandFailed",
+        message:
+          "Feature ./b ended with exit code 9. Its last words:\n    no luck",
+        actions: ["retry", "showLog"],
+      });
+      expect(await state()).toMatchObject({
+        kind: "failed",
+        stage: "features",
+        exitCode: 9,
+        tail: ["no luck"],
+      });
+      expect(await installed()).toEqual(["a"]);
+      await feature("b", "echo b >> /var/lib/ran", {
+        dependsOn: { "./a": {} },
+      });
+      await up();
+      expect(await installed()).toEqual(["a", "b", "c"]);
+      expect(await state()).toEqual({ kind: "ready" });
+    });
+
+    test("what can't be found or read ends it before there is a VM", async () => {
+      await put({ features: { "../../etc": {} } });
+      expect(await failure(up())).toMatchObject({
+        kind: "refused",
+        code: "workspaces.outsideFolder",
+      });
+      await put({ features: { "ghcr.io/x": 3 } });
+      expect(await failure(up())).toMatchObject({
+        kind: "refused",
+        code: "workspaces.featureInvalid",
+      });
+      expect(await state()).toMatchObject({ stage: "configuration" });
+      expect(log).not.toContain("── machine ──");
+    });
+  },
+);
