@@ -9,6 +9,7 @@ import { ensurePrograms } from "./packages.mjs";
 import {
   browserPrograms,
   imageBuildPrograms,
+  registryPrograms,
   virtualMachinePrograms,
 } from "./programs.mjs";
 import { Failure, step, Unavailable } from "./progress.mjs";
@@ -21,12 +22,17 @@ export const prerequisites = {
   unit: async () => ({}),
   protocol: async () => ({}),
   process: async () => {
-    await ensurePrograms(virtualMachinePrograms, {
-      purpose: "test with real QEMU and OpenSSH processes",
+    await ensurePrograms([...virtualMachinePrograms, ...registryPrograms], {
+      purpose: "test with real QEMU, OpenSSH and registry processes",
     });
     return {};
   },
-  vm: async () => ({ GUESTHOUSE_IMAGE_CACHE: await goldenImage() }),
+  vm: async () => {
+    await ensurePrograms(registryPrograms, {
+      purpose: "test features of a registry in guests",
+    });
+    return { GUESTHOUSE_IMAGE_CACHE: await goldenImage() };
+  },
   editor: async () => {
     if (process.env.CHROMIUM === undefined) {
       await ensurePrograms(browserPrograms, {

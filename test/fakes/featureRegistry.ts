@@ -27,6 +27,8 @@ export interface FeatureRegistry {
   ): Promise<string>;
   /** Nobody is asked from then on. */
   stop(): Promise<void>;
+  /** On the same port, with all that was pushed. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,9 +45,13 @@ export async function startFeatureRegistry(): Promise<FeatureRegistry> {
       http: { addr: `127.0.0.1:${String(port)}` },
     }),
   );
-  const server = serve(config);
+  let server = serve(config);
   const url = `http://127.0.0.1:${String(port)}/v2/`;
   await answering(url, server);
+  const stop = async (): Promise<void> => {
+    server.kill();
+    await server;
+  };
   return {
     name: `localhost:${String(port)}`,
     push: async (repository, tags, metadata, install, more = []) => {
@@ -79,13 +85,13 @@ export async function startFeatureRegistry(): Promise<FeatureRegistry> {
         });
       return digestOf(Buffer.from(manifest));
     },
-    stop: async () => {
-      server.kill();
-      await server;
+    stop,
+    restart: async () => {
+      server = serve(config);
+      await answering(url, server);
     },
     close: async () => {
-      server.kill();
-      await server;
+      await stop();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -128,7 +134,7 @@ async function answering(
   server: ReturnType<typeof serve>,
 ): Promise<void> {
   for (let i = 0; i < 200; i++) {
-    if (server.exitCode !== undefined && server.exitCode !== null) break;
+    if (server.exitCode !== null) break;
     if (
       await fetch(url).then(
         ({ ok }) => ok,
@@ -139,9 +145,7 @@ async function answering(
     await new Promise((wake) => setTimeout(wake, 50));
   }
   server.kill();
-  throw new Error(
-    `docker-registry did not come up: ${String((await server).all)}`,
-  );
+  throw new Error(`docker-registry did not come up: ${(await server).all}`);
 }
 
 async function freePort(): Promise<number> {

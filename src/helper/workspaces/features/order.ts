@@ -88,8 +88,7 @@ function byAge(a: string, b: string): number {
       /^\d+$/.test(x) && /^\d+$/.test(y) ? Number(x) - Number(y) : byText(x, y);
     if (apart !== 0) return apart;
   }
-  // `1` is the newest of all that begin so.
-  return partsB.length - partsA.length;
+  return partsA.length - partsB.length;
 }
 
 function circle<T extends OrderNode>(
