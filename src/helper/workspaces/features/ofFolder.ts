@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isMissing, replaceFile } from "../../../base/files.ts";
+import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 import { insideFolder } from "../devcontainer/find.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
@@ -50,7 +51,7 @@ export async function featuresOfFolder(
         ...resolution,
         notes: [
           ...notes,
-          `${lockPath(path)} lacks ${unlocked.join(", ")}: guesthouse lock writes it anew.`,
+          `${lockPath(path)} lacks ${visible(unlocked.join(", "))}: guesthouse lock writes it anew.`,
         ],
       };
 }

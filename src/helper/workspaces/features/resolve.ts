@@ -10,7 +10,7 @@ import { type FeatureReference, nameOf, parseReference } from "./reference.ts";
 
 /** A feature of a folder, in its place: what is to be installed, and how. */
 export interface ResolvedFeature extends FetchedFeature, OrderNode {
-  /** As the file, or the feature that needs it, writes it. */
+  /** As the file, or the feature that needs it, writes it; safe to show. */
   readonly reference: string;
   /** What it is installed with: variable → value. */
   readonly variables: Readonly<Record<string, string>>;
@@ -93,7 +93,7 @@ export async function resolveFeatures(
         const { dependsOn = {}, installsAfter = [] } = fetched.metadata;
         const node = {
           ...fetched,
-          reference: text,
+          reference: visible(text),
           identity,
           variables,
           given,
