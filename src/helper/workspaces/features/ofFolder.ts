@@ -9,6 +9,7 @@ import type { Configuration } from "../devcontainer/read.ts";
 import { type FetchDeps, fetchFeatures } from "./fetch.ts";
 import {
   type LockEntry,
+  lockKey,
   lockPath,
   parseLock,
   type Pins,
@@ -41,26 +42,33 @@ export async function featuresOfFolder(
     new Map([...Object.entries(kept), ...(locked ?? [])]),
     fetchFeatures(deps, folder, path, signal),
   );
-  const { notes, lock } = resolution;
-  const unlocked = [...lock.keys()].filter(
-    (reference) => locked?.has(reference.toLowerCase()) === false,
-  );
-  return unlocked.length === 0
-    ? resolution
-    : {
-        ...resolution,
-        notes: [
-          ...notes,
-          `${lockPath(path)} lacks ${visible(unlocked.join(", "))}: guesthouse lock writes it anew.`,
-        ],
-      };
+  const keys = new Set([...resolution.lock.keys()].map(lockKey));
+  const unlocked = [...keys].filter((key) => locked?.has(key) === false);
+  const gone = Object.keys(kept).filter((key) => !keys.has(key));
+  const names = (some: readonly string[]): string => visible(some.join(", "));
+  return {
+    ...resolution,
+    notes: [
+      ...resolution.notes,
+      ...(unlocked.length === 0
+        ? []
+        : [
+            `${lockPath(path)} lacks ${names(unlocked)}: guesthouse lock writes it anew.`,
+          ]),
+      ...(gone.length === 0
+        ? []
+        : [
+            `No longer asked for, but still in the VM until guesthouse rebuild: ${names(gone)}.`,
+          ]),
+    ],
+  };
 }
 
 /** What a VM's record keeps of its features. Pure. */
 export const pinsOf = ({ lock }: Resolution): Record<string, string> =>
   Object.fromEntries(
     [...lock].map(([reference, { integrity }]) => [
-      reference.toLowerCase(),
+      lockKey(reference),
       integrity,
     ]),
   );

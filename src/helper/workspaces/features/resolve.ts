@@ -77,6 +77,15 @@ export async function resolveFeatures(
           fetched.metadata,
           given,
         );
+        const { dependsOn = {}, installsAfter = [] } = fetched.metadata;
+        // Two references may stand for one feature: each has its pin.
+        if (reference.kind !== "local")
+          lock.set(text, {
+            version: fetched.metadata.version,
+            resolved: fetched.canonical,
+            integrity: fetched.digest,
+            dependsOn: Object.keys(dependsOn),
+          });
         const identity = identityOf(reference, fetched, variables);
         if (known.has(identity)) return identity;
         if (known.size >= mostFeatures)
@@ -90,7 +99,6 @@ export async function resolveFeatures(
           ...remarks(reference, fetched),
         ])
           notes.add(visible(`Feature ${text}: ${each}.`));
-        const { dependsOn = {}, installsAfter = [] } = fetched.metadata;
         const node = {
           ...fetched,
           reference: visible(text),
@@ -104,13 +112,6 @@ export async function resolveFeatures(
         };
         // Known before those it needs are looked for, as one of them may need it.
         known.set(identity, node);
-        if (reference.kind !== "local")
-          lock.set(text, {
-            version: fetched.metadata.version,
-            resolved: fetched.canonical,
-            integrity: fetched.digest,
-            dependsOn: Object.keys(dependsOn),
-          });
         node.dependsOn.push(...(await visit(dependsOn)));
         return identity;
       }),

@@ -179,6 +179,15 @@ describe("options", () => {
   });
 });
 
+test("every reference has its pin, also where two stand for one feature", async () => {
+  const { features, lock } = await resolve(
+    { [f("a")]: {}, "./b": { dependsOn: { [f("a:1")]: {} } } },
+    { [f("A")]: {}, "./b": {} },
+  );
+  expect(features.map(({ reference }) => reference)).toHaveLength(2);
+  expect([...lock.keys()]).toEqual([f("A"), f("a:1")]);
+});
+
 test("the key for what is installed: digests, options and order, nothing else", async () => {
   const world = { [f("a")]: {}, [f("b")]: { installsAfter: [f("a")] } };
   const key = async (features: Record<string, unknown>): Promise<string> =>
