@@ -19,14 +19,16 @@ export interface DueCommand {
 
 /**
  * The commands that are to run now, in order: those of the creation once in a VM's life, `postStart` once a boot,
- * `postAttach` always. `marks` is what the guest remembers. Pure.
+ * `postAttach` always. `marks` is what the guest remembers; nothing after `last`. Pure.
  */
 export function dueCommands(
   file: Devcontainer,
   marks: ReadonlyMap<string, string>,
   bootId: string,
+  last: GuestCommand = "postAttachCommand",
 ): DueCommand[] {
   return order.flatMap((name) => {
+    if (order.indexOf(name) > order.indexOf(last)) return [];
     const mark = markOf(name, bootId);
     const steps = stepsOf(file[name]);
     const isDone = mark !== undefined && marks.get(name) === mark;

@@ -12,6 +12,8 @@ import { copyFolderIn } from "../copyFolder.ts";
 import { stepsOf } from "../devcontainer/commands.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
+import type { PrebuildFinder } from "../prebuild/choose.ts";
+import { filesCameWith, freshMarks } from "../prebuild/clone.ts";
 import type { DiskWay } from "../sendByDisk.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
@@ -35,13 +37,18 @@ import { runSteps } from "./steps.ts";
 export interface UpDeps {
   readonly layout: Layout;
   readonly log: Log;
-  readonly registry: WorkspaceRegistry;
+  readonly registry: Pick<
+    WorkspaceRegistry,
+    "machineOf" | "rewrite" | "tell" | "view"
+  >;
   readonly machines: MachineVerbs;
   readonly reach: Pick<Reach, "target">;
   readonly onLogged: (id: string, offset: number, text: string) => void;
   readonly onCopied: (machine: string) => OnProgress;
   /** See `WorkspaceHandlerDeps`. */
   readonly diskWay?: (id: string) => DiskWay;
+  /** Without it every new machine is made of the base image. */
+  readonly prebuilds?: PrebuildFinder;
 }
 
 export type UpParams = ParsedParams<"workspaces.up">;
@@ -136,20 +143,32 @@ async function perform(
           throw commandFailure(current, outcome, log.path);
       });
     const machine = await stage("machine", () =>
-      startMachine(entry, plan, params, log, deps, signal),
+      startMachine(
+        entry,
+        configuration,
+        plan,
+        params,
+        log,
+        (note) => notes.push(note),
+        deps,
+        signal,
+      ),
     );
     const made = entry.record.made ?? plan.placing;
     const target = await deps.reach.target(machine.id, signal);
     session = await connectSsh(target, {}, signal);
     const connected = session;
     const memory = await prepareGuest(connected, made.target, signal);
-    if (memory.marks.get("files") !== "once")
+    let { marks } = memory;
+    if (marks.get("files") !== "once")
       await stage("files", async () => {
         const { files, guestFolder } = await copyFolderIn(
           connected,
           {
             folder: plan.placing.source,
             target: made.target,
+            // What a prebuild's commands made of the files is nobody's work.
+            overwrite: filesCameWith(marks) !== undefined,
             ...(deps.diskWay === undefined
               ? {}
               : { disk: deps.diskWay(machine.id) }),
@@ -157,6 +176,7 @@ async function perform(
           deps.onCopied(machine.id),
           signal,
         );
+        marks = await freshMarks(connected, plan, marks, log, signal);
         await remember(connected, "files", "once", signal);
         await machines.noteFolder(machine.id, {
           local: plan.placing.source,
@@ -180,7 +200,8 @@ async function perform(
     });
     const run = guestRunner(connected, made.workspaceFolder);
     let opened = false;
-    for (const due of dueCommands(plan.file, memory.marks, memory.bootId)) {
+    const { file, last } = plan;
+    for (const due of dueCommands(file, marks, memory.bootId, last)) {
       if (!opened && isAfter(due.name, plan.file.waitFor)) {
         opened = true;
         onOpenable(cameUp(machine));
@@ -219,10 +240,12 @@ async function perform(
 /** Starts the workspace's machine; makes one first when there is none. */
 async function startMachine(
   entry: WorkspaceEntry,
+  configuration: Configuration,
   plan: Plan,
   params: UpParams,
   log: WorkspaceLog,
-  { registry, machines }: UpDeps,
+  onNote: (note: string) => void,
+  { registry, machines, prebuilds }: UpDeps,
   signal: AbortSignal,
 ): Promise<Machine> {
   const present = registry.machineOf(entry);
@@ -232,13 +255,23 @@ async function startMachine(
     entry.record.name,
     new Set(machines.list().map((each) => each.name)),
   );
+  const found =
+    params.prebuild === false
+      ? undefined
+      : await prebuilds?.choose(configuration, plan);
+  if (found?.note !== undefined) {
+    log.note(found.note);
+    onNote(found.note);
+  }
+  const prebuilt = found?.kind === "fits" ? found.prebuilt : undefined;
+  const image = prebuilt?.image ?? plan.image;
   log.note(
-    `a clone of ${plan.image}, ${String(plan.size.cpus)} CPUs, ${String(plan.size.memoryMiB)} MiB, ${String(plan.size.diskGiB)} GiB`,
+    `a clone of ${image}, ${String(plan.size.cpus)} CPUs, ${String(plan.size.memoryMiB)} MiB, ${String(plan.size.diskGiB)} GiB`,
   );
   const machine = await machines.create(
     {
       name,
-      image: plan.image,
+      image,
       ...plan.size,
       ...(plan.user === undefined ? {} : { user: plan.user }),
       forwards: [...plan.forwards],
@@ -247,6 +280,7 @@ async function startMachine(
     },
     signal,
   );
+  if (prebuilt !== undefined) await prebuilds?.used(prebuilt.digest);
   await registry.rewrite(entry, {
     name,
     alias: machine.alias,
