@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
 import * as z from "zod";
@@ -110,7 +111,8 @@ export async function writeArchive(
     await refuseTaken(path);
     const archive = pack();
     const out = pipeline(
-      archive as AsyncIterable<Uint8Array>,
+      // tar-stream's ends are no streams of Node.
+      Readable.from(archive as AsyncIterable<Uint8Array>),
       createWriteStream(partial, { mode: 0o600 }),
       { signal },
     );
@@ -284,7 +286,7 @@ export async function unpackArchive(
       const target = join(folder, `unpacked-${expected.name}`);
       const hash = createHash("sha256");
       await pipeline(
-        entry as AsyncIterable<Buffer>,
+        Readable.from(entry as AsyncIterable<Buffer>),
         async function* (chunks: AsyncIterable<Buffer>) {
           for await (const chunk of chunks) {
             hash.update(chunk);
