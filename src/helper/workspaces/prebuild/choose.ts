@@ -75,8 +75,18 @@ export function choosePrebuild(
   return {
     kind: "fits",
     prebuilt: { image, digest, source },
-    note: `The VM is made of ${image}, a prebuild of ${dayOf(source)}${source.key === keys.key ? "" : ` from elsewhere, on another build of ${base}`}.`,
+    note: `The VM is made of ${image}, a prebuild of ${dayOf(source)}${originOf(source, keys, base)}.`,
   };
+}
+
+function originOf(
+  { workspace, key }: PrebuildSource,
+  keys: PrebuildKeys,
+  base: string,
+): string {
+  if (workspace !== undefined) return "";
+  const isOther = keys.key !== undefined && keys.key !== key;
+  return ` from elsewhere${isOther ? `, on another build of ${base}` : ""}`;
 }
 
 /** What a ready image is as a prebuild. Pure. */

@@ -29,9 +29,9 @@ const prebuild = (
     },
     ...change,
   });
-const choose = (images: Image[], diskGiB = 20, key: string | undefined = "k") =>
+const choose = (images: Image[], diskGiB = 20) =>
   choosePrebuild([image(), ...images], {
-    keys: { key, fileKey: "f" },
+    keys: { key: "k", fileKey: "f" },
     base: "debian-12",
     workspace: "w",
     diskGiB,
@@ -56,7 +56,17 @@ test("one that was imported fits on another build of the base image, and where t
     "from elsewhere, on another build of debian-12",
   ) as string;
   expect(choose([imported])).toMatchObject({ kind: "fits", note });
-  expect(choose([imported], 20, undefined).kind).toBe("fits");
+  // Nothing is pulled for it.
+  const withoutBase = choosePrebuild([imported], {
+    keys: { key: undefined, fileKey: "f" },
+    base: "debian-12",
+    workspace: "w",
+    diskGiB: 20,
+  });
+  expect(withoutBase).toMatchObject({
+    kind: "fits",
+    note: expect.stringMatching(/UTC from elsewhere\.$/) as string,
+  });
   expect(choose([prebuild("own", { key: "other" })])).toEqual({
     kind: "none",
     note: expect.stringContaining("was made of another debian-12") as string,
