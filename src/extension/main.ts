@@ -43,6 +43,7 @@ import { workCommands } from "./work/commands.ts";
 import { type Job, jobsOf } from "./work/jobs.ts";
 import { createStatusBar } from "./work/statusBar.ts";
 import { bringBackCommands } from "./workspaces/bringBack.ts";
+import { prebuildCommands } from "./workspaces/prebuild.ts";
 import { workspaceCommands } from "./workspaces/commands.ts";
 import { consentsIn } from "./workspaces/consent.ts";
 import { WorkspaceLogs } from "./workspaces/logs.ts";
@@ -125,6 +126,14 @@ export function activate(context: ExtensionContext): void {
     useLauncher,
   });
 
+  const forUp = {
+    call,
+    onNotice,
+    workspaces,
+    settings,
+    consents: consentsIn(globalState),
+    isTrusted: () => workspace.isTrusted,
+  };
   const table: Commands = {
     ...createCommands({ call, settings, images, loaded }),
     ...lifecycleCommands(call, choose),
@@ -146,13 +155,9 @@ export function activate(context: ExtensionContext): void {
     ...sshCommands({ call, choose, settings, makeReady, open }),
     ...bringBackCommands(call, choose),
     ...newMachineCommands({ call, onNotice, settings, makeReady, open }),
+    ...prebuildCommands(forUp),
     ...workspaceCommands({
-      call,
-      onNotice,
-      workspaces,
-      settings,
-      consents: consentsIn(globalState),
-      isTrusted: () => workspace.isTrusted,
+      ...forUp,
       open,
       logs: workspaceLogs,
       loaded,

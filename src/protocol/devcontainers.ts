@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { failureSchema } from "./failure.ts";
+import { imageSchema } from "./images.ts";
 import { forwardSchema } from "./machines.ts";
 import { notice, request } from "./method.ts";
 
@@ -100,6 +101,8 @@ const up = which.extend({
     .optional(),
   /** False boots the VM even where a warm template could be resumed. */
   warm: z.boolean().optional(),
+  /** False makes a new VM of the base image even where a prebuild fits. */
+  prebuild: z.boolean().optional(),
   /** Answer when everything ran (the default), or at the file's `waitFor`; the rest then goes on without the client. */
   until: z.enum(["end", "waitFor"]).optional(),
 });
@@ -122,6 +125,15 @@ const cameUp = z.object({
   stages: z.array(z.object({ stage: z.enum(upStages), tookMs: z.number() })),
 });
 export type CameUp = z.infer<typeof cameUp>;
+
+const prebuild = up.omit({ prebuild: true, until: true }).extend({
+  /** Make it although there is one of the same file and the same content. */
+  force: z.boolean().optional(),
+});
+
+/** A prebuild on its way: the stages of an `up`, then what follows on them. */
+export const prebuildStages = [...upStages, "generalise", "keep"] as const;
+export type PrebuildStage = (typeof prebuildStages)[number];
 
 /** Folders with their devcontainer.json, and the VMs that belong to them. */
 export const devcontainerMethods = {
@@ -157,6 +169,23 @@ export const devcontainerMethods = {
   "workspaces.up": request(up, cameUp),
   /** Deletes the VM, with all that is in it, and brings up a new one by the same alias. */
   "workspaces.rebuild": request(up.extend({ discard }), cameUp),
+  /**
+   * Makes an image of what the folder's VM is after `updateContentCommand`, in a VM of its own that is deleted again. An
+   * `up` that makes a new VM takes it where it fits. Refuses and fails as `up` does.
+   */
+  "workspaces.prebuild": request(
+    prebuild,
+    z.object({
+      image: imageSchema,
+      /** False: it was here already. */
+      made: z.boolean(),
+      notes: z.array(z.string()),
+      warnings: z.array(configWarningSchema),
+      stages: z.array(
+        z.object({ stage: z.enum(prebuildStages), tookMs: z.number() }),
+      ),
+    }),
+  ),
   /** Stops the VM, or deletes it. What an `up` is doing is ended first. */
   "workspaces.down": request(
     which.extend({ delete: z.boolean().optional(), discard }),
@@ -198,6 +227,16 @@ export const devcontainerMethods = {
 
 export const devcontainerNotices = {
   "workspaces.changed": notice(z.object({ workspace: workspaceSchema })),
+  "workspaces.prebuilding": notice(
+    z.object({
+      folder: z.string(),
+      /** Of its log, for `workspaces.logged` and `workspaces.log`. */
+      logId: z.string(),
+      stage: z.enum(prebuildStages),
+      /** Of the stage, where that is known. */
+      fraction: z.number().optional(),
+    }),
+  ),
   /** New text in a workspace's log: stage marks, and what the commands print. */
   "workspaces.logged": notice(
     z.object({ id: z.string(), offset: z.number().int(), text: z.string() }),

@@ -25,7 +25,26 @@ export const imageSourceSchema = z.discriminatedUnion("kind", [
     path: z.string(),
     format: z.string(),
   }),
+  /** A folder's VM as it was after its features, `onCreateCommand` and `updateContentCommand`. */
+  z.object({
+    kind: z.literal("prebuild"),
+    /** Of the folder's file. */
+    title: z.string(),
+    /** Digests of what went into it (hex): with the base image's digest, and with its name only. */
+    key: z.string(),
+    fileKey: z.string(),
+    /** Digest of the folder's files (hex), without what git keeps. */
+    content: z.string(),
+    base: z.object({ name: z.string(), digest: z.string() }),
+    madeAt: z.iso.datetime(),
+    /** Id of the folder and its file on the computer that made it; absent where it was imported. */
+    workspace: z.string().optional(),
+  }),
 ]);
+export type PrebuildSource = Extract<
+  z.infer<typeof imageSourceSchema>,
+  { kind: "prebuild" }
+>;
 export type ImageSource = z.infer<typeof imageSourceSchema>;
 
 export const checkSchema = z.object({
@@ -51,7 +70,7 @@ export const imageStateSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("available") }),
   z.object({
     kind: z.literal("working"),
-    /** `download`, `verify`, `convert`, `build`, `prepare`, `validate`. */
+    /** `download`, `verify`, `convert`, `build`, `prepare`, `validate`, `pack`, `unpack`. */
     stage: z.string(),
     detail: z.string().optional(),
     sinceMs: z.number(),
@@ -116,6 +135,11 @@ export const imageMethods = {
       user: z.string().optional(),
     }),
     z.object({ image: imageSchema }),
+  ),
+  /** Writes a ready image as one file that `images.import` takes, elsewhere too. The file must not exist yet. */
+  "images.export": request(
+    byName.extend({ path: z.string() }),
+    z.object({ path: z.string(), sizeBytes: z.number() }),
   ),
   "images.validate": request(
     byName,

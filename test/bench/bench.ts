@@ -5,6 +5,7 @@ import { benchHelper } from "./helper.ts";
 import { benchPool } from "./pool.ts";
 import { benchManyMachines } from "./manyMachines.ts";
 import { benchPeers } from "./peers.ts";
+import { benchPrebuild } from "./prebuild.ts";
 import type { Row } from "./report.ts";
 import { benchSnapshots } from "./snapshots.ts";
 import { benchWarmClone } from "./warmClone.ts";
@@ -20,6 +21,7 @@ const benches: Readonly<
   pool: benchPool,
   snapshots: benchSnapshots,
   "copy-in": benchCopyIn,
+  prebuild: benchPrebuild,
   "many-machines": benchManyMachines,
   peers: benchPeers,
 };

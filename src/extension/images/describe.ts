@@ -16,6 +16,8 @@ export function rowOf(image: Image): Row {
 
 function detailsOf(image: Image): string[] {
   const details: string[] = [];
+  if (image.source?.kind === "prebuild")
+    details.push(l10n.t("prebuild of {0}", image.source.title));
   if (image.state.kind === "working") details.push(...progressOf(image.state));
   if (image.state.kind === "ready" && image.sizeBytes !== undefined)
     details.push(bytesText(image.sizeBytes));
@@ -84,6 +86,10 @@ function stageText(stage: string): string {
       return l10n.t("preparing");
     case "validate":
       return l10n.t("validating");
+    case "pack":
+      return l10n.t("packing");
+    case "unpack":
+      return l10n.t("unpacking");
     default:
       return stage;
   }

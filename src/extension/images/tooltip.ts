@@ -67,5 +67,11 @@ function sourceText(source: ImageSource): string {
       return l10n.t("built on this computer from the distribution's packages");
     case "imported":
       return l10n.t("imported from {0}", code(source.path));
+    case "prebuild":
+      return l10n.t(
+        "prebuild of {0}, made of {1}",
+        escaped(source.title),
+        code(source.base.name),
+      );
   }
 }

@@ -33,37 +33,42 @@ export async function bringUp(
   deps: UpDeps,
   folder: string,
 ): Promise<CameUp | undefined> {
-  const { call, settings, consents, isTrusted } = deps;
+  const { call } = deps;
+  const wished = await askWhatToBringUp(deps, folder);
+  if (wished === undefined) return undefined;
+  const title = l10n.t("Opening {0} in its VM", basename(folder));
+  const came = await withCancellableProgress(title, (report, signal) =>
+    telling(deps, folder, report, () =>
+      call("workspaces.up", { ...wished, until: "waitFor" }, signal),
+    ),
+  );
+  for (const note of came.notes) void window.showInformationMessage(note);
+  return came;
+}
+
+/** The folder's configuration, the user's consent and settings; undefined when the user leaves at a question. */
+export async function askWhatToBringUp(
+  { call, settings, consents, isTrusted }: UpDeps,
+  folder: string,
+) {
   const which = await chooseConfig(call, folder);
   if (which === undefined) return undefined;
   const read = await call("workspaces.read", which);
   const initialize = await askInitialize(read, folder, isTrusted(), consents);
   if (initialize === undefined) return undefined;
   const { image, cpus, memoryMiB, diskGiB } = settings();
-  const title = l10n.t("Opening {0} in its VM", basename(folder));
-  const came = await withCancellableProgress(title, (report, signal) =>
-    telling(deps, folder, report, () =>
-      call(
-        "workspaces.up",
-        {
-          ...which,
-          initialize,
-          digest: read.digest,
-          localEnv: localEnvOf(read, isTrusted(), process.env),
-          defaults: {
-            image,
-            ...(cpus === undefined ? {} : { cpus }),
-            ...(memoryMiB === undefined ? {} : { memoryMiB }),
-            ...(diskGiB === undefined ? {} : { diskGiB }),
-          },
-          until: "waitFor",
-        },
-        signal,
-      ),
-    ),
-  );
-  for (const note of came.notes) void window.showInformationMessage(note);
-  return came;
+  return {
+    ...which,
+    initialize,
+    digest: read.digest,
+    localEnv: localEnvOf(read, isTrusted(), process.env),
+    defaults: {
+      image,
+      ...(cpus === undefined ? {} : { cpus }),
+      ...(memoryMiB === undefined ? {} : { memoryMiB }),
+      ...(diskGiB === undefined ? {} : { diskGiB }),
+    },
+  };
 }
 
 /** The only configuration, or the one that the user picks; undefined when the user picks none. */

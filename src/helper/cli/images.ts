@@ -56,8 +56,8 @@ export function addImageCommands(program: Command): void {
 
   image
     .command("import")
-    .argument("<file>", "qcow2, raw, vmdk, vhdx or vdi")
-    .description("make an image of a disk file")
+    .argument("<file>", "qcow2, raw, vmdk, vhdx, vdi, or an export")
+    .description("make an image of a disk file, or take in an exported one")
     .option("-n, --name <name>", "name of the image")
     .option("--checksum <digest>", "sha256:… or sha512:… of the file")
     .option("-u, --user <name>", "user that machines log in as")
@@ -84,6 +84,25 @@ export function addImageCommands(program: Command): void {
           },
           readyText,
         ),
+    );
+
+  image
+    .command("export")
+    .argument("<name>")
+    .argument("<file>", "must not exist yet")
+    .description("write an image as one file, to import it elsewhere")
+    .option("--json", "print JSON")
+    .action(async (name: string, file: string, flags: JsonFlag) =>
+      withHelper(
+        flags,
+        (session) => {
+          watch(session);
+          const { client, signal } = session;
+          const path = resolve(file);
+          return client.call("images.export", { name, path }, signal);
+        },
+        ({ path, sizeBytes }) => `${path} (${bytes(sizeBytes)}) holds ${name}.`,
+      ),
     );
 
   image

@@ -11,6 +11,7 @@ import { addImageCommands } from "./images.ts";
 import { addInspectCommands } from "./inspect.ts";
 import { addMachineCommands } from "./machines.ts";
 import { addPoolCommands } from "./pool.ts";
+import { addPrebuildCommand } from "./prebuild.ts";
 import { addProxyCommand } from "./proxy.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
@@ -25,6 +26,7 @@ export function createProgram(): Command {
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
   addWorkspaceCommands(program);
+  addPrebuildCommand(program);
   addMachineCommands(program);
   addCheckpointCommands(program);
   addInspectCommands(program);

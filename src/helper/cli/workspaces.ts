@@ -23,6 +23,10 @@ export function addWorkspaceCommands(program: Command): void {
       .option("--trust", "run the file's initializeCommand on this computer")
       .option("--skip-initialize", "go on without its initializeCommand")
       .option("--cold", "boot it even where a warm template could be resumed")
+      .option(
+        verb === "up" ? "--no-prebuild" : "--no-cache",
+        "make a new VM of the base image even where a prebuild fits",
+      )
       .option("--json", "print JSON")
       .action(async (folder: string, flags: UpFlags) =>
         withHelper(
@@ -142,16 +146,19 @@ interface DownFlags extends WhichFlags {
   readonly delete?: boolean;
   readonly discard?: boolean;
 }
-interface UpFlags extends WhichFlags {
+export interface UpFlags extends WhichFlags {
   readonly json?: boolean;
   readonly image?: string;
   readonly trust?: boolean;
   readonly skipInitialize?: boolean;
   readonly cold?: boolean;
   readonly discard?: boolean;
+  /** False by `--no-prebuild` and `--no-cache`. */
+  readonly prebuild?: boolean;
+  readonly cache?: boolean;
 }
 
-const whichOf = (
+export const whichOf = (
   folder: string,
   { config }: WhichFlags,
 ): { folder: string; config?: string } => ({
@@ -176,36 +183,44 @@ async function bringUp(
         progress.show(`${title}: ${state.stage}`);
     },
   );
-  let rest = "";
-  client.onNotice("workspaces.logged", ({ id, text }) => {
-    if (id !== read.id) return;
-    const end = `${rest}${text}`.lastIndexOf("\n") + 1;
-    progress.print(`${rest}${text}`.slice(0, end));
-    rest = `${rest}${text}`.slice(end);
-  });
+  printLogOf(session, read.id);
   return client.call(
     `workspaces.${verb}`,
     {
       ...which,
       digest: read.digest,
-      // The helper may have been started from elsewhere: these are the variables of this terminal.
-      localEnv: given(
-        Object.fromEntries(
-          read.localVariables.map((name) => [name, process.env[name]]),
-        ),
-      ) as Record<string, string>,
+      localEnv: localEnvOf(read.localVariables),
       ...given({
         image: flags.image,
         initialize: initializeOf(flags),
         warm: flags.cold === true ? false : undefined,
         discard: flags.discard,
+        prebuild:
+          flags.prebuild === false || flags.cache === false ? false : undefined,
       }),
     },
     signal,
   );
 }
 
-const initializeOf = (flags: UpFlags): "run" | "skip" | undefined =>
+/** The helper may have been started from elsewhere: these are the variables of this terminal. */
+export const localEnvOf = (names: readonly string[]): Record<string, string> =>
+  given(
+    Object.fromEntries(names.map((name) => [name, process.env[name]])),
+  ) as Record<string, string>;
+
+/** Prints whole lines of a log as they come. */
+export function printLogOf({ client, progress }: Session, logId: string): void {
+  let rest = "";
+  client.onNotice("workspaces.logged", ({ id, text }) => {
+    if (id !== logId) return;
+    const end = `${rest}${text}`.lastIndexOf("\n") + 1;
+    progress.print(`${rest}${text}`.slice(0, end));
+    rest = `${rest}${text}`.slice(end);
+  });
+}
+
+export const initializeOf = (flags: UpFlags): "run" | "skip" | undefined =>
   flags.skipInitialize === true
     ? "skip"
     : flags.trust === true

@@ -12,6 +12,8 @@ import { hostHandlers } from "../host/handlers.ts";
 import { findTools, requireTool } from "../host/tools.ts";
 import { imageHandlers } from "../images/handlers.ts";
 import { createImages } from "../images/images.ts";
+import { createHttp } from "../images/http.ts";
+import { stalePrebuilds } from "../images/stalePrebuilds.ts";
 import {
   hostArchitecture,
   qemuArchitecture,
@@ -45,6 +47,7 @@ import {
   bringBackHandlers,
   type BringBackDeps,
 } from "../workspaces/bringBackHandlers.ts";
+import { createPrebuilds } from "../workspaces/prebuild/prebuilds.ts";
 import type { DiskWay } from "../workspaces/sendByDisk.ts";
 import { workspaceHandlers } from "../workspaces/handlers.ts";
 import { createWorkspaceRoom } from "../workspaces/upHandlers.ts";
@@ -219,21 +222,35 @@ export async function createCapabilities({
     serial: lentSerial,
     scratch: layout.work,
   });
-  const workspaceRoom = await createWorkspaceRoom({
+  const forUp = {
     layout,
     log,
     reach,
+    http: createHttp(process.env),
     machines: machineVerbs(ofMachines, registry),
     diskWay,
+    onLogged: (id: string, offset: number, text: string) =>
+      tellAll("workspaces.logged", { id, offset, text }),
+    onCopied:
+      (machine: string) => (progress: { files: number; bytes: number }) =>
+        tellAll("workspaces.copied", { machine, ...progress, done: false }),
+  };
+  const workspaceRoom = await createWorkspaceRoom({
+    ...forUp,
+    prebuilds: await createPrebuilds({
+      ...forUp,
+      images,
+      resources: resourcesFolder,
+      onPrebuilding: (progress) => tellAll("workspaces.prebuilding", progress),
+    }),
     images: async () => (await images.list()).map(({ name }) => name),
     defaultImage,
     usualSize,
     onChanged: (workspace) => tellAll("workspaces.changed", { workspace }),
-    onLogged: (id, offset, text) =>
-      tellAll("workspaces.logged", { id, offset, text }),
-    onCopied: (machine) => (progress) =>
-      tellAll("workspaces.copied", { machine, ...progress, done: false }),
   });
+
+  const templatesOfGoneImages = (): Promise<void> =>
+    templates.keepOnly((digest) => registry.imageNames(digest).length > 0);
 
   const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
@@ -243,9 +260,7 @@ export async function createCapabilities({
       log,
       extraChecks: async () => [await checkInclude(layout.ssh.config)],
     }),
-    ...imageHandlers(images, () =>
-      templates.keepOnly((digest) => registry.imageNames(digest).length > 0),
-    ),
+    ...imageHandlers(images, templatesOfGoneImages),
     ...ofMachines,
     ...workspaceRoom.handlers,
     ...templateHandlers({ images, templates, warm, pool: keeper }),
@@ -270,6 +285,16 @@ export async function createCapabilities({
       imagesWorking: () => imagesWorking.size > 0,
       pooled: (id) => keeper.titleOf(id),
       removeTemplate: (id) => templates.remove(id),
+      staleImages: async () =>
+        stalePrebuilds(await images.list(), layout, Date.now()),
+      removeImage: async (digest) => {
+        const [name] = registry.imageNames(digest);
+        if (name === undefined) return undefined;
+        // Refused where a machine came in between.
+        const freed = await images.remove(name).catch(() => undefined);
+        await templatesOfGoneImages();
+        return freed;
+      },
     }),
     ...sshHandlers({ files: layout.ssh, ...reach }),
     ...bringBackHandlers(workspaces),
@@ -304,6 +329,7 @@ export async function createCapabilities({
         })),
     async close() {
       await workspaceRoom.close();
+      await forUp.http.close();
       machines.leave();
       await keeper.close();
       await warm.close();

@@ -17,6 +17,12 @@ export interface GuestScripts {
     args: readonly string[],
     signal: AbortSignal,
   ) => Promise<string>;
+  /** Runs a POSIX script with its arguments. */
+  readonly script: (
+    text: string,
+    args: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<string>;
   readonly facts: (signal: AbortSignal) => Promise<ImageFacts>;
   /** Copies a file that only root may read. */
   readonly fetch: (
@@ -54,6 +60,13 @@ export async function guestScripts(
   return {
     prepare: (args, within) =>
       run(session, root(["sh", paths.prepare, ...args]), within),
+    script: (text, args, within) =>
+      run(
+        session,
+        root(["sh", "-s", "--", ...args]),
+        within,
+        Buffer.from(text),
+      ),
     facts: async (within) =>
       imageFactsSchema.parse(
         JSON.parse(await run(session, root(["sh", paths.facts, "/"]), within)),

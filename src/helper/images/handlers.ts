@@ -16,6 +16,10 @@ export function imageHandlers(
     "images.import": async (options, { signal }) => ({
       image: await images.importFile(options, signal),
     }),
+    "images.export": async ({ name, path }, { signal }) => ({
+      path,
+      sizeBytes: await images.exportFile(name, path, signal),
+    }),
     "images.validate": ({ name }, { signal }) => images.validate(name, signal),
     "images.delete": async ({ name }) => {
       const freedBytes = await images.remove(name);

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import type { Disposer } from "../../base/disposables.ts";
 import type { Log } from "../../base/log.ts";
 import type { Accelerator } from "../../protocol/host.ts";
@@ -10,18 +9,21 @@ import type {
 } from "../../protocol/images.ts";
 import type { ImageFiles, Layout } from "../store/layout.ts";
 import { auditImage } from "./audit.ts";
+import { readManifest, writeArchive } from "./archive.ts";
 import { openBuildCache } from "./buildCache.ts";
 import {
   type Catalog,
   type RecipeName,
   catalogEntries,
-  imageNameSchema,
   loadCatalog,
 } from "./catalog.ts";
 import { clearWorkFolders } from "./finish.ts";
 import { createHttp } from "./http.ts";
+import { importArchive } from "./importArchive.ts";
+import { importName } from "./importName.ts";
 import { createJobs } from "./jobs.ts";
-import { type Ledger, createLedger } from "./ledger.ts";
+import { type DiskToKeep, keepDisk } from "./keepDisk.ts";
+import { createLedger } from "./ledger.ts";
 import type { Prepare, Recipe } from "./made.ts";
 import {
   type DiskIntent,
@@ -34,6 +36,7 @@ import { endAbandonedPreparations } from "./preparationMachine.ts";
 import { diskPreparation } from "./prepare.ts";
 import type { WorkingState } from "./progress.ts";
 import { hostRecipes } from "./recipes.ts";
+import { requireUnused } from "./requireUnused.ts";
 import { type StoredImage, openStore } from "./store.ts";
 
 /** What a machine needs to know of a ready image to stand on it. */
@@ -110,7 +113,16 @@ export interface Images {
     onProgress: ((state: WorkingState) => void) | undefined,
     signal?: AbortSignal,
   ): Promise<GoldenImage>;
+  /** Of a disk image, or of what `exportFile` wrote. */
   importFile(options: ImportOptions, signal?: AbortSignal): Promise<Image>;
+  /** Writes a ready image as one file; answers with its bytes. */
+  exportFile(name: string, path: string, signal?: AbortSignal): Promise<number>;
+  /** Makes an image of a machine's disk at rest; one of the same name is replaced. */
+  keep(
+    disk: DiskToKeep,
+    onProgress: (state: WorkingState) => void,
+    signal: AbortSignal,
+  ): Promise<Image>;
   /** Checks the disk's integrity and digest and judges the recorded facts again. */
   validate(
     name: string,
@@ -222,8 +234,14 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       return golden(await settled(name, job));
     },
     importFile: async ({ path, name: wanted, checksum, user }, signal) => {
-      const name = importName(wanted, path);
-      if (ledger.known(name))
+      const manifest = await readManifest(path);
+      const name = importName(wanted ?? manifest?.name, path);
+      const present = ledger.storedAs(name)?.record.source;
+      const renews =
+        present?.kind === "prebuild" &&
+        manifest?.source.kind === "prebuild" &&
+        present.key === manifest.source.key;
+      if (ledger.known(name) && !renews)
         throw refused("images.exists", `There is an image “${name}” already.`, {
           remedy: "Give the import another name, or delete that image first.",
         });
@@ -240,19 +258,57 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const job = jobs.run(
         name,
         "import",
-        (progress, within) =>
-          prepareDisk(
-            maker,
-            intent,
-            { source: path, checksum },
-            progress,
-            within,
-          ),
+        async (progress, within) => {
+          if (manifest === undefined) {
+            const disk = { source: path, checksum };
+            return prepareDisk(maker, intent, disk, progress, within);
+          }
+          const archive = { name, path, checksum, manifest };
+          const made = await importArchive(maker, archive, progress, within);
+          await ledger.dropSuperseded(name);
+          return made;
+        },
         undefined,
         signal,
       );
       await settled(name, job);
       return ledger.recordOf(name);
+    },
+    exportFile: async (name, path, signal) => {
+      const stored = ledger.storedAs(name);
+      if (stored === undefined) throw ledger.missing(name);
+      const { digest } = stored.record;
+      const release = ledger.hold(digest);
+      const files = layout.image(digest);
+      try {
+        const job = jobs.run(
+          name,
+          "export",
+          (progress, within) =>
+            writeArchive(stored, files, path, progress, within),
+          undefined,
+          signal,
+        );
+        return await settled(name, job);
+      } finally {
+        void release();
+      }
+    },
+    keep: async (disk, onProgress, signal) => {
+      const base = store.images().get(disk.base);
+      if (base === undefined) throw ledger.missing(disk.base);
+      const job = jobs.run(
+        disk.name,
+        "keep",
+        async (progress, within) => {
+          await keepDisk(maker, disk, base, progress, within);
+          await ledger.dropSuperseded(disk.name);
+        },
+        onProgress,
+        signal,
+      );
+      await settled(disk.name, job);
+      return ledger.recordOf(disk.name);
     },
     validate: async (name, signal) => {
       const stored = ledger.storedAs(name);
@@ -317,44 +373,5 @@ const goldenImage = ({ record }: StoredImage, layout: Layout): GoldenImage => ({
     : { kernelArguments: record.directBoot.kernelArguments }),
 });
 
-function requireUnused(name: string, ledger: Ledger): void {
-  if (ledger.recordOf(name).state.kind === "working")
-    throw refused("images.busy", `Image ${name} is being worked on.`, {
-      remedy: "Wait for the end or cancel it, then delete it.",
-    });
-  const users = ledger.usersOf(name);
-  if (users.length > 0) {
-    const one = users.length === 1;
-    throw refused(
-      "images.inUse",
-      `Image ${name} can't be deleted: ${one ? "machine" : "machines"} ${users.join(", ")} ${one ? "stands" : "stand"} on it.`,
-      { remedy: `Delete ${one ? "that machine" : "those machines"} first.` },
-    );
-  }
-  if (ledger.digestsOf(name).some(ledger.isHeld))
-    throw refused(
-      "images.busy",
-      `A machine is just being made from image ${name}.`,
-      { remedy: "Wait until it is made; then delete that machine first." },
-    );
-}
-
 /** Of a disk that nobody here knows. */
 const importedBootSeconds = 40;
-
-/** The wanted name, or one made of the file's; `request.invalid` for one that can't be used. */
-export function importName(wanted: string | undefined, path: string): string {
-  const name =
-    wanted ??
-    basename(path)
-      .replace(/\.[A-Za-z0-9]+$/, "")
-      .toLowerCase()
-      .replace(/[^a-z0-9.-]+/g, "-")
-      .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, "")
-      .slice(0, 63);
-  if (imageNameSchema.safeParse(name).success) return name;
-  throw refused("request.invalid", `“${name}” can't be an image's name.`, {
-    remedy:
-      "Use up to 63 lower-case letters, digits, dots and dashes, beginning with a letter or digit.",
-  });
-}

@@ -11,7 +11,7 @@ import {
   workingState,
 } from "./progress.ts";
 
-export type JobKind = "obtain" | "import" | "validate";
+export type JobKind = "obtain" | "import" | "validate" | "keep" | "export";
 export type Work<T> = (
   onProgress: (progress: StageProgress) => void,
   signal: AbortSignal,

@@ -5,7 +5,14 @@ export type WorkingState = Extract<ImageState, { kind: "working" }>;
 /** What a step says of itself; the job adds since when. */
 export interface StageProgress {
   readonly stage:
-    "download" | "verify" | "convert" | "build" | "prepare" | "validate";
+    | "download"
+    | "verify"
+    | "convert"
+    | "build"
+    | "prepare"
+    | "validate"
+    | "pack"
+    | "unpack";
   /** One short phrase for people. */
   readonly detail?: string;
   readonly bytes?: number;

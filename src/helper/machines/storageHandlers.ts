@@ -10,12 +10,14 @@ import type { MachineRegistry } from "./registry.ts";
 
 export interface StorageHandlerDeps extends Pick<
   StorageFacts,
-  "imagesWorking" | "removeTemplate" | "pooled"
+  "imagesWorking" | "removeTemplate" | "removeImage" | "pooled"
 > {
   readonly layout: Layout;
   readonly registry: MachineRegistry;
   /** Names that mean this image. */
   readonly imageNames: (digest: string) => readonly string[];
+  /** Why images may go that nothing stands on, by digest. */
+  readonly staleImages: () => Promise<ReadonlyMap<string, string>>;
 }
 
 /** The contract's `storage.*`. */
@@ -23,11 +25,22 @@ export function storageHandlers(
   deps: StorageHandlerDeps,
 ): HandlersOf<keyof typeof storageMethods> {
   const { layout, registry } = deps;
+  const survey = async (): Promise<StorageFacts> => {
+    const stale = await deps.staleImages();
+    return {
+      ...facts,
+      image: (digest) => ({
+        ...facts.image(digest),
+        stale: stale.get(digest),
+      }),
+    };
+  };
   const facts: StorageFacts = {
     image: (digest) => ({
       names: deps.imageNames(digest),
       users: registry.usersOf(digest),
     }),
+    removeImage: deps.removeImage,
     imagesWorking: deps.imagesWorking,
     machineKnown: (id) =>
       deps.pooled(id) !== undefined ||
@@ -40,7 +53,7 @@ export function storageHandlers(
     items.reduce((total, { bytes }) => total + bytes, 0);
   return {
     "storage.usage": async () => {
-      const items = await storageItems(layout, facts);
+      const items = await storageItems(layout, await survey());
       return {
         items,
         totalBytes: sum(items),
@@ -48,8 +61,9 @@ export function storageHandlers(
       };
     },
     "storage.reclaim": async ({ dryRun }, { signal }) => {
-      if (dryRun !== true) return reclaim(layout, facts, signal);
-      const removed = (await storageItems(layout, facts)).filter(
+      const now = await survey();
+      if (dryRun !== true) return reclaim(layout, now, signal);
+      const removed = (await storageItems(layout, now)).filter(
         ({ reclaimable }) => reclaimable,
       );
       return { removed, freedBytes: sum(removed) };

@@ -15,11 +15,14 @@ import { readTemplateRecord } from "./templates.ts";
 
 /** What the folder alone can't tell. */
 export interface StorageFacts {
-  /** Names that mean this image, and machines that stand on it. */
+  /** Names that mean this image, machines that stand on it, and why it may go all the same. */
   readonly image: (digest: string) => {
     readonly names: readonly string[];
     readonly users: readonly string[];
+    readonly stale?: string | undefined;
   };
+  /** Removes an image and its templates, and answers with the bytes freed; undefined when something stands on it. */
+  readonly removeImage: (digest: string) => Promise<number | undefined>;
   /** Images are being brought here or made: caches and scratch folders are theirs. */
   readonly imagesWorking: () => boolean;
   /** Does a machine with this id exist, on its way in or out too? */
@@ -124,6 +127,7 @@ async function removeItem(
       await rm(join(layout.home, id), { recursive: true, force: true });
       return bytes;
     case "image":
+      return facts.removeImage(id);
     case "machine":
     case "checkpoint":
       return undefined;
@@ -195,7 +199,8 @@ async function imageItems(
   for (const folder of await namesIn(layout.images)) {
     if (!/^sha256-[0-9a-f]{64}$/.test(folder)) continue;
     const digest = folder.replace("-", ":");
-    const { names, users } = facts.image(digest);
+    const { names, users, stale } = facts.image(digest);
+    const goes = stale !== undefined && users.length === 0;
     items.push({
       ...item(
         "image",
@@ -203,8 +208,10 @@ async function imageItems(
         names.join(", ") || digest.slice(0, 19),
         await tally.folder(join(layout.images, folder)),
       ),
-      reason:
-        users.length > 0
+      reclaimable: goes,
+      reason: goes
+        ? stale
+        : users.length > 0
           ? `below ${users.join(", ")}`
           : "kept for new machines until you delete it",
     });

@@ -33,6 +33,8 @@ export interface Layout {
   /** One record for each folder that was brought up, by id. */
   readonly workspaces: string;
   readonly workspace: (id: string) => WorkspaceFiles;
+  /** What says of each prebuild under way which machine is its own, so that none outlives a crash. */
+  readonly prebuilding: string;
   readonly accelerator: string;
   /** What the trials of network back ends found. */
   readonly networkTrials: string;
@@ -52,6 +54,8 @@ export interface ImageFiles {
   readonly kernel: string;
   readonly initrd: string;
   readonly report: string;
+  /** Empty; its time tells when a prebuild was last cloned. */
+  readonly used: string;
 }
 
 export interface TemplateFiles {
@@ -144,6 +148,7 @@ export function layoutOf(
         kernel: join(folder, "kernel"),
         initrd: join(folder, "initrd"),
         report: join(folder, "report.json"),
+        used: join(folder, "used"),
       };
     },
     templates,
@@ -199,6 +204,7 @@ export function layoutOf(
       record: join(home, "workspaces", `${id}.json`),
       log: join(logs, `workspace-${id}.log`),
     }),
+    prebuilding: join(home, "prebuilding"),
     accelerator: join(home, "accelerator.json"),
     networkTrials: join(home, "network.json"),
     ssh: {

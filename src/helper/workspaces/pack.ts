@@ -5,7 +5,7 @@ import { pipeline } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { isMissing } from "../../base/files.ts";
-import { pump } from "./pump.ts";
+import { pump } from "../../base/pump.ts";
 
 export interface CopyProgress {
   readonly files: number;

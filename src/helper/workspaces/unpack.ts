@@ -7,7 +7,7 @@ import { extract, type Header } from "tar-stream";
 import { hasErrorCode } from "../../base/files.ts";
 import { failed } from "../../protocol/failure.ts";
 import type { CopyProgress } from "./pack.ts";
-import { pump } from "./pump.ts";
+import { pump } from "../../base/pump.ts";
 
 export interface UnpackNames {
   /** What the archive's first path component is called here. */

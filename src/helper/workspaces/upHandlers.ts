@@ -5,15 +5,15 @@ import type {
   devcontainerMethods,
   Workspace,
 } from "../../protocol/devcontainers.ts";
-import { refused } from "../../protocol/failure.ts";
+import { bug, refused } from "../../protocol/failure.ts";
 import { promiseWithResolvers } from "../../base/deadline.ts";
-import { createHttp } from "../images/http.ts";
 import { readLog } from "../machines/bootLog.ts";
 import { commandText } from "./devcontainer/commands.ts";
 import { findConfigs } from "./devcontainer/find.ts";
 import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
 import { lockFolder } from "./features/ofFolder.ts";
+import type { Prebuilds } from "./prebuild/prebuilds.ts";
 import { runScript } from "./up/guestScripts.ts";
 import { requireConsent } from "./up/hostCommand.ts";
 import { planWorkspace, type Plan } from "./up/plan.ts";
@@ -24,7 +24,8 @@ import {
 } from "./up/registry.ts";
 import { bringUp, type Up, type UpDeps, type UpParams } from "./up/up.ts";
 
-export interface UpHandlerDeps extends Omit<UpDeps, "registry" | "http"> {
+export interface UpHandlerDeps extends Omit<UpDeps, "registry" | "prebuilds"> {
+  readonly prebuilds?: Prebuilds;
   readonly images: () => Promise<readonly string[]>;
   readonly defaultImage: string;
   readonly usualSize: (defaults: Partial<MachineSize>) => MachineSize;
@@ -51,8 +52,7 @@ const mib = 1024 ** 2;
 export async function createWorkspaceRoom(
   deps: UpHandlerDeps,
 ): Promise<WorkspaceRoom> {
-  const { machines, layout, log } = deps;
-  const http = createHttp(process.env);
+  const { machines, layout, log, http } = deps;
   const registry = new WorkspaceRegistry(layout, machines, deps.onChanged);
   await registry.load();
   /** What each workspace's `up` can be ended by. */
@@ -114,7 +114,7 @@ export async function createWorkspaceRoom(
           configuration,
           planned,
           params,
-          { ...deps, registry, http },
+          { ...deps, registry },
           controller.signal,
         );
         under.openable.then(openable.resolve, openable.reject);
@@ -205,6 +205,15 @@ export async function createWorkspaceRoom(
       "workspaces.up": (params, context) => up(params, context),
       "workspaces.rebuild": ({ discard = false, ...params }, context) =>
         up(params, context, { discard }),
+      "workspaces.prebuild": async (params, { signal }) => {
+        const { folder, config, initialize, digest } = params;
+        const configuration = await readConfiguration(folder, config);
+        requireConsent(configuration, initialize ?? "refuse", digest);
+        const planned = await plan(configuration, params);
+        if (deps.prebuilds === undefined)
+          throw bug("No prebuilds can be made here.");
+        return deps.prebuilds.make(configuration, planned, params, signal);
+      },
       "workspaces.down": async (params, { signal }) => {
         const entry = await known(params.folder, params.config);
         const { id } = entry.record;
@@ -250,14 +259,14 @@ export async function createWorkspaceRoom(
           maxBytes ?? defaultLogBytes,
         ),
     },
-    busy: () => running.size > 0,
+    busy: () => running.size > 0 || deps.prebuilds?.busy() === true,
     close: async () => {
       const ids = [...running.keys()];
       for (const controller of running.values()) controller.abort();
       await Promise.all(
         ids.map((id) => registry.locks.run(id, () => Promise.resolve())),
       );
-      await http.close();
+      await deps.prebuilds?.close();
     },
   };
 }

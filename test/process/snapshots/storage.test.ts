@@ -21,6 +21,7 @@ const facts = (changes: Partial<StorageFacts> = {}): StorageFacts => ({
   pooled: () => undefined,
   alone: (_, work) => work(),
   removeTemplate: () => Promise.resolve(0),
+  removeImage: () => Promise.resolve(undefined),
   ...changes,
 });
 

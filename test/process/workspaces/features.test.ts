@@ -8,6 +8,7 @@ import {
   expect,
   test,
 } from "vitest";
+import { createHttp } from "../../../src/helper/images/http.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import {
   connectSsh,
@@ -26,6 +27,8 @@ import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
 import { apart, whyNotApart } from "./apart.ts";
 
 const reason = await whyNotApart();
+const http = createHttp(process.env);
+afterAll(() => http.close());
 
 describe.skipIf(reason !== undefined)(
   `features are installed over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -61,6 +64,7 @@ describe.skipIf(reason !== undefined)(
         }),
         log: silentLog,
         reach: { target: () => Promise.resolve(sshd.target) },
+        http,
         machines: {
           list: () => (machine === undefined ? [] : [machine]),
           create: ({ name = "" }) => {

@@ -9,12 +9,14 @@ import {
   expect,
   test,
 } from "vitest";
+import { createHttp } from "../../../src/helper/images/http.ts";
 import { silentLog } from "../../../src/base/log.ts";
 import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
+import { contentDigest } from "../../../src/helper/workspaces/prebuild/content.ts";
 import {
   createWorkspaceRoom,
   type WorkspaceRoom,
@@ -28,6 +30,8 @@ import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
 import { apart, whyNotApart } from "./apart.ts";
 
 const reason = await whyNotApart();
+const http = createHttp(process.env);
+afterAll(() => http.close());
 
 describe.skipIf(reason !== undefined)(
   `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -66,6 +70,7 @@ describe.skipIf(reason !== undefined)(
         layout: layoutOf(home, { XDG_RUNTIME_DIR: sshd.folder }),
         log: silentLog,
         reach: { target: () => Promise.resolve(sshd.target) },
+        http,
         machines: {
           list: () => (machine === undefined ? [] : [machine]),
           create: ({ name = "" }) => {
@@ -277,6 +282,41 @@ describe.skipIf(reason !== undefined)(
       expect(await failure(up({ initialize: "run" }))).toMatchObject({
         message: expect.stringContaining("exit code 4") as string,
       });
+    });
+
+    test("in a clone of a prebuild only what is not done runs; updateContent again with other content, over what it made", async () => {
+      await put({
+        onCreateCommand: "echo onCreate >> ran",
+        updateContentCommand: "echo made > built; echo updateContent >> ran",
+        postCreateCommand: "echo postCreate >> ran",
+      });
+      await writeFile(join(folder, "built"), "of the host");
+      const content = await contentDigest(folder);
+      await up();
+      const marks = "/var/lib/guesthouse/workspace";
+      /** As the guest of a prebuild wakes up. */
+      const cloned = (): Promise<unknown> =>
+        guest.exec(
+          `cd ${marks}; printf prebuild-${content} > done-files; rm -f done-postCreateCommand`,
+        );
+      await cloned();
+      expect(stagesOf(await up())).toEqual([
+        ...["machine", "files", "environment", "postCreateCommand"],
+      ]);
+      await cloned();
+      await writeFile(join(folder, "built"), "of the host, later");
+      await put({
+        onCreateCommand: "echo onCreate >> ran",
+        updateContentCommand: "cat built >> ran; exit 3",
+        postCreateCommand: "echo postCreate >> ran",
+      });
+      expect((await failure(up())).message).toContain("exit code 3");
+      // Not forgotten by the next one, whose files count as copied.
+      await put({ updateContentCommand: "echo updated >> ran" });
+      expect(stagesOf(await up())).toEqual([
+        ...["machine", "environment", "updateContentCommand"],
+      ]);
+      expect((await ran()).slice(4)).toEqual(["of the host, laterupdated"]);
     });
   },
 );

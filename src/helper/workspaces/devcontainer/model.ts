@@ -67,6 +67,12 @@ export const guesthouseSchema = z.strictObject({
     .describe(
       "Whether the guest reaches other networks. The default is outward; none is not supported yet and refused.",
     ),
+  prebuildFiles: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "Files of the folder, for example package-lock.json: with other content in one of them a prebuild doesn't fit any more.",
+    ),
   ephemeral: z
     .boolean()
     .optional()

@@ -120,6 +120,7 @@ export const support: Readonly<Record<string, Support>> = {
   "customizations.guesthouse.network": notYet(
     "none is refused, so that nobody relies on it",
   ),
+  "customizations.guesthouse.prebuildFiles": done(),
   "customizations.guesthouse.ephemeral": notYet("the VM is kept"),
   "customizations.vscode": notYet(
     "extensions and settings are not installed into the guest",

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { extract } from "tar-stream";
-import { pump } from "../pump.ts";
+import { pump } from "../../../base/pump.ts";
 import {
   type FeatureMetadata,
   invalidFeature,

@@ -22,15 +22,18 @@ export interface DueCommand {
 
 /**
  * The commands that are to run now, in order: those of the creation once in a VM's life, `postStart` once a boot,
- * `postAttach` always; of each, those of the features before the file's. `marks` is what the guest remembers. Pure.
+ * `postAttach` always; of each, those of the features before the file's; nothing after `last`. `marks` is what the guest
+ * remembers. Pure.
  */
 export function dueCommands(
   file: Devcontainer,
   marks: ReadonlyMap<string, string>,
   bootId: string,
   hooks: readonly FeatureHooks[] = [],
+  last: GuestCommand = "postAttachCommand",
 ): DueCommand[] {
   return order.flatMap((name) => {
+    if (order.indexOf(name) > order.indexOf(last)) return [];
     const value = markOf(name, bootId);
     const commands = [
       ...hooks.map(({ by, identity, commands }) => ({

@@ -15,6 +15,7 @@ import {
   substitute,
   type VariableValues,
 } from "../devcontainer/variables.ts";
+import type { GuestCommand } from "./due.ts";
 
 /** What the host and the client bring to a file. */
 export interface Surroundings {
@@ -40,6 +41,8 @@ export interface Plan {
   readonly variables: VariableValues;
   /** Of what the file says of the machine itself: when it changes, only a rebuild helps. */
   readonly shapeDigest: string;
+  /** The last command that runs; undefined: all. */
+  readonly last?: GuestCommand;
   readonly notes: readonly string[];
   readonly warnings: readonly ConfigWarning[];
 }

@@ -15,8 +15,10 @@ import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
 import { hooksOf } from "../features/merge.ts";
 import { featuresOfFolder, pinsOf } from "../features/ofFolder.ts";
-import { noFeatures } from "../features/resolve.ts";
+import { featuresKey, noFeatures } from "../features/resolve.ts";
 import { setUpFeatures } from "../features/stage.ts";
+import type { PrebuildFinder } from "../prebuild/choose.ts";
+import { filesCameWith, freshMarks } from "../prebuild/clone.ts";
 import type { DiskWay } from "../sendByDisk.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
@@ -40,7 +42,10 @@ import { runSteps } from "./steps.ts";
 export interface UpDeps {
   readonly layout: Layout;
   readonly log: Log;
-  readonly registry: WorkspaceRegistry;
+  readonly registry: Pick<
+    WorkspaceRegistry,
+    "machineOf" | "rewrite" | "tell" | "view"
+  >;
   readonly machines: MachineVerbs;
   readonly reach: Pick<Reach, "target">;
   /** For features. */
@@ -49,6 +54,8 @@ export interface UpDeps {
   readonly onCopied: (machine: string) => OnProgress;
   /** See `WorkspaceHandlerDeps`. */
   readonly diskWay?: (id: string) => DiskWay;
+  /** Without it every new machine is made of the base image. */
+  readonly prebuilds?: PrebuildFinder;
 }
 
 export type UpParams = ParsedParams<"workspaces.up">;
@@ -158,7 +165,17 @@ async function perform(
     const { features } = found;
     for (const note of found.notes) log.note(note);
     const machine = await stage("machine", () =>
-      startMachine(entry, plan, params, log, deps, signal),
+      startMachine(
+        entry,
+        configuration,
+        plan,
+        featuresKey(features),
+        params,
+        log,
+        (note) => notes.push(note),
+        deps,
+        signal,
+      ),
     );
     await keepPins(entry, pinsOf(found), registry);
     const made = entry.record.made ?? plan.placing;
@@ -175,13 +192,16 @@ async function perform(
       log,
       signal,
     );
-    if (memory.marks.get("files") !== "once")
+    let { marks } = memory;
+    if (marks.get("files") !== "once")
       await stage("files", async () => {
         const { files, guestFolder } = await copyFolderIn(
           connected,
           {
             folder: plan.placing.source,
             target: made.target,
+            // What a prebuild's commands made of the files is nobody's work.
+            overwrite: filesCameWith(marks) !== undefined,
             ...(deps.diskWay === undefined
               ? {}
               : { disk: deps.diskWay(machine.id) }),
@@ -189,6 +209,7 @@ async function perform(
           deps.onCopied(machine.id),
           signal,
         );
+        marks = await freshMarks(connected, plan, marks, log, signal);
         await remember(connected, "files", "once", signal);
         await machines.noteFolder(machine.id, {
           local: plan.placing.source,
@@ -216,8 +237,8 @@ async function perform(
     const run = guestRunner(connected, made.workspaceFolder);
     let opened = false;
     const hooks = hooksOf(features, plan.variables);
-    const { marks, bootId } = memory;
-    for (const due of dueCommands(plan.file, marks, bootId, hooks)) {
+    const { file, last } = plan;
+    for (const due of dueCommands(file, marks, memory.bootId, hooks, last)) {
       if (!opened && isAfter(due.name, plan.file.waitFor)) {
         opened = true;
         onOpenable(cameUp(machine));
@@ -257,10 +278,13 @@ async function perform(
 /** Starts the workspace's machine; makes one first when there is none. */
 async function startMachine(
   entry: WorkspaceEntry,
+  configuration: Configuration,
   plan: Plan,
+  features: string,
   params: UpParams,
   log: WorkspaceLog,
-  { registry, machines }: UpDeps,
+  onNote: (note: string) => void,
+  { registry, machines, prebuilds }: UpDeps,
   signal: AbortSignal,
 ): Promise<Machine> {
   const present = registry.machineOf(entry);
@@ -270,13 +294,23 @@ async function startMachine(
     entry.record.name,
     new Set(machines.list().map((each) => each.name)),
   );
+  const found =
+    params.prebuild === false
+      ? undefined
+      : await prebuilds?.choose(configuration, plan, features);
+  if (found?.note !== undefined) {
+    log.note(found.note);
+    onNote(found.note);
+  }
+  const prebuilt = found?.kind === "fits" ? found.prebuilt : undefined;
+  const image = prebuilt?.image ?? plan.image;
   log.note(
-    `a clone of ${plan.image}, ${String(plan.size.cpus)} CPUs, ${String(plan.size.memoryMiB)} MiB, ${String(plan.size.diskGiB)} GiB`,
+    `a clone of ${image}, ${String(plan.size.cpus)} CPUs, ${String(plan.size.memoryMiB)} MiB, ${String(plan.size.diskGiB)} GiB`,
   );
   const machine = await machines.create(
     {
       name,
-      image: plan.image,
+      image,
       ...plan.size,
       ...(plan.user === undefined ? {} : { user: plan.user }),
       forwards: [...plan.forwards],
@@ -285,6 +319,7 @@ async function startMachine(
     },
     signal,
   );
+  if (prebuilt !== undefined) await prebuilds?.used(prebuilt.digest);
   await registry.rewrite(entry, {
     name,
     alias: machine.alias,
@@ -303,7 +338,7 @@ async function startMachine(
 async function keepPins(
   entry: WorkspaceEntry,
   features: Record<string, string>,
-  registry: WorkspaceRegistry,
+  registry: UpDeps["registry"],
 ): Promise<void> {
   const { made } = entry.record;
   if (made === undefined) return;

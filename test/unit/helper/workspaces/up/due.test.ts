@@ -47,3 +47,11 @@ test("an editor opens after updateContent, or where waitFor says", () => {
   expect(isAfter("postCreateCommand", "postCreateCommand")).toBe(false);
   expect(isAfter("onCreateCommand", "initializeCommand")).toBe(true);
 });
+
+test("nothing after the last command that is wished for", () => {
+  const names = dueCommands(file, new Map(), "b", [], "updateContentCommand");
+  expect(names.map(({ name }) => name)).toEqual([
+    "onCreateCommand",
+    "updateContentCommand",
+  ]);
+});

@@ -1,0 +1,89 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { Result } from "../../protocol/contract.ts";
+import { bytes, seconds } from "./format.ts";
+import { type Session, withHelper } from "./session.ts";
+import { given, watchMachine } from "./waiting.ts";
+import {
+  initializeOf,
+  localEnvOf,
+  printLogOf,
+  type UpFlags,
+  whichOf,
+} from "./workspaces.ts";
+
+interface PrebuildFlags extends UpFlags {
+  readonly force?: boolean;
+}
+
+/** `guesthouse prebuild`: an image of what a folder's VM is before anybody works in it. */
+export function addPrebuildCommand(program: Command): void {
+  program
+    .command("prebuild")
+    .argument("[folder]", "default: this one", ".")
+    .description(
+      "make an image of a folder's VM after updateContentCommand, which up then clones",
+    )
+    .option("--config <path>", "which devcontainer.json, by path or name")
+    .option("-i, --image <image>", "image to clone, instead of the file's")
+    .option("--trust", "run the file's initializeCommand on this computer")
+    .option("--skip-initialize", "go on without its initializeCommand")
+    .option("-f, --force", "make it anew although it is here")
+    .option("--cold", "boot it even where a warm template could be resumed")
+    .option("--json", "print JSON")
+    .action(async (folder: string, flags: PrebuildFlags) =>
+      withHelper(
+        flags,
+        (session) => prebuild(session, resolve(folder), flags),
+        prebuildText,
+      ),
+    );
+}
+
+type Prebuilt = Result<"workspaces.prebuild">;
+
+async function prebuild(
+  session: Session,
+  folder: string,
+  flags: PrebuildFlags,
+): Promise<Prebuilt> {
+  const { client, progress, signal } = session;
+  const which = whichOf(folder, flags);
+  const read = await client.call("workspaces.read", which, signal);
+  let log: string | undefined;
+  watchMachine(session, undefined);
+  client.onNotice("workspaces.prebuilding", ({ logId, stage, fraction }) => {
+    if (log === undefined) printLogOf(session, logId);
+    log = logId;
+    progress.show(
+      `prebuild: ${stage}`,
+      fraction === undefined ? "" : `${String(Math.floor(fraction * 100))} %`,
+    );
+  });
+  return client.call(
+    "workspaces.prebuild",
+    {
+      ...which,
+      digest: read.digest,
+      localEnv: localEnvOf(read.localVariables),
+      ...given({
+        image: flags.image,
+        initialize: initializeOf(flags),
+        warm: flags.cold === true ? false : undefined,
+        force: flags.force,
+      }),
+    },
+    signal,
+  );
+}
+
+function prebuildText({ image, made, stages }: Prebuilt): string {
+  const total = stages.reduce((sum, { tookMs }) => sum + tookMs, 0);
+  const size = bytes(image.sizeBytes ?? 0);
+  return [
+    made
+      ? `${image.name} (${size}) was made in ${seconds(total)}; guesthouse up clones it.`
+      : `${image.name} (${size}) is here already, of the same file and content; --force makes it anew.`,
+    `  guesthouse image export ${image.name} FILE    to use it elsewhere`,
+  ].join("\n");
+}

@@ -1,0 +1,79 @@
+import type { SshSession } from "../ssh/session.ts";
+import type { ImageFacts } from "./facts.ts";
+import { guestScripts } from "./guestScripts.ts";
+
+/**
+ * What a machine that was worked in has beyond a stock image's boot, before `prepare.sh clean`. Its user and what the
+ * commands left stay; what tells who used it, or where, goes. Lists of packages are kept aside: commands that run in
+ * the clones may count on them.
+ */
+const before = String.raw`
+set -u
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# What it does last would be done again after it was made to forget it.
+if command -v cloud-init >/dev/null; then timeout 300 cloud-init status --wait >/dev/null 2>&1; fi
+# Services that the folder's commands started end in their own time and not by a power cut.
+if command -v systemctl >/dev/null; then
+  running=$(systemctl list-units --type=service --state=running --plain --no-legend --no-pager | cut -d' ' -f1 |
+    grep -Ev '^(ssh|sshd|systemd-|dbus|cloud-|guesthouse-|qemu-guest-agent|getty@|serial-getty@|user@|networking|NetworkManager|dhcpcd|polkit)')
+  for unit in $running; do timeout 60 systemctl stop "$unit" </dev/null >/dev/null 2>&1; done
+fi
+cut -d: -f6 /etc/passwd | sort -u | while read -r home; do
+  case $home in /root | /home/*) ;; *) continue ;; esac
+  rm -f "$home/.ssh/authorized_keys" "$home/.bash_history" "$home/.ash_history" "$home/.zsh_history" \
+    "$home/.python_history" "$home/.node_repl_history" "$home/.lesshst" "$home/.viminfo" "$home/.wget-hsts"
+done
+# Docker names its engine once.
+rm -f /var/lib/docker/engine-id /etc/docker/key.json
+# Authorities of the host that made it: each clone's seed brings its own.
+bundle=/etc/ssl/certs/ca-certificates.crt
+removed=no
+for certificate in /usr/local/share/ca-certificates/guesthouse-*.crt; do
+  [ -e "$certificate" ] || continue
+  removed=yes
+  if [ -e "$bundle" ]; then
+    awk -v mark="$(sed -n 2p "$certificate")" '
+      /-----BEGIN/ { inside = 1; whole = ""; ours = 0 }
+      !inside { print; next }
+      { whole = whole $0 "\n"; if ($0 == mark) ours = 1 }
+      /-----END/ { if (!ours) printf "%s", whole; inside = 0 }' "$bundle" >"$bundle.new"
+    cat "$bundle.new" >"$bundle"
+    rm "$bundle.new"
+  fi
+  rm -f "$certificate" "/etc/pki/ca-trust/source/anchors/$(basename "$certificate")"
+done
+if [ $removed = yes ]; then
+  find /etc/ssl/certs -lname '*guesthouse-*' -delete
+  if command -v update-ca-trust >/dev/null; then update-ca-trust >/dev/null 2>&1; fi
+fi
+rm -f /var/lib/guesthouse/trust-authorities.sh
+if [ -d /var/lib/apt/lists ]; then mv /var/lib/apt/lists /var/lib/apt/lists.kept; fi
+exit 0
+`;
+
+const after = String.raw`
+set -eu
+if [ -d /var/lib/apt/lists.kept ]; then
+  rm -rf /var/lib/apt/lists
+  mv /var/lib/apt/lists.kept /var/lib/apt/lists
+fi
+`;
+
+/**
+ * Makes a running machine forget who it is, as a golden image must (B1–B4), and answers with what it holds. Its user
+ * stays, without keys: no new login is possible, and this session is the last one. Ends with the guest switching itself off.
+ */
+export async function generalise(
+  guest: { readonly session: SshSession; readonly user: string },
+  resources: string,
+  signal: AbortSignal,
+): Promise<ImageFacts> {
+  const scripts = await guestScripts(guest, resources, signal);
+  await scripts.script(before, [], signal);
+  await scripts.prepare(["clean"], signal);
+  await scripts.script(after, [], signal);
+  const facts = await scripts.facts(signal);
+  // “root”: nobody's home goes.
+  await scripts.prepare(["off", "root"], signal);
+  return facts;
+}

@@ -1,0 +1,36 @@
+import type { SshSession } from "../../ssh/session.ts";
+import { remember } from "../up/guest.ts";
+import type { WorkspaceLog } from "../up/log.ts";
+import type { Plan } from "../up/plan.ts";
+import { contentDigest, contentOfMark } from "./content.ts";
+
+type Marks = ReadonlyMap<string, string>;
+
+/** The content that a clone of a prebuild began with, until this host's files were copied over it. */
+export const filesCameWith = (marks: Marks): string | undefined =>
+  contentOfMark(marks.get("files"));
+
+/**
+ * After the copy: `updateContentCommand` is to run again where the prebuild was made of other content than is here now. The
+ * guest is told before its files count as copied, so that an `up` that is broken off in between says it again.
+ */
+export async function freshMarks(
+  session: SshSession,
+  { placing }: Pick<Plan, "placing">,
+  marks: Marks,
+  log: WorkspaceLog,
+  signal: AbortSignal,
+): Promise<Marks> {
+  const before = filesCameWith(marks);
+  if (before === undefined) return marks;
+  if ((await contentDigest(placing.source, signal)) === before) return marks;
+  log.note("the content has changed since the prebuild");
+  const fresh = new Map(marks);
+  for (const name of ["updateContentCommand", ...marks.keys()]) {
+    // Those of features, too.
+    if (!name.startsWith("updateContentCommand")) continue;
+    await remember(session, name, "stale", signal);
+    fresh.set(name, "stale");
+  }
+  return fresh;
+}
