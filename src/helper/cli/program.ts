@@ -14,6 +14,7 @@ import { addPoolCommands } from "./pool.ts";
 import { addProxyCommand } from "./proxy.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
+import { addWorkspaceListCommands } from "./workspaceList.ts";
 import { addWorkspaceCommands } from "./workspaces.ts";
 
 /** The whole command line. */
@@ -25,6 +26,7 @@ export function createProgram(): Command {
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
   addWorkspaceCommands(program);
+  addWorkspaceListCommands(program);
   addMachineCommands(program);
   addCheckpointCommands(program);
   addInspectCommands(program);

@@ -93,13 +93,18 @@ export async function createCapabilities({
 }: CapabilityOptions): Promise<Capabilities> {
   // The pool comes last of all, as it needs all.
   let nudgePool = (): void => undefined;
+  let machineGone = (_: string): Promise<void> => Promise.resolve();
   const registry = new MachineRegistry(layout, {
     changed: (machine) => {
       tellAll("machines.changed", { machine });
       nudgePool();
     },
-    removed: (id, name, revision) =>
-      tellAll("machines.removed", { id, name, revision }),
+    removed: (id, name, revision) => {
+      tellAll("machines.removed", { id, name, revision });
+      machineGone(id).catch((error: unknown) =>
+        log.warn("a workspace's record can't be written", { error }),
+      );
+    },
   });
   const architecture = hostArchitecture();
   let imagesWorking = new Set<string>();
@@ -229,11 +234,15 @@ export async function createCapabilities({
     defaultImage,
     usualSize,
     onChanged: (workspace) => tellAll("workspaces.changed", { workspace }),
+    onRemoved: (id, revision) =>
+      tellAll("workspaces.removed", { id, revision }),
+    onFetching: (url, text) => tellAll("workspaces.fetching", { url, text }),
     onLogged: (id, offset, text) =>
       tellAll("workspaces.logged", { id, offset, text }),
     onCopied: (machine) => (progress) =>
       tellAll("workspaces.copied", { machine, ...progress, done: false }),
   });
+  machineGone = (id) => workspaceRoom.machineGone(id);
 
   const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
@@ -267,7 +276,7 @@ export async function createCapabilities({
       layout,
       registry,
       imageNames: (digest) => registry.imageNames(digest),
-      imagesWorking: () => imagesWorking.size > 0,
+      imagesWorking: () => imagesWorking.size > 0 || workspaceRoom.busy(),
       pooled: (id) => keeper.titleOf(id),
       removeTemplate: (id) => templates.remove(id),
     }),

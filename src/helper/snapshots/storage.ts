@@ -259,7 +259,7 @@ async function scratchItems(
       ),
       reclaimable: !busy,
       reason: busy
-        ? "an image is being made"
+        ? "something is being made with it"
         : kind === "cache"
           ? "downloaded again when needed"
           : "left by something that was broken off",
@@ -289,6 +289,10 @@ const item = (
   bytes,
   reclaimable: false,
 });
+
+/** What a folder really takes on the disk. */
+export const folderBytes = (path: string): Promise<number> =>
+  new Tally().folder(path);
 
 /** Counts files by what they are and not by their names: the first who counts one has it. */
 class Tally {

@@ -30,6 +30,9 @@ export interface Layout {
   readonly machine: (id: string) => MachineFiles;
   /** Boot logs, which outlive their machines (B13). */
   readonly logs: string;
+  /** Repositories that were cloned by their URL, by id. */
+  readonly clones: string;
+  readonly clone: (id: string) => CloneFiles;
   /** One record for each folder that was brought up, by id. */
   readonly workspaces: string;
   readonly workspace: (id: string) => WorkspaceFiles;
@@ -43,6 +46,12 @@ export interface WorkspaceFiles {
   readonly record: string;
   /** What its commands printed; outlives its VM. */
   readonly log: string;
+}
+
+export interface CloneFiles {
+  readonly folder: string;
+  /** Of which URL; beside it lies the repository, called as its URL says. */
+  readonly record: string;
 }
 
 export interface ImageFiles {
@@ -193,6 +202,11 @@ export function layoutOf(
           logPath: join(folder, "network.log"),
         },
       };
+    },
+    clones: join(home, "clones"),
+    clone: (id) => {
+      const folder = join(home, "clones", id);
+      return { folder, record: join(folder, "clone.json") };
     },
     workspaces: join(home, "workspaces"),
     workspace: (id) => ({

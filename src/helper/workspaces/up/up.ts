@@ -30,6 +30,7 @@ import {
   type WorkspaceEntry,
   type WorkspaceRegistry,
 } from "./registry.ts";
+import { bringBackTo, sourceIn } from "./source.ts";
 import { runSteps } from "./steps.ts";
 
 export interface UpDeps {
@@ -94,7 +95,7 @@ async function perform(
   const stages: CameUp["stages"] = [];
   const log = await openLog(
     layout.workspace(id).log,
-    `${new Date().toISOString()} ${configuration.folder}`,
+    `${new Date().toISOString()} ${configuration.folder}${configuration.branch === undefined ? "" : `, branch ${configuration.branch}`}`,
     (offset, text) => deps.onLogged(id, offset, text),
   );
   for (const { message } of plan.warnings) log.note(`warning: ${message}`);
@@ -130,7 +131,10 @@ async function perform(
     const onHost = stepsOf(plan.file.initializeCommand);
     if (params.initialize === "run" && onHost.length > 0)
       await stage("initializeCommand", async () => {
-        const run = hostRunner(configuration.folder);
+        await configuration.tree?.complete(signal);
+        const run = hostRunner(
+          configuration.tree?.folder ?? configuration.folder,
+        );
         const outcome = await runSteps(onHost, run, log, signal);
         if (outcome.code !== 0)
           throw commandFailure(current, outcome, log.path);
@@ -145,10 +149,11 @@ async function perform(
     const memory = await prepareGuest(connected, made.target, signal);
     if (memory.marks.get("files") !== "once")
       await stage("files", async () => {
+        await configuration.tree?.complete(signal);
         const { files, guestFolder } = await copyFolderIn(
           connected,
           {
-            folder: plan.placing.source,
+            folder: sourceIn(configuration, plan.placing.source),
             target: made.target,
             ...(deps.diskWay === undefined
               ? {}
@@ -159,7 +164,7 @@ async function perform(
         );
         await remember(connected, "files", "once", signal);
         await machines.noteFolder(machine.id, {
-          local: plan.placing.source,
+          ...bringBackTo(configuration, plan.placing.source),
           guest: guestFolder,
         });
         log.note(`${String(files)} files copied to ${guestFolder}`);
@@ -197,7 +202,7 @@ async function perform(
     await registry.rewrite(entry, {
       failed: undefined,
       fileDigest: configuration.digest,
-      title: titleOf({ file: plan.file, folder: configuration.folder }),
+      title: titleOf({ ...configuration, file: plan.file }),
     });
     log.mark("ready");
     return cameUp(machine);
