@@ -13,7 +13,7 @@ export const repositoryUrlSchema = z
   });
 
 function isRepositoryUrl(text: string): boolean {
-  if (/[\s\p{Cc}]/u.test(text) || text.includes("::")) return false;
+  if (/[\s\p{Cc}]/u.test(text)) return false;
   const [, scheme, authority = "", path = ""] =
     /^([a-z]+):\/\/([^/]*)(\/.+)$/.exec(text) ?? [];
   switch (scheme) {
@@ -72,7 +72,7 @@ export const branchMethods = {
   /** Makes a branch at HEAD, unless there is one; nothing is checked out. */
   "workspaces.createBranch": request(place, z.object({ created: z.boolean() })),
   /**
-   * Clones a repository into a folder of ours, or fetches what is new when it is there; with the host's git and
+   * Clones a repository into a folder of ours, where it is found again by its URL; with the host's git and
    * credentials, which never ask. Answers with what the other methods know it by. Nothing of it runs.
    */
   "workspaces.clone": request(
@@ -80,8 +80,11 @@ export const branchMethods = {
       url: repositoryUrlSchema,
       /** Default: the remote's. */
       branch: z.string().optional(),
-      /** False answers from what is there, and refuses when it was not cloned yet. */
-      fetch: z.boolean().optional(),
+      /**
+       * `find` answers from what is there, and refuses when it was not cloned yet; `clone` (the default) clones that, and
+       * fetches only when the branch is not known yet; `fetch` always does.
+       */
+      how: z.enum(["find", "clone", "fetch"]).optional(),
     }),
     place,
   ),

@@ -28,14 +28,14 @@ export const addPlaceOptions = (command: Command): Command =>
     );
 
 /**
- * The workspace that a command line means: a folder, a branch of it, or a repository by its URL, which is cloned first, or
- * fetched, with `obtain`.
+ * The workspace that a command line means: a folder, a branch of it, or a repository by its URL, which may be
+ * cloned for it, or fetched.
  */
 export async function placeOf(
   session: Session,
   place: string,
   { config, branch, createBranch }: PlaceFlags,
-  how: "find" | "obtain" = "find",
+  how: "find" | "clone" | "fetch" = "find",
 ): Promise<Place> {
   const { client, progress, signal } = session;
   const which = config === undefined ? {} : { config };
@@ -67,7 +67,7 @@ export async function placeOf(
     "workspaces.clone",
     {
       url: place,
-      fetch: how === "obtain",
+      how,
       ...(branch === undefined || createBranch === true ? {} : { branch }),
     },
     signal,
@@ -86,5 +86,8 @@ export const meansUrl = (text: string): boolean =>
   /^[^/\\\s]+@[^/\\]+:/.test(text);
 
 /** The option that names a workspace's branch again. */
-export const branchText = ({ branch }: { readonly branch?: string }): string =>
-  branch === undefined ? "" : ` --branch ${visible(branch)}`;
+export const branchText = ({
+  branch,
+}: {
+  readonly branch?: string | undefined;
+}): string => (branch === undefined ? "" : ` --branch ${visible(branch)}`);

@@ -37,7 +37,12 @@ export function addWorkspaceCommands(program: Command): void {
             bringUp(
               verb,
               session,
-              await placeOf(session, folder, flags, "obtain"),
+              await placeOf(
+                session,
+                folder,
+                flags,
+                verb === "up" ? "clone" : "fetch",
+              ),
               flags,
             ),
           upText,

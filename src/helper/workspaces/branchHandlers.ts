@@ -5,6 +5,7 @@ import { refused } from "../../protocol/failure.ts";
 import {
   branchNames,
   createBranch,
+  findTip,
   gitIn,
   refsOf,
   tipOf,
@@ -77,16 +78,20 @@ export function branchHandlers(
         signal,
       ),
     }),
-    "workspaces.clone": async ({ url, branch, fetch }, { signal }) => {
-      const clone =
-        fetch === false
-          ? await clones.find(url)
-          : await clones.obtain(url, signal);
-      if (clone === undefined) throw notCloned(url);
+    "workspaces.clone": async ({ url, branch, how = "clone" }, { signal }) => {
+      const known = how === "fetch" ? undefined : await clones.find(url);
+      if (known === undefined && how === "find") throw notCloned(url);
+      const clone = known ?? (await clones.obtain(url, signal));
       const wanted = branch ?? (await clones.defaultBranch(clone, signal));
-      if (fetch !== false)
-        await tipOf(await soundRepository(clone.folder), wanted, signal);
-      return { folder: clone.folder, branch: wanted };
+      const { folder } = clone;
+      if (how !== "find") {
+        const repository = await soundRepository(folder);
+        const isNew = (await findTip(repository, wanted, signal)) === undefined;
+        // It may have been made there since.
+        if (isNew && known !== undefined) await clones.obtain(url, signal);
+        await tipOf(repository, wanted, signal);
+      }
+      return { folder, branch: wanted };
     },
     "workspaces.leftovers": async ({ unusedDays }) => ({
       leftovers: await leftoversOf(deps, unusedDays ?? usualUnusedDays),

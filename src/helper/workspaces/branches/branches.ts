@@ -55,19 +55,30 @@ export function branchNames(refs: readonly Ref[]): string[] {
 export const originRefs = "refs/remotes/origin/";
 
 /**
- * The commit that a branch is at: the branch here, else that of origin. Refuses with `request.invalid` a name that is
- * none, or that nobody has.
+ * The commit that a branch is at: the branch here, else that of origin; undefined when nobody has it. Refuses with
+ * `request.invalid` a name that is none.
  */
-export async function tipOf(
+export async function findTip(
   repository: SoundRepository,
   branch: string,
   signal?: AbortSignal,
-): Promise<string> {
+): Promise<string | undefined> {
   await demandBranchName(repository.folder, branch, signal);
   for (const ref of [`refs/heads/${branch}`, `${originRefs}${branch}`]) {
     const commit = await commitAt(repository, ref, signal);
     if (commit !== undefined) return commit;
   }
+  return undefined;
+}
+
+/** As `findTip`; a branch that nobody has is refused, too. */
+export async function tipOf(
+  repository: SoundRepository,
+  branch: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const commit = await findTip(repository, branch, signal);
+  if (commit !== undefined) return commit;
   throw refused(
     "request.invalid",
     `${repository.folder} has no branch “${branch}”.`,
@@ -81,10 +92,11 @@ export async function createBranch(
   branch: string,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  await demandBranchName(repository.folder, branch, signal);
-  for (const ref of [`refs/heads/${branch}`, `${originRefs}${branch}`])
-    if ((await commitAt(repository, ref, signal)) !== undefined) return false;
-  const head = await commitAt(repository, "HEAD", signal);
+  if ((await findTip(repository, branch, signal)) !== undefined) return false;
+  const head =
+    (await commitAt(repository, "HEAD", signal)) ??
+    // A clone of ours has no branches of its own at first.
+    (await commitAt(repository, `${originRefs}HEAD`, signal));
   if (head === undefined)
     throw refused("request.invalid", "The repository has no commit yet.", {
       remedy: "Make a first commit, then try again.",
