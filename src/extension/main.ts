@@ -43,6 +43,9 @@ import { workCommands } from "./work/commands.ts";
 import { type Job, jobsOf } from "./work/jobs.ts";
 import { createStatusBar } from "./work/statusBar.ts";
 import { bringBackCommands } from "./workspaces/bringBack.ts";
+import { configurationCommands } from "./workspaces/addConfiguration.ts";
+import { branchCommands } from "./workspaces/branchCommands.ts";
+import { cleanUpCommands } from "./workspaces/cleanUp.ts";
 import { workspaceCommands } from "./workspaces/commands.ts";
 import { consentsIn } from "./workspaces/consent.ts";
 import { WorkspaceLogs } from "./workspaces/logs.ts";
@@ -125,6 +128,17 @@ export function activate(context: ExtensionContext): void {
     useLauncher,
   });
 
+  const ofFolders = {
+    call,
+    onNotice,
+    workspaces,
+    settings,
+    consents: consentsIn(globalState),
+    isTrusted: () => workspace.isTrusted,
+    open,
+    loaded,
+  };
+
   const table: Commands = {
     ...createCommands({ call, settings, images, loaded }),
     ...lifecycleCommands(call, choose),
@@ -146,17 +160,10 @@ export function activate(context: ExtensionContext): void {
     ...sshCommands({ call, choose, settings, makeReady, open }),
     ...bringBackCommands(call, choose),
     ...newMachineCommands({ call, onNotice, settings, makeReady, open }),
-    ...workspaceCommands({
-      call,
-      onNotice,
-      workspaces,
-      settings,
-      consents: consentsIn(globalState),
-      isTrusted: () => workspace.isTrusted,
-      open,
-      logs: workspaceLogs,
-      loaded,
-    }),
+    ...workspaceCommands({ ...ofFolders, logs: workspaceLogs }),
+    ...branchCommands(ofFolders),
+    ...cleanUpCommands(call),
+    ...configurationCommands(call, settings),
     ...workCommands(call, jobs),
     ...helperCommands({
       connection,

@@ -50,6 +50,8 @@ export const workspaceSchema = z.object({
   config: z.string().optional(),
   /** The branch that was copied in; absent when the folder was, as it is. */
   branch: z.string().optional(),
+  /** Where it was cloned from; then the folder is one of ours, without files to look at. */
+  url: z.string().optional(),
   /** What the file calls itself, else the folder's name. */
   title: z.string(),
   /** `Host` of the ssh config; the same again after a rebuild, so that trust and history hold. */

@@ -13,6 +13,8 @@ export const workspaceRecordSchema = z.object({
   config: z.string().optional(),
   /** Of the folder's repository; without one the folder goes in as it is. */
   branch: z.string().optional(),
+  /** The folder is a clone of this. */
+  url: z.string().optional(),
   title: z.string(),
   /** Of its machines, one after the other; their alias follows from it. */
   name: z.string(),

@@ -158,7 +158,10 @@ export async function createWorkspaceRoom(
   ): Promise<Up> => {
     requireConsent(configuration, params.initialize ?? "refuse", params.digest);
     const planned = await plan(configuration, params);
-    const entry = await registry.claim(configuration);
+    const entry = await registry.claim(
+      configuration,
+      (await clones.ofFolder(configuration.folder))?.url,
+    );
     if (anew !== undefined) running.get(entry.record.id)?.abort();
     return begin(entry, configuration, planned, params, anew, controller);
   };

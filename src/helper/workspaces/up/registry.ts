@@ -88,7 +88,10 @@ export class WorkspaceRegistry {
   }
 
   /** The entry of this folder and file, made and recorded when it is new. */
-  async claim(configuration: Configuration): Promise<WorkspaceEntry> {
+  async claim(
+    configuration: Configuration,
+    url?: string,
+  ): Promise<WorkspaceEntry> {
     const known = this.find(configuration);
     if (known !== undefined) return known;
     const machines = this.#machines.list();
@@ -108,6 +111,7 @@ export class WorkspaceRegistry {
         ...(configuration.path === undefined
           ? {}
           : { config: configuration.path }),
+        ...(url === undefined ? {} : { url }),
         title: titleOf(configuration),
         name,
         alias: aliasFor(
@@ -171,6 +175,7 @@ export class WorkspaceRegistry {
       folder: record.folder,
       ...(record.config === undefined ? {} : { config: record.config }),
       ...(record.branch === undefined ? {} : { branch: record.branch }),
+      ...(record.url === undefined ? {} : { url: record.url }),
       title: record.title,
       alias: machine?.alias ?? record.alias,
       ...(machine === undefined || record.made === undefined
