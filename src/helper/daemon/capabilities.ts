@@ -93,7 +93,7 @@ export async function createCapabilities({
 }: CapabilityOptions): Promise<Capabilities> {
   // The pool comes last of all, as it needs all.
   let nudgePool = (): void => undefined;
-  let machineGone = (_: string): Promise<void> => Promise.resolve();
+  let machineGone: (id: string) => Promise<void> = () => Promise.resolve();
   const registry = new MachineRegistry(layout, {
     changed: (machine) => {
       tellAll("machines.changed", { machine });

@@ -52,5 +52,5 @@ export async function configsIn(
   if (branch === undefined) return findConfigs(folder);
   const repository = await soundRepository(folder);
   await using tree = await openBranch(repository, branch, scratch, signal);
-  return findConfigs(tree.folder);
+  return await findConfigs(tree.folder);
 }
