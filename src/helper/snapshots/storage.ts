@@ -269,6 +269,16 @@ async function scratchItems(
     await add("cache", "cache", name, working);
   for (const name of await namesIn(layout.downloads))
     await add("cache", "downloads", name, working);
+  for (const id of await namesIn(layout.clones))
+    items.push({
+      ...item(
+        "cache",
+        `clones/${id}`,
+        `clones/${id}`,
+        await tally.folder(layout.clone(id).folder),
+      ),
+      reason: "a repository that workspaces are made of",
+    });
   for (const name of await namesIn(layout.work))
     await add("leftover", "work", name, working);
   for (const parent of ["machines", "templates", "images"])

@@ -172,11 +172,10 @@ export async function createWorkspaceRoom(
     anew?: Anew,
   ): Promise<CameUp> => {
     const opened = await openConfiguration(params, layout.work, signal);
-    const close = (): void => {
+    const close = (): Promise<void> =>
       opened[Symbol.asyncDispose]().catch((error: unknown) =>
         log.warn("a branch's files can't be removed", { error }),
       );
-    };
     const controller = new AbortController();
     const onAbort = (): void => controller.abort();
     signal.addEventListener("abort", onAbort, { once: true });
@@ -184,16 +183,16 @@ export async function createWorkspaceRoom(
     try {
       const { configuration } = opened;
       const under = await upFrom(configuration, params, controller, anew).catch(
-        (error: unknown) => {
-          close();
+        async (error: unknown) => {
+          await close();
           throw error;
         },
       );
       // Its files are needed for as long as it goes on, whoever waits.
-      under.ended.then(close, close);
-      if (params.until !== "waitFor") return await under.ended;
+      const ended = under.ended.finally(close);
+      if (params.until !== "waitFor") return await ended;
       // The rest goes on whoever listens; how it ends stands in the workspace's state.
-      under.ended.catch((error: unknown) =>
+      ended.catch((error: unknown) =>
         log.info("the rest of an up failed", { folder: params.folder, error }),
       );
       return await under.openable;

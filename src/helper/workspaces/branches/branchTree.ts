@@ -1,5 +1,6 @@
 import { copyFile, link, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { faultPoint } from "../../../base/faultPoint.ts";
 import { hasErrorCode, makePrivateFolder } from "../../../base/files.ts";
 import { hostGit } from "../bringBack/hostGit.ts";
 import { gitIn, originRefs, type Ref, refsOf, tipOf } from "./branches.ts";
@@ -55,6 +56,7 @@ export async function openBranch(
         { borrow: true },
         signal,
       );
+    faultPoint("branch.laidOut");
   } catch (error) {
     await remove();
     throw error;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
+import { faultPoint } from "../../../base/faultPoint.ts";
 import { makePrivateFolder } from "../../../base/files.ts";
 import { readJson, writeJson } from "../../../base/jsonFile.ts";
 import { KeyedMutex } from "../../../base/mutex.ts";
@@ -68,6 +69,7 @@ export class Clones {
         const folder = join(scratch, name);
         await mkdir(folder, { mode: 0o700 });
         await this.#begin({ url, folder }, signal);
+        faultPoint("clone.fetched");
         const record = { format: 1, url, name };
         await writeJson(join(scratch, "clone.json"), record);
         await makePrivateFolder(this.#layout.clones);
