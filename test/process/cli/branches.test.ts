@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Leftover } from "../../../src/protocol/branches.ts";
 import { type Household, household } from "../../vm/household.ts";
 import { git, repositoryAt } from "../workspaces/workspaceOverSsh.ts";
 
@@ -48,6 +49,9 @@ test("a helper that is killed while a branch is laid out, or a repository cloned
   expect(exitCode).toBe(3);
   expect(stderr).toContain("nobody-has-this");
   expect(await inHome("work")).toEqual([]);
+  const [left] = await house.json<Leftover[]>(["workspace", "list"]);
+  expect(left).toMatchObject({ branch: "feature", why: ["machineGone"] });
+  await house.json(["workspace", "delete", left?.id ?? ""]);
   expect(await house.json(["workspace", "list"])).toEqual([]);
 });
 
