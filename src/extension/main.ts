@@ -191,7 +191,8 @@ export function activate(context: ExtensionContext): void {
       else if (
         event.affectsConfiguration("guesthouse.qemuPath") ||
         event.affectsConfiguration("guesthouse.warmTemplates") ||
-        event.affectsConfiguration("guesthouse.warmPool")
+        event.affectsConfiguration("guesthouse.warmPool") ||
+        event.affectsConfiguration("guesthouse.idleStopMinutes")
       )
         void runTold(() => connection.restart());
       else if (event.affectsConfiguration("guesthouse.manageSshConfig"))

@@ -20,6 +20,7 @@ import {
 import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { lendDisk, lentSerial } from "../machines/lendDisk.ts";
+import { idleMinutesFrom, keepIdleSuspended } from "../machines/idleSuspend.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { defaultImage, usualSize } from "../machines/create.ts";
 import { createMachines } from "../machines/machines.ts";
@@ -38,6 +39,7 @@ import { checkInclude } from "../ssh/checkInclude.ts";
 import { writeSshConfig } from "../ssh/config.ts";
 import { sshHandlers } from "../ssh/handlers.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
+import { leasedMachines } from "../ssh/leases.ts";
 import { type Launcher, writeLauncher } from "../ssh/launcher.ts";
 import type { Layout } from "../store/layout.ts";
 import {
@@ -243,6 +245,31 @@ export async function createCapabilities({
       tellAll("workspaces.copied", { machine, ...progress, done: false }),
   });
   machineGone = (id) => workspaceRoom.machineGone(id);
+  const ofSnapshots = snapshotHandlers({
+    layout,
+    registry,
+    machines,
+    askForWork: askAboutWork,
+    log,
+    usersChanged: (digest) => images.usersChanged(digest),
+    survey: async (digest, signal) => {
+      const { architecture } = await images.resolve(digest);
+      return surveyHost(layout, architecture, log, signal);
+    },
+    onRosterChanged: writeConfig,
+  });
+  const idle = keepIdleSuspended({
+    minutes: idleMinutesFrom(process.env["GUESTHOUSE_IDLE_STOP_MINUTES"]),
+    machines: () => registry.entries().map((entry) => registry.view(entry)),
+    connected: () => leasedMachines(layout.leases),
+    isBusy: (id) => registry.locks.busy(id) || workspaceRoom.works(id),
+    suspend: async (machine) => {
+      const { signal } = new AbortController();
+      const context = { requestId: "idle", signal };
+      await ofSnapshots["machines.suspend"]({ machine }, context);
+    },
+    log,
+  });
 
   const handlers: Capabilities["handlers"] = {
     ...hostHandlers({
@@ -259,19 +286,7 @@ export async function createCapabilities({
     ...workspaceRoom.handlers,
     ...templateHandlers({ images, templates, warm, pool: keeper }),
     ...poolHandlers(keeper),
-    ...snapshotHandlers({
-      layout,
-      registry,
-      machines,
-      askForWork: askAboutWork,
-      log,
-      usersChanged: (digest) => images.usersChanged(digest),
-      survey: async (digest, signal) => {
-        const { architecture } = await images.resolve(digest);
-        return surveyHost(layout, architecture, log, signal);
-      },
-      onRosterChanged: writeConfig,
-    }),
+    ...ofSnapshots,
     ...storageHandlers({
       layout,
       registry,
@@ -296,6 +311,7 @@ export async function createCapabilities({
       imagesWorking.size > 0 ||
       warm.busy() ||
       workspaceRoom.busy() ||
+      idle.watching() ||
       registry
         .entries()
         .some(({ state }) =>
@@ -312,6 +328,7 @@ export async function createCapabilities({
           path: layout.machine(record.id).log,
         })),
     async close() {
+      idle.close();
       await workspaceRoom.close();
       machines.leave();
       await keeper.close();

@@ -9,6 +9,8 @@ export interface Layout {
   readonly helperLog: string;
   /** The helper's own socket or named pipe. */
   readonly helperSocket: string;
+  /** One lease for each ssh connection that goes through us. */
+  readonly leases: string;
   /** Sockets of everything that runs; short enough for `sun_path`. */
   readonly run: string;
   /** Warm templates, one folder each. */
@@ -144,6 +146,7 @@ export function layoutOf(
     helperState: join(home, "helper.json"),
     helperLog: join(logs, "helper.log"),
     helperSocket: helperSocketOf(home, env),
+    leases: join(home, "leases"),
     image: (digest) => {
       const folder = join(images, digest.replace(":", "-"));
       return {

@@ -50,6 +50,8 @@ export interface WorkspaceRoom {
   >;
   /** A machine was deleted, by whatever way. */
   machineGone(id: string): Promise<void>;
+  /** A folder is being brought up in this machine. */
+  works(machine: string): boolean;
   /** Folders are being brought up. */
   busy(): boolean;
   /** Ends what is under way and waits for it. Guests go on. */
@@ -300,6 +302,10 @@ export async function createWorkspaceRoom(
         ),
     },
     machineGone: (id) => registry.machineGone(id),
+    works: (machine) =>
+      [...running.keys()].some(
+        (id) => registry.get(id)?.record.made?.machine === machine,
+      ),
     busy: () => running.size > 0,
     close: async () => {
       const ids = [...running.keys()];
