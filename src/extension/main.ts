@@ -44,6 +44,9 @@ import { type Job, jobsOf } from "./work/jobs.ts";
 import { createStatusBar } from "./work/statusBar.ts";
 import { bringBackCommands } from "./workspaces/bringBack.ts";
 import { prebuildCommands } from "./workspaces/prebuild.ts";
+import { configurationCommands } from "./workspaces/addConfiguration.ts";
+import { branchCommands } from "./workspaces/branchCommands.ts";
+import { cleanUpCommands } from "./workspaces/cleanUp.ts";
 import { workspaceCommands } from "./workspaces/commands.ts";
 import { consentsIn } from "./workspaces/consent.ts";
 import { WorkspaceLogs } from "./workspaces/logs.ts";
@@ -126,14 +129,17 @@ export function activate(context: ExtensionContext): void {
     useLauncher,
   });
 
-  const forUp = {
+  const ofFolders = {
     call,
     onNotice,
     workspaces,
     settings,
     consents: consentsIn(globalState),
     isTrusted: () => workspace.isTrusted,
+    open,
+    loaded,
   };
+
   const table: Commands = {
     ...createCommands({ call, settings, images, loaded }),
     ...lifecycleCommands(call, choose),
@@ -155,13 +161,11 @@ export function activate(context: ExtensionContext): void {
     ...sshCommands({ call, choose, settings, makeReady, open }),
     ...bringBackCommands(call, choose),
     ...newMachineCommands({ call, onNotice, settings, makeReady, open }),
-    ...prebuildCommands(forUp),
-    ...workspaceCommands({
-      ...forUp,
-      open,
-      logs: workspaceLogs,
-      loaded,
-    }),
+    ...prebuildCommands(ofFolders),
+    ...workspaceCommands({ ...ofFolders, logs: workspaceLogs }),
+    ...branchCommands(ofFolders),
+    ...cleanUpCommands(call),
+    ...configurationCommands(call, settings),
     ...workCommands(call, jobs),
     ...helperCommands({
       connection,
@@ -189,7 +193,8 @@ export function activate(context: ExtensionContext): void {
       else if (
         event.affectsConfiguration("guesthouse.qemuPath") ||
         event.affectsConfiguration("guesthouse.warmTemplates") ||
-        event.affectsConfiguration("guesthouse.warmPool")
+        event.affectsConfiguration("guesthouse.warmPool") ||
+        event.affectsConfiguration("guesthouse.idleStopMinutes")
       )
         void runTold(() => connection.restart());
       else if (event.affectsConfiguration("guesthouse.manageSshConfig"))

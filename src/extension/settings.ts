@@ -22,6 +22,8 @@ export interface Settings {
   readonly warmTemplates: WarmTemplates;
   /** Clones of each image that wait to become the next machine. */
   readonly warmPool: number;
+  /** A VM without ssh connections for so long is suspended; 0: never. */
+  readonly idleStopMinutes: number;
 }
 
 export function readSettings(): Settings {
@@ -44,6 +46,7 @@ export function readSettings(): Settings {
     hostLoopback: ours.get("network.hostLoopback", false),
     warmTemplates: ours.get<WarmTemplates>("warmTemplates", "automatic"),
     warmPool: ours.get("warmPool", 0),
+    idleStopMinutes: ours.get("idleStopMinutes", 0),
     checkpointBeforeRisk: ours.get("checkpoints.beforeRiskyOperations", false),
   };
 }

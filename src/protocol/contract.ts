@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { branchMethods, branchNotices } from "./branches.ts";
 import { checkpointMethods } from "./checkpoints.ts";
 import { devcontainerMethods, devcontainerNotices } from "./devcontainers.ts";
 import { helperMethods } from "./helper.ts";
@@ -13,6 +14,7 @@ import { workspaceMethods, workspaceNotices } from "./workspaces.ts";
 
 /** Every request a client may send. */
 export const methods = {
+  ...branchMethods,
   ...checkpointMethods,
   ...devcontainerMethods,
   ...helperMethods,
@@ -28,6 +30,7 @@ export const methods = {
 
 /** Every notice the helper may send. */
 export const notices = {
+  ...branchNotices,
   ...devcontainerNotices,
   ...imageNotices,
   ...machineNotices,

@@ -43,13 +43,17 @@ export const workspaceStateSchema = z.discriminatedUnion("kind", [
 ]);
 export type WorkspaceState = z.infer<typeof workspaceStateSchema>;
 
-/** A folder of the host with one configuration, and the VM that belongs to it. */
+/** A folder of the host, or a branch of its repository, with one configuration, and the VM that belongs to it. */
 export const workspaceSchema = z.object({
-  /** 16 hex digits, from the folder and its configuration: the same for ever. */
+  /** 16 hex digits, from the folder, its configuration and branch: the same for ever. */
   id: z.string(),
   folder: z.string(),
   /** The devcontainer.json, relative to the folder; absent when there is none. */
   config: z.string().optional(),
+  /** The branch that was copied in; absent when the folder was, as it is. */
+  branch: z.string().optional(),
+  /** Where it was cloned from; then the folder is one of ours, without files to look at. */
+  url: z.string().optional(),
   /** What the file calls itself, else the folder's name. */
   title: z.string(),
   /** `Host` of the ssh config; the same again after a rebuild, so that trust and history hold. */
@@ -76,6 +80,8 @@ const which = z.object({
   folder: z.string(),
   /** Path below the folder, or `<name>` of `.devcontainer/<name>`; needed when there are several. */
   config: z.string().optional(),
+  /** A branch of the folder's repository, as it is at its tip, instead of the folder as it is. */
+  branch: z.string().optional(),
 });
 
 const up = which.extend({
@@ -139,7 +145,7 @@ export type PrebuildStage = (typeof prebuildStages)[number];
 export const devcontainerMethods = {
   /** The configurations that a folder has, relative to it; with several, the other methods need one of them. */
   "workspaces.configs": request(
-    z.object({ folder: z.string() }),
+    which.omit({ config: true }),
     z.object({ configs: z.array(z.string()) }),
   ),
   "workspaces.list": request(
@@ -193,7 +199,7 @@ export const devcontainerMethods = {
   ),
   /** Writes a folder's lockfile: of each feature of a registry or archive, which it is now. Nothing else writes into a folder. */
   "workspaces.lock": request(
-    which,
+    which.omit({ branch: true }),
     z.object({
       path: z.string(),
       features: z.array(

@@ -154,6 +154,8 @@ export type UnsavedWork = z.infer<typeof unsavedWorkSchema>;
 export const workspaceFolderSchema = z.object({
   local: z.string(),
   guest: z.string(),
+  /** What was copied is a branch of the folder's repository, not the folder as it is. */
+  branch: z.string().optional(),
   /** What was found before the machine was last stopped; absent while it may have changed since. */
   work: unsavedWorkSchema.or(z.undefined()).optional(),
 });

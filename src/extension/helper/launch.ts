@@ -15,6 +15,8 @@ export interface LaunchPlan {
   readonly warmTemplates: WarmTemplates;
   /** `guesthouse.warmPool`. */
   readonly warmPool: number;
+  /** `guesthouse.idleStopMinutes`. */
+  readonly idleStopMinutes: number;
 }
 
 /** The command and environment that run the helper bundle, now and from ssh's ProxyCommand. */
@@ -25,6 +27,8 @@ export function helperCommand(plan: LaunchPlan): {
   const env: Record<string, string> = { ELECTRON_RUN_AS_NODE: "1" };
   if (plan.warmTemplates === "manual") env["GUESTHOUSE_WARM"] = "manual";
   if (plan.warmPool > 0) env["GUESTHOUSE_POOL"] = String(plan.warmPool);
+  if (plan.idleStopMinutes > 0)
+    env["GUESTHOUSE_IDLE_STOP_MINUTES"] = String(plan.idleStopMinutes);
   if (plan.qemuPath !== "") env["GUESTHOUSE_QEMU"] = plan.qemuPath;
   return {
     command: [plan.execPath, join(plan.extensionPath, "dist", "helper.js")],

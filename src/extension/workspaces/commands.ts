@@ -3,20 +3,21 @@ import { commands, l10n, Uri, window } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
 import type { Machine } from "../../protocol/machines.ts";
 import type { CommandsOf } from "../commandIds.ts";
-import { about } from "../failures/about.ts";
 import { refuse } from "../failures/raise.ts";
 import { deleteMachine } from "../machines/deleteMachine.ts";
-import type { OpenIn } from "../settings.ts";
-import type { OpenMachine } from "../ssh/open.ts";
 import { bringBackWork } from "./bringBack.ts";
-import { currentWorkspace, localFolder } from "./folders.ts";
+import {
+  currentWorkspace,
+  findWorkspace,
+  localFolder,
+  placeKey,
+} from "./folders.ts";
 import type { WorkspaceLogs } from "./logs.ts";
-import { bringUp, type UpDeps } from "./up.ts";
+import { fetchClone, type OpenDeps, workspaceOpener } from "./open.ts";
 
 /** A folder in a VM of its own: open it there, come back, make the VM anew, see what its commands said. */
 export function workspaceCommands(
-  deps: UpDeps & {
-    readonly open: OpenMachine;
+  deps: OpenDeps & {
     readonly logs: WorkspaceLogs;
     /** Settles once the records are here. */
     readonly loaded: () => Promise<void>;
@@ -28,21 +29,13 @@ export function workspaceCommands(
   | "guesthouse.reopenLocally"
   | "guesthouse.showWorkspaceLog"
 > {
-  const { call, workspaces, settings, open, logs, loaded } = deps;
+  const { call, workspaces, settings, logs, loaded } = deps;
   const ask = {
     title: l10n.t("Folder to open in its VM"),
     openLabel: l10n.t("Open in VM"),
   };
 
-  /** A failure is about the folder: *Show Log* shows its log, and *Try Again* goes on at the step that failed. */
-  const upAndOpen = (folder: string, openIn: OpenIn): Promise<void> =>
-    about({ kind: "workspace", id: folder }, async () => {
-      const came = await bringUp(deps, folder);
-      const id = came?.workspace.machine?.id;
-      if (came === undefined || id === undefined) return;
-      const { machine } = await call("machines.show", { machine: id });
-      await open(machine, { folder: { path: came.remoteFolder }, openIn });
-    });
+  const upAndOpen = workspaceOpener(deps);
 
   /** By the folder that failed, else the one that is open, else the one that the user picks. */
   const chooseWorkspace = async (
@@ -50,7 +43,7 @@ export function workspaceCommands(
     title: string,
   ): Promise<Workspace | undefined> => {
     await loaded();
-    const named = workspaces.all().find((each) => each.folder === folder);
+    const named = workspaces.all().find((each) => placeKey(each) === folder);
     const found = named ?? currentWorkspace(workspaces);
     if (found !== undefined) return found;
     const items = workspaces.all().map((each) => ({
@@ -69,20 +62,20 @@ export function workspaceCommands(
   return {
     async "guesthouse.reopenInMachine"() {
       const folder = await localFolder(undefined, ask);
-      if (folder !== undefined) await upAndOpen(folder, "currentWindow");
+      if (folder !== undefined) await upAndOpen({ folder }, "currentWindow");
     },
 
     async "guesthouse.openFolderInMachine"(clicked) {
       const folder = await localFolder(clicked, ask);
-      if (folder !== undefined) await upAndOpen(folder, settings().openIn);
+      if (folder !== undefined) await upAndOpen({ folder }, settings().openIn);
     },
 
     async "guesthouse.rebuildMachine"() {
       await loaded();
-      const folder =
-        currentWorkspace(workspaces)?.folder ??
-        (await localFolder(undefined, ask));
+      const current = currentWorkspace(workspaces);
+      const folder = current?.folder ?? (await localFolder(undefined, ask));
       if (folder === undefined) return;
+      const place = { folder, branch: current?.branch };
       const rebuild = l10n.t("Rebuild");
       const answer = await window.showWarningMessage(
         l10n.t("Rebuild the VM of {0}?", basename(folder)),
@@ -95,20 +88,31 @@ export function workspaceCommands(
         rebuild,
       );
       if (answer !== rebuild) return;
-      const id = workspaces.all().find((each) => each.folder === folder)
-        ?.machine?.id;
+      const known = findWorkspace(workspaces, place);
+      const id = known?.machine?.id;
       if (id !== undefined) {
         const { machine } = await call("machines.show", { machine: id });
         const bringBack = (held: Machine): Promise<void> =>
           bringBackWork(call, held);
         if (!(await deleteMachine(call, machine, bringBack))) return;
       }
-      await upAndOpen(folder, "currentWindow");
+      const url = known?.url;
+      const isCloned = url !== undefined;
+      if (isCloned) await fetchClone(deps, url, place.branch);
+      await upAndOpen({ ...place, isCloned }, "currentWindow");
     },
 
     async "guesthouse.reopenLocally"() {
       const title = l10n.t("Reopen Locally");
       const chosen = await chooseWorkspace(undefined, title);
+      if (chosen?.url !== undefined)
+        return refuse(
+          "workspaces.notSupported",
+          l10n.t(
+            "{0} was cloned for its VM; there is no folder of it on this computer.",
+            chosen.title,
+          ),
+        );
       if (chosen !== undefined)
         await commands.executeCommand(
           "vscode.openFolder",

@@ -37,6 +37,24 @@ async function pickFolder(ask: {
   return picked;
 }
 
+/** What becomes a VM: a folder of this computer as it is, or one of its branches. */
+export interface Place {
+  readonly folder: string;
+  readonly branch?: string | undefined;
+}
+
+/** Names a place where only a text goes: on the buttons of a failure. */
+export const placeKey = ({ folder, branch }: Place): string =>
+  branch === undefined ? folder : `${folder}\n${branch}`;
+
+export function findWorkspace(
+  workspaces: Records<Workspace>,
+  place: Place,
+): Workspace | undefined {
+  const key = placeKey(place);
+  return workspaces.all().find((each) => placeKey(each) === key);
+}
+
 /**
  * The workspace that this window is in, when it is one of ours: by the alias in its address when it is open in the VM,
  * by the folder when it is open here.
@@ -46,7 +64,7 @@ export function currentWorkspace(
 ): Workspace | undefined {
   const [folder] = workspace.workspaceFolders ?? [];
   if (env.remoteName !== "ssh-remote")
-    return workspaces.all().find((each) => each.folder === folder?.uri.fsPath);
+    return findWorkspace(workspaces, { folder: folder?.uri.fsPath ?? "" });
   const alias =
     folder === undefined ? undefined : aliasOf(folder.uri.authority);
   return workspaces.all().find((each) => each.alias === alias);

@@ -20,7 +20,7 @@ export function prebuildCommands(
         openLabel: l10n.t("Prebuild"),
       });
       if (folder === undefined) return;
-      const wished = await askWhatToBringUp(deps, folder);
+      const wished = await askWhatToBringUp(deps, { folder });
       if (wished === undefined) return;
       const { image, made } = await withCancellableProgress(
         l10n.t("Prebuilding a VM image for {0}", basename(folder)),

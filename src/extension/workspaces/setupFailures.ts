@@ -2,7 +2,7 @@ import { commands, env, Uri } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
 import { presentFailure } from "../failures/present.ts";
 import type { Records } from "../records.ts";
-import { currentWorkspace } from "./folders.ts";
+import { currentWorkspace, placeKey } from "./folders.ts";
 
 /**
  * Tells in a window that is open in a folder's VM when a command of the folder's setup failed: the window opens at the
@@ -15,17 +15,22 @@ export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
     if (env.remoteName !== "ssh-remote") return;
     const here = currentWorkspace(workspaces);
     if (here === undefined || !changed.includes(here)) return;
-    const { state, folder, revision } = here;
+    const { state, folder, branch, revision } = here;
     if (state.kind !== "failed" || told.has(String(revision))) return;
     told.add(String(revision));
     void presentFailure(
       state.failure,
-      { kind: "workspace", id: folder },
+      { kind: "workspace", id: placeKey(here) },
       async () => {
-        await commands.executeCommand(
-          "guesthouse.openFolderInMachine",
-          Uri.file(folder),
-        );
+        await (branch === undefined
+          ? commands.executeCommand(
+              "guesthouse.openFolderInMachine",
+              Uri.file(folder),
+            )
+          : commands.executeCommand("guesthouse.openBranchInMachine", {
+              folder,
+              branch,
+            }));
       },
     );
   });

@@ -11,6 +11,9 @@ export function workspaceRecords(connection: Connection): Records<Workspace> {
   connection.onNotice("workspaces.changed", ({ workspace }) =>
     records.put(workspace),
   );
+  connection.onNotice("workspaces.removed", ({ id, revision }) =>
+    records.remove(id, revision),
+  );
   connection.onConnected(async (client) => {
     const sync = records.beginSync();
     const { workspaces } = await client.call("workspaces.list", {});

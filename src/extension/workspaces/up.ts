@@ -8,6 +8,7 @@ import type { Records } from "../records.ts";
 import type { Settings } from "../settings.ts";
 import { askInitialize, type Consents, localEnvOf } from "./consent.ts";
 import { workText } from "./describe.ts";
+import { type Place, placeKey } from "./folders.ts";
 
 export interface UpDeps {
   readonly call: Call;
@@ -23,6 +24,7 @@ export interface UpDeps {
 export interface Which {
   readonly folder: string;
   readonly config?: string;
+  readonly branch?: string;
 }
 
 /**
@@ -31,14 +33,18 @@ export interface Which {
  */
 export async function bringUp(
   deps: UpDeps,
-  folder: string,
+  place: Place & { readonly isCloned?: boolean },
 ): Promise<CameUp | undefined> {
   const { call } = deps;
-  const wished = await askWhatToBringUp(deps, folder);
+  const { folder, branch } = place;
+  const wished = await askWhatToBringUp(deps, place);
   if (wished === undefined) return undefined;
-  const title = l10n.t("Opening {0} in its VM", basename(folder));
+  const title =
+    branch === undefined
+      ? l10n.t("Opening {0} in its VM", basename(folder))
+      : l10n.t("Opening {0} ({1}) in its VM", basename(folder), branch);
   const came = await withCancellableProgress(title, (report, signal) =>
-    telling(deps, folder, report, () =>
+    telling(deps, place, report, () =>
       call("workspaces.up", { ...wished, until: "waitFor" }, signal),
     ),
   );
@@ -49,19 +55,23 @@ export async function bringUp(
 /** The folder's configuration, the user's consent and settings; undefined when the user leaves at a question. */
 export async function askWhatToBringUp(
   { call, settings, consents, isTrusted }: UpDeps,
-  folder: string,
+  place: Place & { readonly isCloned?: boolean },
 ) {
-  const which = await chooseConfig(call, folder);
+  const { folder } = place;
+  const which = await chooseConfig(call, place);
   if (which === undefined) return undefined;
   const read = await call("workspaces.read", which);
   const initialize = await askInitialize(read, folder, isTrusted(), consents);
   if (initialize === undefined) return undefined;
   const { image, cpus, memoryMiB, diskGiB } = settings();
+  // What was cloned a moment ago is not what the user trusts in this window: it sees nothing unless it was looked at.
+  const seesEnv =
+    isTrusted() && (place.isCloned !== true || initialize === "run");
   return {
     ...which,
     initialize,
     digest: read.digest,
-    localEnv: localEnvOf(read, isTrusted(), process.env),
+    localEnv: localEnvOf(read, seesEnv, process.env),
     defaults: {
       image,
       ...(cpus === undefined ? {} : { cpus }),
@@ -74,28 +84,32 @@ export async function askWhatToBringUp(
 /** The only configuration, or the one that the user picks; undefined when the user picks none. */
 async function chooseConfig(
   call: Call,
-  folder: string,
+  { folder, branch }: Place,
 ): Promise<Which | undefined> {
-  const { configs } = await call("workspaces.configs", { folder });
-  if (configs.length < 2) return { folder };
+  const where = { folder, ...(branch === undefined ? {} : { branch }) };
+  const { configs } = await call("workspaces.configs", where);
+  if (configs.length < 2) return where;
   const config = await window.showQuickPick([...configs], {
     title: l10n.t("Open {0} in VM", basename(folder)),
     placeHolder: l10n.t("This folder has several configurations"),
   });
-  return config === undefined ? undefined : { folder, config };
+  return config === undefined ? undefined : { ...where, config };
 }
 
 /** Reports the folder's stage with its age, and the files that were copied, while `work` goes on. */
 async function telling<T>(
   { workspaces, onNotice }: UpDeps,
-  folder: string,
+  place: Place,
   report: Report,
   work: () => Promise<T>,
 ): Promise<T> {
   const find = (): Workspace | undefined =>
     workspaces
       .all()
-      .find((each) => each.folder === folder && each.state.kind === "working");
+      .find(
+        (each) =>
+          placeKey(each) === placeKey(place) && each.state.kind === "working",
+      );
   const tell = (): void => {
     const found = find();
     if (found?.state.kind !== "working") return;

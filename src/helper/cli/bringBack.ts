@@ -36,6 +36,14 @@ export function addBringBackCommand(program: Command): void {
           const { machine } = await client.call("machines.show", {
             machine: name,
           });
+          if (flags.force === true && machine.folder?.branch !== undefined)
+            throw refused(
+              "request.invalid",
+              `The folder on this computer may hold another branch than ${machine.folder.branch}.`,
+              {
+                remedy: "Bring it back as commits, or name a folder with --to.",
+              },
+            );
           const way = wayOf(flags, machine.folder?.local);
           const params = { machine: machine.id, way };
           await client.call("machines.start", { machine: name }, signal);

@@ -1,15 +1,15 @@
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Result } from "../../protocol/contract.ts";
 import { bytes, seconds } from "./format.ts";
 import { type Session, withHelper } from "./session.ts";
 import { given, watchMachine } from "./waiting.ts";
+import { addPlaceOptions, type Place, placeOf } from "./workspacePlace.ts";
 import {
   initializeOf,
   localEnvOf,
   printLogOf,
   type UpFlags,
-  whichOf,
+  placeHelp,
 } from "./workspaces.ts";
 
 interface PrebuildFlags extends UpFlags {
@@ -18,13 +18,12 @@ interface PrebuildFlags extends UpFlags {
 
 /** `guesthouse prebuild`: an image of what a folder's VM is before anybody works in it. */
 export function addPrebuildCommand(program: Command): void {
-  program
+  const command = program
     .command("prebuild")
-    .argument("[folder]", "default: this one", ".")
+    .argument("[folder]", placeHelp, ".")
     .description(
       "make an image of a folder's VM after updateContentCommand, which up then clones",
     )
-    .option("--config <path>", "which devcontainer.json, by path or name")
     .option("-i, --image <image>", "image to clone, instead of the file's")
     .option("--trust", "run the file's initializeCommand on this computer")
     .option("--skip-initialize", "go on without its initializeCommand")
@@ -34,21 +33,26 @@ export function addPrebuildCommand(program: Command): void {
     .action(async (folder: string, flags: PrebuildFlags) =>
       withHelper(
         flags,
-        (session) => prebuild(session, resolve(folder), flags),
+        async (session) =>
+          prebuild(
+            session,
+            await placeOf(session, folder, flags, "clone"),
+            flags,
+          ),
         prebuildText,
       ),
     );
+  addPlaceOptions(command);
 }
 
 type Prebuilt = Result<"workspaces.prebuild">;
 
 async function prebuild(
   session: Session,
-  folder: string,
+  which: Place,
   flags: PrebuildFlags,
 ): Promise<Prebuilt> {
   const { client, progress, signal } = session;
-  const which = whichOf(folder, flags);
   const read = await client.call("workspaces.read", which, signal);
   let log: string | undefined;
   watchMachine(session, undefined);

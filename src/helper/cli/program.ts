@@ -15,6 +15,7 @@ import { addPrebuildCommand } from "./prebuild.ts";
 import { addProxyCommand } from "./proxy.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
+import { addWorkspaceListCommands } from "./workspaceList.ts";
 import { addWorkspaceCommands } from "./workspaces.ts";
 
 /** The whole command line. */
@@ -27,6 +28,7 @@ export function createProgram(): Command {
     .addHelpText("after", exitCodesHelp);
   addWorkspaceCommands(program);
   addPrebuildCommand(program);
+  addWorkspaceListCommands(program);
   addMachineCommands(program);
   addCheckpointCommands(program);
   addInspectCommands(program);

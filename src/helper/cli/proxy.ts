@@ -1,5 +1,8 @@
 import { connect } from "node:net";
 import type { Command } from "commander";
+import { defaultHome } from "../../rpc/address.ts";
+import { takeLease } from "../ssh/leases.ts";
+import { layoutOf } from "../store/layout.ts";
 import { withHelper } from "./session.ts";
 
 /**
@@ -12,6 +15,10 @@ export function addProxyCommand(program: Command): void {
     .argument("<name>")
     .description("carry an ssh connection (used by ssh itself)")
     .action(async (name: string) => {
+      // Before the machine is brought up, so that it can't be taken for idle in between.
+      // A lease that finds no room on the disk keeps nobody from connecting.
+      const { leases } = layoutOf(defaultHome());
+      const lease = await takeLease(leases, name).catch(() => undefined);
       let endpoint: { host: string; port: number } | undefined;
       await withHelper(
         { json: false },
@@ -25,6 +32,7 @@ export function addProxyCommand(program: Command): void {
         () => undefined,
       );
       if (endpoint !== undefined) await carry(endpoint.host, endpoint.port);
+      await lease?.release();
     });
 }
 

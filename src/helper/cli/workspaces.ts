@@ -5,7 +5,15 @@ import { inherit } from "./connect.ts";
 import { seconds } from "./format.ts";
 import { withHelper, type Session } from "./session.ts";
 import { given, watchMachine } from "./waiting.ts";
+import {
+  addPlaceOptions,
+  branchText,
+  type Place,
+  type PlaceFlags,
+  placeOf,
+} from "./workspacePlace.ts";
 
+export const placeHelp = "or a repository's URL; default: this folder";
 const discardHelp = "even if it holds work that is nowhere else";
 
 /** Commands for a folder and the VM that belongs to it: up, exec, lock, down, rebuild. */
@@ -16,9 +24,8 @@ export function addWorkspaceCommands(program: Command): void {
   ] as const) {
     const command = program
       .command(verb)
-      .argument("[folder]", "default: this one", ".")
+      .argument("[folder]", placeHelp, ".")
       .description(description)
-      .option("--config <path>", "which devcontainer.json, by path or name")
       .option("-i, --image <image>", "image to clone, instead of the file's")
       .option("--trust", "run the file's initializeCommand on this computer")
       .option("--skip-initialize", "go on without its initializeCommand")
@@ -31,21 +38,35 @@ export function addWorkspaceCommands(program: Command): void {
       .action(async (folder: string, flags: UpFlags) =>
         withHelper(
           flags,
-          (session) => bringUp(verb, session, resolve(folder), flags),
+          async (session) =>
+            bringUp(
+              verb,
+              session,
+              await placeOf(
+                session,
+                folder,
+                flags,
+                verb === "up" ? "clone" : "fetch",
+              ),
+              flags,
+            ),
           upText,
         ),
       );
+    addPlaceOptions(command).option(
+      "--create-branch",
+      "make the branch at HEAD, where there is none",
+    );
     if (verb === "rebuild") command.option("--discard", discardHelp);
   }
 
-  program
+  const exec = program
     .command("exec")
     .argument("<command...>", "and its arguments")
     .description(
       "run a command in a folder's VM, in the workspace and its environment",
     )
-    .option("-C, --folder <folder>", "default: this one", ".")
-    .option("--config <path>", "which devcontainer.json, by path or name")
+    .option("-C, --folder <folder>", placeHelp, ".")
     .passThroughOptions()
     .action(async (command: string[], flags: ExecFlags) => {
       let exitCode = 0;
@@ -55,7 +76,7 @@ export function addWorkspaceCommands(program: Command): void {
           const { client, progress, signal } = session;
           const { alias, remoteCommand } = await client.call(
             "workspaces.exec",
-            { ...whichOf(resolve(flags.folder), flags), command },
+            { ...(await placeOf(session, flags.folder, flags)), command },
             signal,
           );
           const { access } = await client.call("ssh.access", {
@@ -74,6 +95,8 @@ export function addWorkspaceCommands(program: Command): void {
       if (exitCode !== 0) process.exitCode = exitCode;
     });
 
+  addPlaceOptions(exec);
+
   program
     .command("lock")
     .argument("[folder]", "default: this one", ".")
@@ -88,7 +111,7 @@ export function addWorkspaceCommands(program: Command): void {
         ({ client, signal }) =>
           client.call(
             "workspaces.lock",
-            whichOf(resolve(folder), flags),
+            { folder: resolve(folder), ...given({ config: flags.config }) },
             signal,
           ),
         ({ path, features }) =>
@@ -102,51 +125,46 @@ export function addWorkspaceCommands(program: Command): void {
       ),
     );
 
-  program
+  const down = program
     .command("down")
-    .argument("[folder]", "default: this one", ".")
+    .argument("[folder]", placeHelp, ".")
     .description("stop a folder's VM")
-    .option("--config <path>", "which devcontainer.json, by path or name")
     .option("--delete", "delete it, with all that is in it")
     .option("--discard", discardHelp)
     .option("--json", "print JSON")
     .action(async (folder: string, flags: DownFlags) =>
       withHelper(
         flags,
-        async ({ client, signal }) =>
-          (
-            await client.call(
-              "workspaces.down",
-              {
-                ...whichOf(resolve(folder), flags),
-                ...given({ delete: flags.delete, discard: flags.discard }),
-              },
-              signal,
-            )
-          ).workspace,
+        async (session) => {
+          const { client, signal } = session;
+          const place = await placeOf(session, folder, flags);
+          const how = given({ delete: flags.delete, discard: flags.discard });
+          const params = { ...place, ...how };
+          return (await client.call("workspaces.down", params, signal))
+            .workspace;
+        },
         ({ alias, machine }) =>
           machine === undefined
             ? `${alias} is deleted.`
             : `${machine.name} is stopped.`,
       ),
     );
+  addPlaceOptions(down);
 }
 
-interface WhichFlags {
-  readonly config?: string;
-}
-interface ExecFlags extends WhichFlags {
+interface ExecFlags extends PlaceFlags {
   readonly folder: string;
 }
-interface LockFlags extends WhichFlags {
+interface LockFlags {
+  readonly config?: string;
   readonly json?: boolean;
 }
-interface DownFlags extends WhichFlags {
+interface DownFlags extends PlaceFlags {
   readonly json?: boolean;
   readonly delete?: boolean;
   readonly discard?: boolean;
 }
-export interface UpFlags extends WhichFlags {
+export interface UpFlags extends PlaceFlags {
   readonly json?: boolean;
   readonly image?: string;
   readonly trust?: boolean;
@@ -158,22 +176,13 @@ export interface UpFlags extends WhichFlags {
   readonly cache?: boolean;
 }
 
-export const whichOf = (
-  folder: string,
-  { config }: WhichFlags,
-): { folder: string; config?: string } => ({
-  folder,
-  ...(config === undefined ? {} : { config }),
-});
-
 async function bringUp(
   verb: "up" | "rebuild",
   session: Session,
-  folder: string,
+  which: Place,
   flags: UpFlags,
 ): Promise<CameUp> {
   const { client, progress, signal } = session;
-  const which = whichOf(folder, flags);
   const read = await client.call("workspaces.read", which, signal);
   watchMachine(session, read.workspace?.machine?.name);
   client.onNotice(
@@ -242,6 +251,6 @@ function upText({
       ({ hostPort, guestPort }) =>
         `  http://localhost:${String(hostPort)} → port ${String(guestPort)} of the guest`,
     ),
-    `  guesthouse open ${alias} ${remoteFolder}    guesthouse exec -C ${workspace.folder} …`,
+    `  guesthouse open ${alias} ${remoteFolder}    guesthouse exec -C ${workspace.folder}${branchText(workspace)} …`,
   ].join("\n");
 }

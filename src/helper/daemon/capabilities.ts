@@ -22,6 +22,7 @@ import {
 import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { lendDisk, lentSerial } from "../machines/lendDisk.ts";
+import { idleMinutesFrom, keepIdleSuspended } from "../machines/idleSuspend.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { defaultImage, usualSize } from "../machines/create.ts";
 import { createMachines } from "../machines/machines.ts";
@@ -40,6 +41,7 @@ import { checkInclude } from "../ssh/checkInclude.ts";
 import { writeSshConfig } from "../ssh/config.ts";
 import { sshHandlers } from "../ssh/handlers.ts";
 import { ensureUserKey } from "../ssh/keys.ts";
+import { leasedMachines } from "../ssh/leases.ts";
 import { type Launcher, writeLauncher } from "../ssh/launcher.ts";
 import type { Layout } from "../store/layout.ts";
 import {
@@ -96,13 +98,18 @@ export async function createCapabilities({
 }: CapabilityOptions): Promise<Capabilities> {
   // The pool comes last of all, as it needs all.
   let nudgePool = (): void => undefined;
+  let machineGone: (id: string) => Promise<void> = () => Promise.resolve();
   const registry = new MachineRegistry(layout, {
     changed: (machine) => {
       tellAll("machines.changed", { machine });
       nudgePool();
     },
-    removed: (id, name, revision) =>
-      tellAll("machines.removed", { id, name, revision }),
+    removed: (id, name, revision) => {
+      tellAll("machines.removed", { id, name, revision });
+      machineGone(id).catch((error: unknown) =>
+        log.warn("a workspace's record can't be written", { error }),
+      );
+    },
   });
   const architecture = hostArchitecture();
   let imagesWorking = new Set<string>();
@@ -247,6 +254,35 @@ export async function createCapabilities({
     defaultImage,
     usualSize,
     onChanged: (workspace) => tellAll("workspaces.changed", { workspace }),
+    onRemoved: (id, revision) =>
+      tellAll("workspaces.removed", { id, revision }),
+    onFetching: (url, text) => tellAll("workspaces.fetching", { url, text }),
+  });
+  machineGone = (id) => workspaceRoom.machineGone(id);
+  const ofSnapshots = snapshotHandlers({
+    layout,
+    registry,
+    machines,
+    askForWork: askAboutWork,
+    log,
+    usersChanged: (digest) => images.usersChanged(digest),
+    survey: async (digest, signal) => {
+      const { architecture } = await images.resolve(digest);
+      return surveyHost(layout, architecture, log, signal);
+    },
+    onRosterChanged: writeConfig,
+  });
+  const idle = keepIdleSuspended({
+    minutes: idleMinutesFrom(process.env["GUESTHOUSE_IDLE_STOP_MINUTES"]),
+    machines: () => registry.entries().map((entry) => registry.view(entry)),
+    connected: () => leasedMachines(layout.leases),
+    isBusy: (id) => registry.locks.busy(id) || workspaceRoom.works(id),
+    suspend: async (machine) => {
+      const { signal } = new AbortController();
+      const context = { requestId: "idle", signal };
+      await ofSnapshots["machines.suspend"]({ machine }, context);
+    },
+    log,
   });
 
   const templatesOfGoneImages = (): Promise<void> =>
@@ -265,24 +301,12 @@ export async function createCapabilities({
     ...workspaceRoom.handlers,
     ...templateHandlers({ images, templates, warm, pool: keeper }),
     ...poolHandlers(keeper),
-    ...snapshotHandlers({
-      layout,
-      registry,
-      machines,
-      askForWork: askAboutWork,
-      log,
-      usersChanged: (digest) => images.usersChanged(digest),
-      survey: async (digest, signal) => {
-        const { architecture } = await images.resolve(digest);
-        return surveyHost(layout, architecture, log, signal);
-      },
-      onRosterChanged: writeConfig,
-    }),
+    ...ofSnapshots,
     ...storageHandlers({
       layout,
       registry,
       imageNames: (digest) => registry.imageNames(digest),
-      imagesWorking: () => imagesWorking.size > 0,
+      imagesWorking: () => imagesWorking.size > 0 || workspaceRoom.busy(),
       pooled: (id) => keeper.titleOf(id),
       removeTemplate: (id) => templates.remove(id),
       staleImages: async () =>
@@ -312,6 +336,7 @@ export async function createCapabilities({
       imagesWorking.size > 0 ||
       warm.busy() ||
       workspaceRoom.busy() ||
+      idle.watching() ||
       registry
         .entries()
         .some(({ state }) =>
@@ -328,6 +353,7 @@ export async function createCapabilities({
           path: layout.machine(record.id).log,
         })),
     async close() {
+      idle.close();
       await workspaceRoom.close();
       await forUp.http.close();
       machines.leave();

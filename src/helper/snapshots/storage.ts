@@ -266,7 +266,7 @@ async function scratchItems(
       ),
       reclaimable: !busy,
       reason: busy
-        ? "an image is being made"
+        ? "something is being made with it"
         : kind === "cache"
           ? "downloaded again when needed"
           : "left by something that was broken off",
@@ -276,6 +276,16 @@ async function scratchItems(
     await add("cache", "cache", name, working);
   for (const name of await namesIn(layout.downloads))
     await add("cache", "downloads", name, working);
+  for (const id of await namesIn(layout.clones))
+    items.push({
+      ...item(
+        "cache",
+        `clones/${id}`,
+        `clones/${id}`,
+        await tally.folder(layout.clone(id).folder),
+      ),
+      reason: "a repository that workspaces are made of",
+    });
   for (const name of await namesIn(layout.work))
     await add("leftover", "work", name, working);
   for (const parent of ["machines", "templates", "images"])
@@ -296,6 +306,10 @@ const item = (
   bytes,
   reclaimable: false,
 });
+
+/** What a folder really takes on the disk. */
+export const folderBytes = (path: string): Promise<number> =>
+  new Tally().folder(path);
 
 /** Counts files by what they are and not by their names: the first who counts one has it. */
 class Tally {

@@ -9,6 +9,8 @@ export interface Layout {
   readonly helperLog: string;
   /** The helper's own socket or named pipe. */
   readonly helperSocket: string;
+  /** One lease for each ssh connection that goes through us. */
+  readonly leases: string;
   /** Sockets of everything that runs; short enough for `sun_path`. */
   readonly run: string;
   /** Warm templates, one folder each. */
@@ -30,6 +32,9 @@ export interface Layout {
   readonly machine: (id: string) => MachineFiles;
   /** Boot logs, which outlive their machines (B13). */
   readonly logs: string;
+  /** Repositories that were cloned by their URL, by id. */
+  readonly clones: string;
+  readonly clone: (id: string) => CloneFiles;
   /** One record for each folder that was brought up, by id. */
   readonly workspaces: string;
   readonly workspace: (id: string) => WorkspaceFiles;
@@ -45,6 +50,12 @@ export interface WorkspaceFiles {
   readonly record: string;
   /** What its commands printed; outlives its VM. */
   readonly log: string;
+}
+
+export interface CloneFiles {
+  readonly folder: string;
+  /** Of which URL; beside it lies the repository, called as its URL says. */
+  readonly record: string;
 }
 
 export interface ImageFiles {
@@ -139,6 +150,7 @@ export function layoutOf(
     helperState: join(home, "helper.json"),
     helperLog: join(logs, "helper.log"),
     helperSocket: helperSocketOf(home, env),
+    leases: join(home, "leases"),
     image: (digest) => {
       const folder = join(images, digest.replace(":", "-"));
       return {
@@ -198,6 +210,11 @@ export function layoutOf(
           logPath: join(folder, "network.log"),
         },
       };
+    },
+    clones: join(home, "clones"),
+    clone: (id) => {
+      const folder = join(home, "clones", id);
+      return { folder, record: join(folder, "clone.json") };
     },
     workspaces: join(home, "workspaces"),
     workspace: (id) => ({

@@ -11,6 +11,10 @@ export const workspaceRecordSchema = z.object({
   id: z.string().regex(/^[0-9a-f]{16}$/),
   folder: z.string(),
   config: z.string().optional(),
+  /** Of the folder's repository; without one the folder goes in as it is. */
+  branch: z.string().optional(),
+  /** The folder is a clone of this. */
+  url: z.string().optional(),
   title: z.string(),
   /** Of its machines, one after the other; their alias follows from it. */
   name: z.string(),

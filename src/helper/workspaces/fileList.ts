@@ -4,6 +4,7 @@ import { lstat, readdir, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { readIfPresent } from "../../base/files.ts";
 import { refused } from "../../protocol/failure.ts";
+import { withoutGit } from "./bringBack/hostGit.ts";
 
 /**
  * What of a folder belongs into its copy, relative, with forward slashes, folders before what is in them: everything
@@ -60,7 +61,8 @@ async function listByGit(
       reject: false,
       stdin: "ignore",
       stripFinalNewline: false,
-      env: { GIT_OPTIONAL_LOCKS: "0" },
+      extendEnv: false,
+      env: { ...withoutGit(process.env), GIT_OPTIONAL_LOCKS: "0" },
       maxBuffer: 512 * 1024 * 1024,
       ...(signal === undefined ? {} : { cancelSignal: signal }),
     },

@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import type { HandlersOf, RequestContext } from "../../protocol/contract.ts";
 import type {
@@ -5,11 +6,18 @@ import type {
   devcontainerMethods,
   Workspace,
 } from "../../protocol/devcontainers.ts";
+import type { branchMethods } from "../../protocol/branches.ts";
 import { bug, refused } from "../../protocol/failure.ts";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { readLog } from "../machines/bootLog.ts";
 import { commandText } from "./devcontainer/commands.ts";
-import { findConfigs } from "./devcontainer/find.ts";
+import { branchHandlers } from "./branchHandlers.ts";
+import { Clones } from "./branches/clones.ts";
+import {
+  configsIn,
+  openConfiguration,
+  type Place,
+} from "./branches/openConfiguration.ts";
 import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
 import { lockFolder } from "./features/ofFolder.ts";
@@ -30,6 +38,8 @@ export interface UpHandlerDeps extends Omit<UpDeps, "registry" | "prebuilds"> {
   readonly defaultImage: string;
   readonly usualSize: (defaults: Partial<MachineSize>) => MachineSize;
   readonly onChanged: (workspace: Workspace) => void;
+  readonly onRemoved: (id: string, revision: number) => void;
+  readonly onFetching: (url: string, text: string) => void;
 }
 
 /** The VM goes first; with `discard` even one that holds work that is nowhere else. */
@@ -38,7 +48,13 @@ interface Anew {
 }
 
 export interface WorkspaceRoom {
-  readonly handlers: HandlersOf<keyof typeof devcontainerMethods>;
+  readonly handlers: HandlersOf<
+    keyof typeof devcontainerMethods | keyof typeof branchMethods
+  >;
+  /** A machine was deleted, by whatever way. */
+  machineGone(id: string): Promise<void>;
+  /** A folder is being brought up in this machine. */
+  works(machine: string): boolean;
   /** Folders are being brought up. */
   busy(): boolean;
   /** Ends what is under way and waits for it. Guests go on. */
@@ -48,13 +64,24 @@ export interface WorkspaceRoom {
 const defaultLogBytes = 1024 * 1024;
 const mib = 1024 ** 2;
 
+/** As records have it; also of a folder that is gone. */
+const realFolder = (folder: string): Promise<string> =>
+  realpath(folder).catch(() => folder);
+
 /** The contract's methods for folders and their VMs. */
 export async function createWorkspaceRoom(
   deps: UpHandlerDeps,
 ): Promise<WorkspaceRoom> {
   const { machines, layout, log, http } = deps;
-  const registry = new WorkspaceRegistry(layout, machines, deps.onChanged);
+  const registry = new WorkspaceRegistry(
+    layout,
+    machines,
+    deps.onChanged,
+    deps.onRemoved,
+  );
   await registry.load();
+  const clones = new Clones(layout, deps.onFetching);
+  await clones.keepOnly(registry.entries().map(({ record }) => record.folder));
   /** What each workspace's `up` can be ended by. */
   const running = new Map<string, AbortController>();
 
@@ -127,33 +154,50 @@ export async function createWorkspaceRoom(
     return { openable: openable.promise, ended };
   };
 
+  /** Refuses before anything is made, run or deleted, else begins. */
+  const upFrom = async (
+    configuration: Configuration,
+    params: UpParams,
+    controller: AbortController,
+    anew: Anew | undefined,
+  ): Promise<Up> => {
+    requireConsent(configuration, params.initialize ?? "refuse", params.digest);
+    const planned = await plan(configuration, params);
+    const entry = await registry.claim(
+      configuration,
+      (await clones.ofFolder(configuration.folder))?.url,
+    );
+    if (anew !== undefined) running.get(entry.record.id)?.abort();
+    return begin(entry, configuration, planned, params, anew, controller);
+  };
+
   const up = async (
     params: UpParams,
     { signal }: RequestContext,
     anew?: Anew,
   ): Promise<CameUp> => {
-    const configuration = await readConfiguration(params.folder, params.config);
-    // Whatever is refused is refused before anything is made, run or deleted.
-    requireConsent(configuration, params.initialize ?? "refuse", params.digest);
-    const planned = await plan(configuration, params);
-    const entry = await registry.claim(configuration);
-    if (anew !== undefined) running.get(entry.record.id)?.abort();
+    const opened = await openConfiguration(params, layout.work, signal);
+    const close = (): Promise<void> =>
+      opened[Symbol.asyncDispose]().catch((error: unknown) =>
+        log.warn("a branch's files can't be removed", { error }),
+      );
     const controller = new AbortController();
     const onAbort = (): void => controller.abort();
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
-    const under = begin(
-      entry,
-      configuration,
-      planned,
-      params,
-      anew,
-      controller,
-    );
     try {
-      if (params.until !== "waitFor") return await under.ended;
+      const { configuration } = opened;
+      const under = await upFrom(configuration, params, controller, anew).catch(
+        async (error: unknown) => {
+          await close();
+          throw error;
+        },
+      );
+      // Its files are needed for as long as it goes on, whoever waits.
+      const ended = under.ended.finally(close);
+      if (params.until !== "waitFor") return await ended;
       // The rest goes on whoever listens; how it ends stands in the workspace's state.
-      under.ended.catch((error: unknown) =>
+      ended.catch((error: unknown) =>
         log.info("the rest of an up failed", { folder: params.folder, error }),
       );
       return await under.openable;
@@ -162,20 +206,34 @@ export async function createWorkspaceRoom(
     }
   };
 
-  /** The workspace of a folder that was brought up before. */
-  const known = async (folder: string, config?: string) => {
-    const configuration = await readConfiguration(folder, config);
-    const entry = registry.find(configuration);
+  /** The workspace of a folder, or of a branch, that was brought up before. A branch may be gone by now. */
+  const known = async ({
+    folder,
+    config,
+    branch,
+  }: Place): Promise<WorkspaceEntry> => {
+    const entry =
+      branch === undefined
+        ? registry.find(await readConfiguration(folder, config))
+        : registry.findBranch(await realFolder(folder), branch, config);
     if (entry !== undefined) return entry;
     throw refused(
       "workspaces.unknown",
-      `${configuration.folder} was not brought up yet.`,
+      `${folder}${branch === undefined ? "" : `, branch ${branch},`} was not brought up yet.`,
       { remedy: "Run `guesthouse up` first." },
     );
   };
 
   return {
     handlers: {
+      ...branchHandlers({
+        layout,
+        registry,
+        machines,
+        clones,
+        end: (id) => running.get(id)?.abort(),
+        removeMachine,
+      }),
       "workspaces.list": () =>
         Promise.resolve({
           workspaces: registry
@@ -183,8 +241,13 @@ export async function createWorkspaceRoom(
             .map((entry) => registry.view(entry))
             .sort((a, b) => a.folder.localeCompare(b.folder)),
         }),
-      "workspaces.read": async ({ folder, config }) => {
-        const configuration = await readConfiguration(folder, config);
+      "workspaces.read": async (params, { signal }) => {
+        await using opened = await openConfiguration(
+          params,
+          layout.work,
+          signal,
+        );
+        const { configuration } = opened;
         const { path, file } = configuration;
         const entry = registry.find(configuration);
         return {
@@ -199,23 +262,33 @@ export async function createWorkspaceRoom(
           ...(entry === undefined ? {} : { workspace: registry.view(entry) }),
         };
       },
-      "workspaces.configs": async ({ folder }) => ({
-        configs: await findConfigs(folder),
+      "workspaces.configs": async (params, { signal }) => ({
+        configs: await configsIn(params, layout.work, signal),
       }),
       "workspaces.up": (params, context) => up(params, context),
       "workspaces.rebuild": ({ discard = false, ...params }, context) =>
         up(params, context, { discard }),
       "workspaces.prebuild": async (params, { signal }) => {
-        const { folder, config, initialize, digest } = params;
-        const configuration = await readConfiguration(folder, config);
+        const { initialize, digest } = params;
+        await using opened = await openConfiguration(
+          params,
+          layout.work,
+          signal,
+        );
+        const { configuration } = opened;
         requireConsent(configuration, initialize ?? "refuse", digest);
         const planned = await plan(configuration, params);
         if (deps.prebuilds === undefined)
           throw bug("No prebuilds can be made here.");
-        return deps.prebuilds.make(configuration, planned, params, signal);
+        return await deps.prebuilds.make(
+          configuration,
+          planned,
+          params,
+          signal,
+        );
       },
       "workspaces.down": async (params, { signal }) => {
-        const entry = await known(params.folder, params.config);
+        const entry = await known(params);
         const { id } = entry.record;
         running.get(id)?.abort();
         await registry.locks.run(id, async () => {
@@ -236,8 +309,8 @@ export async function createWorkspaceRoom(
         );
         return { ...locked, features: [...locked.features] };
       },
-      "workspaces.exec": async ({ folder, config, command }, { signal }) => {
-        const entry = await known(folder, config);
+      "workspaces.exec": async ({ command, ...place }, { signal }) => {
+        const entry = await known(place);
         const machine = registry.machineOf(entry);
         const { made } = entry.record;
         if (machine === undefined || made === undefined)
@@ -259,6 +332,11 @@ export async function createWorkspaceRoom(
           maxBytes ?? defaultLogBytes,
         ),
     },
+    machineGone: (id) => registry.machineGone(id),
+    works: (machine) =>
+      [...running.keys()].some(
+        (id) => registry.get(id)?.record.made?.machine === machine,
+      ),
     busy: () => running.size > 0 || deps.prebuilds?.busy() === true,
     close: async () => {
       const ids = [...running.keys()];

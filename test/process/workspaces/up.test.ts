@@ -89,6 +89,8 @@ describe.skipIf(reason !== undefined)(
         defaultImage: "debian-12",
         usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
         onChanged: ({ state }) => states.push(state),
+        onRemoved: () => undefined,
+        onFetching: () => undefined,
         onLogged: (_, __, text) => (log += text),
         onCopied: () => () => undefined,
       });

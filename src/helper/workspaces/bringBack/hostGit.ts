@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { execa } from "execa";
+import { visible } from "../../../base/visible.ts";
 import { failed, type GuesthouseError } from "../../../protocol/failure.ts";
 import { findProgram } from "../../qemu/programs.ts";
 
@@ -8,6 +9,12 @@ export interface GitOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Exit codes that are answers; default 0 only. */
   readonly fine?: readonly number[];
+  /** Nothing of the user's or the system's configuration counts, as in a repository of our own. */
+  readonly ignoreUserConfig?: boolean;
+  /** What mends a failure; default: bring the changes back in another way. */
+  readonly remedy?: string;
+  /** What git says while it works, as it says it. */
+  readonly onStderr?: (text: string) => void;
 }
 
 /** A repository's settings and hooks start nothing, and nothing is tidied up behind our back. */
@@ -16,48 +23,77 @@ const tame = [
   ...["-c", "gc.auto=0", "-c", "maintenance.auto=false"],
 ];
 
+/**
+ * An object that is missing is not fetched: where from, and by which program, is said by the repository's settings.
+ * Older versions of git know only the second.
+ */
+const alone = { GIT_NO_LAZY_FETCH: "1", GIT_ALLOW_PROTOCOL: "none" };
+const ownConfigOnly = {
+  GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_CONFIG_NOSYSTEM: "1",
+};
+
 /** Runs git on the host in `folder`. Throws `host.toolMissing`, and `workspaces.failed` with git's own words. */
 export async function hostGit(
   folder: string,
   args: readonly string[],
-  { stdin, env, fine = [0] }: GitOptions = {},
+  options: GitOptions = {},
   signal?: AbortSignal,
 ): Promise<{ readonly code: number; readonly stdout: string }> {
+  const { stdin, env, fine = [0], onStderr } = options;
   const git = await findProgram("git");
   if (git === undefined)
     throw failed("host.toolMissing", "git is not installed on this host.", {
       remedy: "Install git, or bring the changes back as a patch.",
     });
-  const result = await execa(git, [...tame, "-C", folder, ...args], {
+  const child = execa(git, [...tame, "-C", folder, ...args], {
     reject: false,
     extendEnv: false,
-    env: { ...ownEnvironment(), LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", ...env },
+    env: {
+      ...withoutGit(process.env),
+      ...{ LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", ...alone },
+      ...(options.ignoreUserConfig === true ? ownConfigOnly : {}),
+      ...env,
+    },
     maxBuffer: 64 * 1024 * 1024,
     ...(stdin === undefined ? { stdin: "ignore" } : { input: stdin }),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
   });
+  if (onStderr !== undefined)
+    child.stderr.on("data", (chunk: Buffer) => onStderr(chunk.toString()));
+  const result = await child;
   signal?.throwIfAborted();
   const code = result.exitCode ?? -1;
   if (fine.includes(code)) return { code, stdout: result.stdout };
-  throw gitFailed(args[0] ?? "git", result.stderr);
+  throw gitFailed(args[0] ?? "git", result.stderr, options.remedy);
 }
 
-/** Which repository is meant is said by the folder alone. */
-function ownEnvironment(): Record<string, string> {
+/** An environment in which nothing speaks to git: which repository is meant is said by the folder alone. */
+export function withoutGit(env: NodeJS.ProcessEnv): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(process.env).filter(
+    Object.entries(env).filter(
       (entry): entry is [string, string] =>
         entry[1] !== undefined && !entry[0].startsWith("GIT_"),
     ),
   );
 }
 
-const gitFailed = (what: string, stderr: string): GuesthouseError =>
+const gitFailed = (
+  what: string,
+  stderr: string,
+  remedy = "Nothing was changed here. Look at the repository, or bring the changes back as a patch.",
+): GuesthouseError =>
   failed(
     "workspaces.failed",
-    `git ${what} refused on this host: ${stderr.trim().split("\n").slice(-4).join(" ")}`,
-    {
-      remedy:
-        "Nothing was changed here. Look at the repository, or bring the changes back as a patch.",
-    },
+    `git ${what} refused on this host: ${lastWords(stderr)}`,
+    { remedy },
+  );
+
+const lastWords = (stderr: string): string =>
+  visible(
+    stderr
+      .trim()
+      .split(/[\r\n]+/)
+      .slice(-4)
+      .join(" "),
   );

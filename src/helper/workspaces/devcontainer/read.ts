@@ -8,10 +8,20 @@ import { type Devcontainer, devcontainerSchema } from "./model.ts";
 import { type ConfigWarning, reviewProperties } from "./review.ts";
 import { localVariables } from "./variables.ts";
 
+/** A branch's files; only those of configurations, until it is completed. */
+export interface Tree {
+  readonly folder: string;
+  complete(signal?: AbortSignal): Promise<void>;
+}
+
 /** A folder's configuration as its file has it: variables stand in it still. */
 export interface Configuration {
-  /** Real path of the folder. */
+  /** Real path of the folder, by which the workspace is known; its files are in `tree`, where that is given. */
   readonly folder: string;
+  /** The workspace is a branch of the folder's repository, whatever is checked out there. */
+  readonly branch?: string;
+  /** Where a branch's files are, for as long as they are needed. */
+  readonly tree?: Tree;
   /** Relative to the folder; undefined when it has none and defaults are used. */
   readonly path: string | undefined;
   readonly file: Devcontainer;

@@ -46,9 +46,14 @@ export function localVariables(value: unknown): string[] {
  * `${devcontainerId}`: unique for a folder and its file, the same after a rebuild. Source: "Label-based Computation" of
  * the specification's page on the dev container id.
  */
-export function devcontainerId(folder: string, configPath: string): string {
+export function devcontainerId(
+  folder: string,
+  configPath: string,
+  branch?: string,
+): string {
   // Sorted keys, no spaces.
   const labels = JSON.stringify({
+    ...(branch === undefined ? {} : { "guesthouse.branch": branch }),
     "devcontainer.config_file": configPath,
     "devcontainer.local_folder": folder,
   });

@@ -6,6 +6,7 @@ import { refused } from "../../../protocol/failure.ts";
 import { insideFolder } from "../devcontainer/find.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
 import type { Configuration } from "../devcontainer/read.ts";
+import { filesOf } from "../up/source.ts";
 import { type FetchDeps, fetchFeatures } from "./fetch.ts";
 import {
   type LockEntry,
@@ -27,7 +28,7 @@ const largestLockBytes = 1024 * 1024;
  * made with (`kept`): as with containers, a feature whose version moved on comes with a rebuild.
  */
 export async function featuresOfFolder(
-  { folder, path = "" }: Pick<Configuration, "folder" | "path">,
+  configuration: Pick<Configuration, "folder" | "path" | "tree">,
   file: Pick<Devcontainer, "features" | "overrideFeatureInstallOrder">,
   kept: KeptPins,
   deps: FetchDeps,
@@ -35,6 +36,8 @@ export async function featuresOfFolder(
 ): Promise<Resolution> {
   const { features = {}, overrideFeatureInstallOrder = [] } = file;
   if (Object.keys(features).length === 0) return noFeatures;
+  const { path = "" } = configuration;
+  const folder = await filesOf(configuration, signal);
   const locked = await readLock(folder, path);
   const resolution = await resolveFeatures(
     features,

@@ -1,7 +1,6 @@
 import type { SshSession } from "../../ssh/session.ts";
 import { remember } from "../up/guest.ts";
 import type { WorkspaceLog } from "../up/log.ts";
-import type { Plan } from "../up/plan.ts";
 import { contentDigest, contentOfMark } from "./content.ts";
 
 type Marks = ReadonlyMap<string, string>;
@@ -16,14 +15,14 @@ export const filesCameWith = (marks: Marks): string | undefined =>
  */
 export async function freshMarks(
   session: SshSession,
-  { placing }: Pick<Plan, "placing">,
+  folder: string,
   marks: Marks,
   log: WorkspaceLog,
   signal: AbortSignal,
 ): Promise<Marks> {
   const before = filesCameWith(marks);
   if (before === undefined) return marks;
-  if ((await contentDigest(placing.source, signal)) === before) return marks;
+  if ((await contentDigest(folder, signal)) === before) return marks;
   log.note("the content has changed since the prebuild");
   const fresh = new Map(marks);
   for (const name of ["updateContentCommand", ...marks.keys()]) {

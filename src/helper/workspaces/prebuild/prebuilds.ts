@@ -5,6 +5,7 @@ import type { Configuration } from "../devcontainer/read.ts";
 import { featuresOfFolder } from "../features/ofFolder.ts";
 import { featuresKey } from "../features/resolve.ts";
 import type { Plan } from "../up/plan.ts";
+import { filesOf, sourceIn } from "../up/source.ts";
 import { titleOf, workspaceId } from "../up/registry.ts";
 import type { UpParams } from "../up/up.ts";
 import { choosePrebuild, type PrebuildFinder, prebuiltOf } from "./choose.ts";
@@ -36,13 +37,14 @@ export async function createPrebuilds(deps: PrebuildDeps): Promise<Prebuilds> {
   await removeAbandoned(layout, machines, log);
 
   const keysOf = async (
-    { folder, file }: Configuration,
+    configuration: Configuration,
     plan: Plan,
     features: string,
     digest: string | undefined,
     architecture: string,
-  ): Promise<PrebuildKeys> =>
-    prebuildKeys({
+  ): Promise<PrebuildKeys> => {
+    const { file } = configuration;
+    return prebuildKeys({
       base: { name: plan.image, digest, architecture },
       user: plan.user,
       target: plan.placing.target,
@@ -51,10 +53,11 @@ export async function createPrebuilds(deps: PrebuildDeps): Promise<Prebuilds> {
       file: plan.file,
       remoteEnv: file.remoteEnv,
       keyFiles: await readKeyFiles(
-        folder,
+        await filesOf(configuration),
         file.customizations?.guesthouse?.prebuildFiles ?? [],
       ),
     });
+  };
 
   const make: Prebuilds["make"] = async (
     configuration,
@@ -78,7 +81,10 @@ export async function createPrebuilds(deps: PrebuildDeps): Promise<Prebuilds> {
       base.architecture,
     );
     if (key === undefined) throw new Error("a base image without a digest");
-    const content = await contentDigest(plan.placing.source, signal);
+    const content = await contentDigest(
+      sourceIn(configuration, plan.placing.source),
+      signal,
+    );
     const present = (await images.list()).find((image) => {
       const source = prebuiltOf(image)?.source;
       return source?.key === key && source.content === content;
@@ -95,7 +101,7 @@ export async function createPrebuilds(deps: PrebuildDeps): Promise<Prebuilds> {
         name: prebuildName(basename(configuration.folder), key),
         source: {
           kind: "prebuild",
-          title: titleOf({ file: plan.file, folder: configuration.folder }),
+          title: titleOf({ ...configuration, file: plan.file }),
           key,
           fileKey,
           content,

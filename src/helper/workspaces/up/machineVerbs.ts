@@ -21,6 +21,10 @@ export interface MachineVerbs {
   /** A folder of the host has its copy in the machine's guest. */
   noteFolder(
     id: string,
-    folder: { readonly local: string; readonly guest: string },
+    folder: {
+      readonly local: string;
+      readonly guest: string;
+      readonly branch?: string;
+    },
   ): Promise<void>;
 }

@@ -52,10 +52,10 @@ export function planWorkspace(
   configuration: Configuration,
   around: Surroundings,
 ): Plan {
-  const { folder, path } = configuration;
+  const { folder, path, branch } = configuration;
   const first: VariableValues = {
     localWorkspaceFolder: folder,
-    devcontainerId: devcontainerId(folder, path ?? ""),
+    devcontainerId: devcontainerId(folder, path ?? "", branch),
     localEnv: around.localEnv,
   };
   const placing = placeFiles(

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { basename, posix } from "node:path";
 import { visible } from "../../../base/visible.ts";
 import { KeyedMutex } from "../../../base/mutex.ts";
@@ -14,6 +15,7 @@ import {
   type WorkspaceRecord,
   writeWorkspace,
 } from "../../store/workspaceRecords.ts";
+import { chooseConfig } from "../devcontainer/find.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import type { MachineVerbs } from "./machineVerbs.ts";
 
@@ -32,16 +34,19 @@ export class WorkspaceRegistry {
   readonly #layout: Layout;
   readonly #machines: Pick<MachineVerbs, "list">;
   readonly #changed: (workspace: Workspace) => void;
+  readonly #removed: (id: string, revision: number) => void;
   #revision = Date.now();
 
   constructor(
     layout: Layout,
     machines: Pick<MachineVerbs, "list">,
     changed: (workspace: Workspace) => void,
+    removed: (id: string, revision: number) => void,
   ) {
     this.#layout = layout;
     this.#machines = machines;
     this.#changed = changed;
+    this.#removed = removed;
   }
 
   async load(): Promise<void> {
@@ -57,12 +62,36 @@ export class WorkspaceRegistry {
     return [...this.#entries.values()];
   }
 
+  get(id: string): WorkspaceEntry | undefined {
+    return this.#entries.get(id);
+  }
+
   find(configuration: Configuration): WorkspaceEntry | undefined {
     return this.#entries.get(workspaceId(configuration));
   }
 
+  /** By what it was brought up as. Refuses with `workspaces.configAmbiguous` when only the configuration tells which. */
+  findBranch(
+    folder: string,
+    branch: string,
+    wanted: string | undefined,
+  ): WorkspaceEntry | undefined {
+    const all = this.entries().filter(
+      ({ record }) => record.folder === folder && record.branch === branch,
+    );
+    if (wanted === undefined && all.length < 2) return all[0];
+    const config = chooseConfig(
+      all.flatMap(({ record }) => record.config ?? []),
+      wanted,
+    );
+    return all.find(({ record }) => record.config === config);
+  }
+
   /** The entry of this folder and file, made and recorded when it is new. */
-  async claim(configuration: Configuration): Promise<WorkspaceEntry> {
+  async claim(
+    configuration: Configuration,
+    url?: string,
+  ): Promise<WorkspaceEntry> {
     const known = this.find(configuration);
     if (known !== undefined) return known;
     const machines = this.#machines.list();
@@ -76,9 +105,13 @@ export class WorkspaceRegistry {
         format: 1,
         id: workspaceId(configuration),
         folder: configuration.folder,
+        ...(configuration.branch === undefined
+          ? {}
+          : { branch: configuration.branch }),
         ...(configuration.path === undefined
           ? {}
           : { config: configuration.path }),
+        ...(url === undefined ? {} : { url }),
         title: titleOf(configuration),
         name,
         alias: aliasFor(
@@ -104,6 +137,26 @@ export class WorkspaceRegistry {
     this.tell(entry);
   }
 
+  /** The name and alias are free again. */
+  async forget({ record: { id } }: WorkspaceEntry): Promise<void> {
+    const files = this.#layout.workspace(id);
+    await rm(files.record, { force: true });
+    await rm(files.log, { force: true });
+    this.#entries.delete(id);
+    this.#removed(id, ++this.#revision);
+  }
+
+  /** Somebody deleted this machine, by whatever way. A rebuild that did goes on first, and then there is a new one. */
+  async machineGone(machine: string): Promise<void> {
+    const isOf = (entry: WorkspaceEntry): boolean =>
+      entry.record.made?.machine === machine;
+    for (const entry of this.entries().filter(isOf))
+      await this.locks.run(entry.record.id, async () => {
+        if (isOf(entry) && this.#entries.get(entry.record.id) === entry)
+          await this.rewrite(entry, { made: undefined, failed: undefined });
+      });
+  }
+
   /** The workspace's machine, unless somebody deleted it. */
   machineOf({ record }: WorkspaceEntry): Machine | undefined {
     return this.#machines.list().find(({ id }) => id === record.made?.machine);
@@ -121,6 +174,8 @@ export class WorkspaceRegistry {
       id: record.id,
       folder: record.folder,
       ...(record.config === undefined ? {} : { config: record.config }),
+      ...(record.branch === undefined ? {} : { branch: record.branch }),
+      ...(record.url === undefined ? {} : { url: record.url }),
       title: record.title,
       alias: machine?.alias ?? record.alias,
       ...(machine === undefined || record.made === undefined
@@ -142,31 +197,40 @@ export class WorkspaceRegistry {
   }
 }
 
-/** The same folder and file are the same workspace, whenever and by whomever they are opened. */
+/** The same folder, file and branch are the same workspace, whenever and by whomever they are opened. */
 export const workspaceId = ({
   folder,
   path,
-}: Pick<Configuration, "folder" | "path">): string =>
+  branch,
+}: Pick<Configuration, "folder" | "path" | "branch">): string =>
   createHash("sha256")
-    .update(JSON.stringify([folder, path ?? null]))
+    .update(
+      JSON.stringify([
+        ...[folder, path ?? null],
+        ...(branch === undefined ? [] : [branch]),
+      ]),
+    )
     .digest("hex")
     .slice(0, 16);
 
-/** What the file calls itself, else the folder's name. */
+/** What the file calls itself, else the folder's name; and the branch. */
 export const titleOf = ({
   file,
   folder,
-}: Pick<Configuration, "file" | "folder">): string =>
-  visible(file.name ?? basename(folder));
+  branch,
+}: Pick<Configuration, "file" | "folder" | "branch">): string =>
+  visible(
+    `${file.name ?? basename(folder)}${branch === undefined ? "" : ` (${branch})`}`,
+  );
 
-/** From the folder, and from the configuration where it has a name: what a person would call the VM. */
-function baseName({ folder, path }: Configuration): string {
+/** From the folder, its branch, and the configuration where it has a name: what a person would call the VM. */
+function baseName({ folder, path, branch = "" }: Configuration): string {
   const [, config = ""] =
     /^\.devcontainer\/(.+)\/devcontainer\.json$/.exec(
       posix.normalize(path ?? ""),
     ) ?? [];
   return (
-    `${basename(folder)}-${config}`
+    `${basename(folder)}-${branch}-${config}`
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")
       .slice(0, 50)

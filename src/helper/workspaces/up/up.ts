@@ -37,6 +37,7 @@ import {
   type WorkspaceEntry,
   type WorkspaceRegistry,
 } from "./registry.ts";
+import { bringBackTo, filesOf, sourceIn } from "./source.ts";
 import { runSteps } from "./steps.ts";
 
 export interface UpDeps {
@@ -108,7 +109,7 @@ async function perform(
   const stages: CameUp["stages"] = [];
   const log = await openLog(
     layout.workspace(id).log,
-    `${new Date().toISOString()} ${configuration.folder}`,
+    `${new Date().toISOString()} ${configuration.folder}${configuration.branch === undefined ? "" : `, branch ${configuration.branch}`}`,
     (offset, text) => deps.onLogged(id, offset, text),
   );
   for (const { message } of plan.warnings) log.note(`warning: ${message}`);
@@ -144,7 +145,7 @@ async function perform(
     const onHost = stepsOf(plan.file.initializeCommand);
     if (params.initialize === "run" && onHost.length > 0)
       await stage("initializeCommand", async () => {
-        const run = hostRunner(configuration.folder);
+        const run = hostRunner(await filesOf(configuration, signal));
         const outcome = await runSteps(onHost, run, log, signal);
         if (outcome.code !== 0)
           throw commandFailure(current, outcome, log.path);
@@ -195,10 +196,12 @@ async function perform(
     let { marks } = memory;
     if (marks.get("files") !== "once")
       await stage("files", async () => {
+        await filesOf(configuration, signal);
+        const folder = sourceIn(configuration, plan.placing.source);
         const { files, guestFolder } = await copyFolderIn(
           connected,
           {
-            folder: plan.placing.source,
+            folder,
             target: made.target,
             // What a prebuild's commands made of the files is nobody's work.
             overwrite: filesCameWith(marks) !== undefined,
@@ -209,10 +212,10 @@ async function perform(
           deps.onCopied(machine.id),
           signal,
         );
-        marks = await freshMarks(connected, plan, marks, log, signal);
+        marks = await freshMarks(connected, folder, marks, log, signal);
         await remember(connected, "files", "once", signal);
         await machines.noteFolder(machine.id, {
-          local: plan.placing.source,
+          ...bringBackTo(configuration, plan.placing.source),
           guest: guestFolder,
         });
         log.note(`${String(files)} files copied to ${guestFolder}`);
@@ -256,7 +259,7 @@ async function perform(
     await registry.rewrite(entry, {
       failed: undefined,
       fileDigest: configuration.digest,
-      title: titleOf({ file: plan.file, folder: configuration.folder }),
+      title: titleOf({ ...configuration, file: plan.file }),
     });
     log.mark("ready");
     return cameUp(machine);

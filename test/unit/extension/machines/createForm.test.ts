@@ -17,6 +17,7 @@ const settings = {
   qemuPath: "",
   warmTemplates: "automatic",
   warmPool: 0,
+  idleStopMinutes: 0,
   image: "debian-12",
   cpus: undefined,
   memoryMiB: undefined,

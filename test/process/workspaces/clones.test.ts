@@ -1,0 +1,311 @@
+import { existsSync } from "node:fs";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { silentLog } from "../../../src/base/log.ts";
+import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
+import { writeWorkspace } from "../../../src/helper/store/workspaceRecords.ts";
+import {
+  createWorkspaceRoom,
+  type WorkspaceRoom,
+} from "../../../src/helper/workspaces/upHandlers.ts";
+import { workspaceId } from "../../../src/helper/workspaces/up/registry.ts";
+import type { Leftover } from "../../../src/protocol/branches.ts";
+import type { Workspace } from "../../../src/protocol/devcontainers.ts";
+import { refused } from "../../../src/protocol/failure.ts";
+import type { Machine } from "../../../src/protocol/machines.ts";
+import * as samples from "../../unit/extension/samples.ts";
+import { git, repositoryAt } from "./workspaceOverSsh.ts";
+
+let root: string;
+let layout: Layout;
+let upstream: string;
+let url: string;
+let room: WorkspaceRoom;
+let machines: Machine[];
+/** Of a machine that refuses to be deleted. */
+let unsaved: string | undefined;
+let changed: Workspace[];
+let removed: string[];
+let said: string[];
+
+const context = () => ({
+  requestId: "test",
+  signal: new AbortController().signal,
+});
+
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), "gh-clones-")));
+  layout = layoutOf(join(root, "home"), { XDG_RUNTIME_DIR: root });
+  upstream = join(root, "wéb");
+  url = pathToFileURL(upstream).href;
+  machines = [];
+  unsaved = undefined;
+  [changed, removed, said] = [[], [], []];
+  await repositoryAt(upstream);
+  room = await openRoom();
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const openRoom = (): Promise<WorkspaceRoom> =>
+  createWorkspaceRoom({
+    layout,
+    log: silentLog,
+    reach: { target: () => Promise.reject(new Error("no guest here")) },
+    http: {
+      get: () => Promise.reject(new Error("no network here")),
+      close: () => Promise.resolve(),
+    },
+    machines: {
+      list: () => machines,
+      create: () => Promise.reject(new Error("no machine here")),
+      start: () => Promise.reject(new Error("no machine here")),
+      stop: () => Promise.resolve(),
+      remove: (id, { discard }) => {
+        if (id === unsaved && !discard)
+          return Promise.reject(refused("machines.unsavedWork", "unsaved"));
+        machines = machines.filter((each) => each.id !== id);
+        return Promise.resolve();
+      },
+      noteFolder: () => Promise.resolve(),
+    },
+    images: () => Promise.resolve(["debian-12"]),
+    defaultImage: "debian-12",
+    usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
+    onChanged: (workspace) => changed.push(workspace),
+    onRemoved: (id) => removed.push(id),
+    onFetching: (_, text) => said.push(text),
+    onLogged: () => undefined,
+    onCopied: () => () => undefined,
+  });
+
+const clone = (
+  how?: "find" | "clone" | "fetch",
+  branch?: string,
+): Promise<{ folder: string; branch: string }> =>
+  room.handlers["workspaces.clone"](
+    {
+      url,
+      ...(how === undefined ? {} : { how }),
+      ...(branch === undefined ? {} : { branch }),
+    },
+    context(),
+  );
+const leftovers = async (unusedDays = 30): Promise<Leftover[]> =>
+  (await room.handlers["workspaces.leftovers"]({ unusedDays }, context()))
+    .leftovers;
+const remove = (id: string, discard = false) =>
+  room.handlers["workspaces.delete"]({ id, discard }, context());
+const failureOf = (work: Promise<unknown>) =>
+  expect(work).rejects.toHaveProperty("failure.code");
+
+/** As an earlier `up` left it. */
+async function recorded(
+  place: { folder: string; branch?: string },
+  machine?: string,
+): Promise<string> {
+  const id = workspaceId({ ...place, path: undefined });
+  await writeWorkspace(layout, {
+    format: 1,
+    id,
+    ...place,
+    title: "web",
+    name: "web",
+    alias: "gh-web",
+    ...(machine === undefined
+      ? {}
+      : {
+          made: {
+            machine,
+            user: "me",
+            target: "/workspaces/web",
+            workspaceFolder: "/workspaces/web",
+            shapeDigest: "x",
+          },
+        }),
+  });
+  return id;
+}
+
+test("a repository is cloned by its URL, found again, fetched when that is wanted or a branch is new", async () => {
+  await failureOf(clone("find"));
+  const cloned = await clone();
+  expect(cloned.branch).toBe("main");
+  expect(cloned.folder.startsWith(join(layout.clones))).toBe(true);
+  expect(said.join("\n")).toMatch(/objects/);
+  expect(await git(cloned.folder, "config", "remote.origin.url")).toBe(url);
+  // Nothing of it lies about on the host but git's own files.
+  expect(await readdir(cloned.folder)).toEqual([".git"]);
+  expect(await readdir(layout.work)).toEqual([]);
+
+  await git(upstream, "commit", "-q", "--allow-empty", "-m", "two");
+  const tip = (): Promise<string> =>
+    git(cloned.folder, "rev-parse", "refs/remotes/origin/main");
+  const before = await tip();
+  expect(await clone("find")).toEqual(cloned);
+  expect(await clone()).toEqual(cloned);
+  expect(await tip()).toBe(before);
+  await git(upstream, "branch", "new");
+  expect(await clone("clone", "new")).toEqual({ ...cloned, branch: "new" });
+  expect(await tip()).not.toBe(before);
+  await failureOf(clone("clone", "nobody"));
+  await git(upstream, "commit", "-q", "--allow-empty", "-m", "three");
+  await clone("fetch");
+  expect(await tip()).toBe(await git(upstream, "rev-parse", "main"));
+});
+
+test("what the remote has is read as a branch, and its branches are listed", async () => {
+  await writeFile(join(upstream, ".devcontainer.json"), '{ "name": "Web" }');
+  await git(upstream, "add", "-A");
+  await git(upstream, "commit", "-qm", "file");
+  const cloned = await clone();
+  const read = await room.handlers["workspaces.read"](cloned, context());
+  expect(read.config).toBe(".devcontainer.json");
+  expect(
+    await room.handlers["workspaces.branches"](cloned, context()),
+  ).toMatchObject({ branches: ["main"] });
+  expect(
+    await room.handlers["workspaces.createBranch"](
+      { folder: cloned.folder, branch: "mine" },
+      context(),
+    ),
+  ).toEqual({ created: true });
+  expect(await readdir(layout.work)).toEqual([]);
+});
+
+test("cloning runs nothing of the repository's, and takes no submodules along", async () => {
+  const witness = join(root, "ran on the host");
+  const evil = join(root, "evil");
+  await writeFile(evil, `#!/bin/sh\ntouch '${witness}'\nexit 1\n`);
+  await chmod(evil, 0o755);
+  await writeFile(join(upstream, ".gitattributes"), "* filter=evil\n");
+  await writeFile(
+    join(upstream, ".gitmodules"),
+    `[submodule "x"]\n\tpath = x\n\turl = ext::${evil}\n\tupdate = !${evil}\n`,
+  );
+  await git(upstream, "add", "-A");
+  await git(upstream, "commit", "-qm", "evil");
+  for (const [key, value] of [
+    ["uploadpack.packObjectsHook", evil],
+    ["core.fsmonitor", evil],
+    ["core.alternateRefsCommand", evil],
+    ["extensions.partialClone", "origin"],
+    ["remote.origin.promisor", "true"],
+    ["remote.origin.url", `ext::${evil}`],
+    ["remote.origin.uploadpack", evil],
+    ["protocol.ext.allow", "always"],
+    ["core.repositoryFormatVersion", "1"],
+  ] as const)
+    await git(upstream, "config", key, value);
+  await mkdir(join(upstream, ".git", "hooks"), { recursive: true });
+  for (const hook of ["post-checkout", "reference-transaction"])
+    await symlink(evil, join(upstream, ".git", "hooks", hook));
+  const cloned = await clone();
+  await clone("fetch");
+  await room.handlers["workspaces.read"](cloned, context());
+  expect(existsSync(witness)).toBe(false);
+  expect(existsSync(join(cloned.folder, ".git", "hooks"))).toBe(false);
+});
+
+test("what can't be reached says so, asks for nothing and leaves nothing behind", async () => {
+  url = pathToFileURL(join(root, "nowhere")).href;
+  await expect(clone()).rejects.toHaveProperty(
+    "failure.code",
+    "workspaces.failed",
+  );
+  expect(await readdir(layout.work)).toEqual([]);
+  // Nor does a clone that nobody made a workspace of outlive the helper.
+  url = pathToFileURL(upstream).href;
+  await clone();
+  await openRoom();
+  expect(await readdir(layout.clones)).toEqual([]);
+});
+
+test("leftovers: folders and machines that are gone, machines long unused; what is used comes last", async () => {
+  const machine = (id: string, createdAt: string): Machine =>
+    samples.machine({
+      id,
+      name: id,
+      alias: `gh-${id}`,
+      createdAt,
+      state: { kind: "stopped", reason: "requested" },
+    });
+  const now = new Date().toISOString();
+  machines = [
+    machine("aaaaaaaaaaaa", "2020-01-01T00:00:00Z"),
+    machine("bbbbbbbbbbbb", now),
+    machine("cccccccccccc", "2020-01-01T00:00:00Z"),
+  ];
+  const gone = await recorded({ folder: join(root, "gone") }, "aaaaaaaaaaaa");
+  const used = await recorded({ folder: upstream }, "bbbbbbbbbbbb");
+  const bare = await recorded({ folder: root }, "dddddddddddd");
+  room = await openRoom();
+  const found = await leftovers();
+  expect(Object.fromEntries(found.map(({ id, why }) => [id, why]))).toEqual({
+    [gone]: ["folderGone", "unused"],
+    [bare]: ["machineGone"],
+    cccccccccccc: ["unused"],
+    [used]: [],
+  });
+  expect(found.at(-1)?.id).toBe(used);
+  expect(
+    (await leftovers(0)).filter(({ why }) => why.includes("unused")),
+  ).toHaveLength(3);
+});
+
+test("deleting a workspace takes its machine and its clone; work in either is kept", async () => {
+  const cloned = await clone();
+  machines = [samples.machine({ id: "aaaaaaaaaaaa" })];
+  unsaved = "aaaaaaaaaaaa";
+  const main = await recorded(cloned, "aaaaaaaaaaaa");
+  const other = await recorded({ ...cloned, branch: "other" });
+  room = await openRoom();
+  await expect(remove(main)).rejects.toHaveProperty(
+    "failure.code",
+    "machines.unsavedWork",
+  );
+  expect(machines).toHaveLength(1);
+  unsaved = undefined;
+  await remove(main);
+  expect(machines).toEqual([]);
+  expect(removed).toEqual([main]);
+  expect((await leftovers()).map(({ id }) => id)).toEqual([other]);
+  // The other branch still needs it, and holds what was brought back.
+  await git(cloned.folder, "update-ref", "refs/heads/x", "origin/main");
+  const tree = await git(cloned.folder, "rev-parse", "x^{tree}");
+  const commit = await git(cloned.folder, "commit-tree", tree, "-m", "work");
+  await git(cloned.folder, "update-ref", "refs/heads/x", commit);
+  await expect(remove(other)).rejects.toMatchObject({
+    failure: {
+      code: "machines.unsavedWork",
+      message: expect.stringMatching(/, on x\./) as string,
+    },
+  });
+  await remove(other, true);
+  expect(await readdir(layout.clones)).toEqual([]);
+  expect(
+    (await room.handlers["workspaces.list"]({}, context())).workspaces,
+  ).toEqual([]);
+});
+
+test("a machine that is deleted by another way is told of", async () => {
+  machines = [samples.machine({ id: "aaaaaaaaaaaa" })];
+  await recorded({ folder: upstream }, "aaaaaaaaaaaa");
+  room = await openRoom();
+  machines = [];
+  await room.machineGone("aaaaaaaaaaaa");
+  expect(changed.map(({ state, machine }) => [state.kind, machine])).toEqual([
+    ["absent", undefined],
+  ]);
+});
