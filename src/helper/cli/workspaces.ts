@@ -4,6 +4,11 @@ import type { CameUp } from "../../protocol/devcontainers.ts";
 import { inherit } from "./connect.ts";
 import { seconds } from "./format.ts";
 import { withHelper, type Session } from "./session.ts";
+import {
+  addPersonalOptions,
+  type PersonalFlags,
+  personalParams,
+} from "./upOptions.ts";
 import { given, watchMachine } from "./waiting.ts";
 
 const discardHelp = "even if it holds work that is nowhere else";
@@ -31,6 +36,7 @@ export function addWorkspaceCommands(program: Command): void {
           upText,
         ),
       );
+    addPersonalOptions(command);
     if (verb === "rebuild") command.option("--discard", discardHelp);
   }
 
@@ -111,7 +117,7 @@ interface DownFlags extends WhichFlags {
   readonly delete?: boolean;
   readonly discard?: boolean;
 }
-interface UpFlags extends WhichFlags {
+interface UpFlags extends WhichFlags, PersonalFlags {
   readonly json?: boolean;
   readonly image?: string;
   readonly trust?: boolean;
@@ -137,6 +143,9 @@ async function bringUp(
   const { client, progress, signal } = session;
   const which = whichOf(folder, flags);
   const read = await client.call("workspaces.read", which, signal);
+  const personal = await personalParams(flags, (sentence) =>
+    progress.print(`${sentence}\n`),
+  );
   watchMachine(session, read.workspace?.machine?.name);
   client.onNotice(
     "workspaces.changed",
@@ -156,6 +165,7 @@ async function bringUp(
     `workspaces.${verb}`,
     {
       ...which,
+      ...personal,
       digest: read.digest,
       // The helper may have been started from elsewhere: these are the variables of this terminal.
       localEnv: given(

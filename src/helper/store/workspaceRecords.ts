@@ -25,6 +25,8 @@ export const workspaceRecordSchema = z.object({
       workspaceFolder: z.string(),
       /** Of what the file says of the machine itself. */
       shapeDigest: z.string(),
+      /** That the editor is to install there. */
+      extensions: z.array(z.string()).optional(),
     })
     .or(z.undefined())
     .optional(),

@@ -12,6 +12,7 @@ import { commandText } from "./devcontainer/commands.ts";
 import { findConfigs } from "./devcontainer/find.ts";
 import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
+import { recommendedSecrets } from "./editor/secrets.ts";
 import { runScript } from "./up/guestScripts.ts";
 import { requireConsent } from "./up/hostCommand.ts";
 import { planWorkspace, type Plan } from "./up/plan.ts";
@@ -190,6 +191,7 @@ export async function createWorkspaceRoom(
           digest: configuration.digest,
           warnings: [...configuration.warnings],
           localVariables: [...configuration.localVariables],
+          secrets: recommendedSecrets(file),
           ...(file.initializeCommand === undefined
             ? {}
             : { initializeCommand: commandText(file.initializeCommand) }),

@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,37 +9,16 @@ import {
   expect,
   test,
 } from "vitest";
-import { silentLog } from "../../../src/base/log.ts";
 import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
-import { layoutOf } from "../../../src/helper/store/layout.ts";
-import {
-  createWorkspaceRoom,
-  type WorkspaceRoom,
-} from "../../../src/helper/workspaces/upHandlers.ts";
+import type { WorkspaceRoom } from "../../../src/helper/workspaces/upHandlers.ts";
 import type { ParsedParams } from "../../../src/protocol/contract.ts";
 import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
-import type { Machine } from "../../../src/protocol/machines.ts";
-import * as samples from "../../unit/extension/samples.ts";
-import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
-
-/** The server gets folders of its own: what is written for a guest must not be written for this host, nor read of it. */
-const apart = [
-  ...["unshare", "--mount", "sh", "-c"],
-  'set -e; mount -t tmpfs guest /var/lib; cp -a /etc /var/lib/etc; mount --bind /var/lib/etc /etc; mount -t tmpfs home /root; exec "$@"',
-  "sh",
-];
-const tryMount = ["--mount", "mount", "-t", "tmpfs", "trial", "/mnt"];
-const unable =
-  process.getuid?.() !== 0
-    ? "mounts need root"
-    : (await execa("unshare", tryMount, { reject: false })).exitCode === 0
-      ? undefined
-      : "mounts are not allowed";
-const reason = missing ?? unable;
+import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
+import { apart, reason, roomOver } from "./roomOverSsh.ts";
 
 describe.skipIf(reason !== undefined)(
   `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -70,37 +48,11 @@ describe.skipIf(reason !== undefined)(
       log = "";
       states = [];
       await guest.exec("rm -rf /var/lib/guesthouse");
-      room = await openRoom(join(sshd.folder, `home ${String(round)}`));
-    });
-
-    function openRoom(home: string): Promise<WorkspaceRoom> {
-      let machine: Machine | undefined;
-      return createWorkspaceRoom({
-        layout: layoutOf(home, { XDG_RUNTIME_DIR: sshd.folder }),
-        log: silentLog,
-        reach: { target: () => Promise.resolve(sshd.target) },
-        machines: {
-          list: () => (machine === undefined ? [] : [machine]),
-          create: ({ name = "" }) => {
-            machine = samples.machine({ name, alias: `gh-${name}` });
-            return Promise.resolve(machine);
-          },
-          start: () => Promise.resolve(machine ?? samples.machine()),
-          stop: () => Promise.resolve(),
-          remove: () => {
-            machine = undefined;
-            return Promise.resolve();
-          },
-          noteFolder: () => Promise.resolve(),
-        },
-        images: () => Promise.resolve(["debian-12"]),
-        defaultImage: "debian-12",
-        usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
+      room = await roomOver(sshd, `home ${String(round)}`, {
         onChanged: ({ state }) => states.push(state),
         onLogged: (_, __, text) => (log += text),
-        onCopied: () => () => undefined,
       });
-    }
+    });
 
     const put = (file: object): Promise<void> =>
       writeFile(

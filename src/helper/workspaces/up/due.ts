@@ -1,11 +1,15 @@
 import type { Devcontainer, LifecycleName } from "../devcontainer/model.ts";
 import { type Step, stepsOf } from "../devcontainer/commands.ts";
 
-export type GuestCommand = Exclude<LifecycleName, "initializeCommand">;
+/** The file's commands, and what its user brings along. */
+export type GuestCommand =
+  Exclude<LifecycleName, "initializeCommand"> | "dotfiles";
 const order: readonly GuestCommand[] = [
   "onCreateCommand",
   "updateContentCommand",
   "postCreateCommand",
+  // As in the reference implementation: what is personal is no part of what the file makes.
+  "dotfiles",
   "postStartCommand",
   "postAttachCommand",
 ];
@@ -18,17 +22,18 @@ export interface DueCommand {
 }
 
 /**
- * The commands that are to run now, in order: those of the creation once in a VM's life, `postStart` once a boot,
+ * The commands that are to run now, in order: those of the creation and the dotfiles once in a VM's life, `postStart` once a boot,
  * `postAttach` always. `marks` is what the guest remembers. Pure.
  */
 export function dueCommands(
   file: Devcontainer,
   marks: ReadonlyMap<string, string>,
   bootId: string,
+  dotfiles: readonly Step[] = [],
 ): DueCommand[] {
   return order.flatMap((name) => {
     const mark = markOf(name, bootId);
-    const steps = stepsOf(file[name]);
+    const steps = name === "dotfiles" ? dotfiles : stepsOf(file[name]);
     const isDone = mark !== undefined && marks.get(name) === mark;
     return steps.length === 0 || isDone ? [] : [{ name, steps, mark }];
   });

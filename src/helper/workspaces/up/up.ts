@@ -13,6 +13,8 @@ import { stepsOf } from "../devcontainer/commands.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
 import type { DiskWay } from "../sendByDisk.ts";
+import { applyEditor } from "../editor/apply.ts";
+import { dotfilesFailed, planDotfiles } from "../editor/dotfiles.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
 import {
@@ -164,29 +166,60 @@ async function perform(
         });
         log.note(`${String(files)} files copied to ${guestFolder}`);
       });
-    await stage("environment", async () => {
-      const found = await writeEnvironment(
-        connected,
-        plan.file,
-        (containerEnv) =>
-          substitute(plan.file.remoteEnv ?? {}, {
-            ...plan.variables,
-            containerEnv,
-          }),
-        signal,
-      );
+    const tell = (found: readonly string[]): void => {
       for (const note of found) log.note(note);
       notes.push(...found);
+    };
+    await stage("environment", async () => {
+      let remoteEnv = plan.file.remoteEnv ?? {};
+      tell(
+        await writeEnvironment(
+          connected,
+          plan.file,
+          (containerEnv) =>
+            (remoteEnv = substitute(remoteEnv, {
+              ...plan.variables,
+              containerEnv,
+            })),
+          signal,
+        ),
+      );
+      const { serverFolder } = params;
+      tell(
+        await applyEditor(
+          connected,
+          { registry, entry },
+          { file: plan.file, remoteEnv, serverFolder, marks: memory.marks },
+          signal,
+        ),
+      );
     });
-    const run = guestRunner(connected, made.workspaceFolder);
+    const dotfiles = planDotfiles(params.dotfiles);
+    const run = guestRunner(
+      connected,
+      made.workspaceFolder,
+      params.secrets,
+      dotfiles.hidden,
+    );
     let opened = false;
-    for (const due of dueCommands(plan.file, memory.marks, memory.bootId)) {
+    entry.mishap = undefined;
+    for (const due of dueCommands(
+      plan.file,
+      memory.marks,
+      memory.bootId,
+      dotfiles.steps,
+    )) {
       if (!opened && isAfter(due.name, plan.file.waitFor)) {
         opened = true;
         onOpenable(cameUp(machine));
       }
       await stage(due.name, async () => {
         const outcome = await runSteps(due.steps, run, log, signal);
+        if (outcome.code !== 0 && due.name === "dotfiles") {
+          entry.mishap = dotfilesFailed(outcome.code, log.path);
+          tell([entry.mishap]);
+          return;
+        }
         if (outcome.code !== 0)
           throw commandFailure(due.name, outcome, log.path);
         if (due.mark !== undefined)

@@ -1,0 +1,41 @@
+import { isDeepStrictEqual } from "node:util";
+import type { SshSession } from "../../ssh/session.ts";
+import type { Devcontainer } from "../devcontainer/model.ts";
+import type { WorkspaceEntry, WorkspaceRegistry } from "../up/registry.ts";
+import { setUpEditor } from "./install.ts";
+import { planEditor } from "./plan.ts";
+
+const usualServerFolder = ".vscode-server";
+
+/**
+ * Brings what a file says for the editor into its VM: settings at once, extensions as a list for the editor that opens
+ * there. Answers with sentences on what was left out.
+ */
+export async function applyEditor(
+  session: SshSession,
+  where: {
+    readonly registry: WorkspaceRegistry;
+    readonly entry: WorkspaceEntry;
+  },
+  what: {
+    readonly file: Devcontainer;
+    readonly remoteEnv: Readonly<Record<string, string | null>>;
+    readonly serverFolder: string | undefined;
+    readonly marks: ReadonlyMap<string, string>;
+  },
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { remoteEnv, serverFolder = usualServerFolder } = what;
+  const { settings, extensions, notes } = planEditor(what.file, remoteEnv);
+  const setup = { settings, remoteEnv, serverFolder };
+  const failed = await setUpEditor(session, setup, what.marks, signal);
+  const { made } = where.entry.record;
+  if (
+    made !== undefined &&
+    !isDeepStrictEqual(made.extensions ?? [], extensions)
+  )
+    await where.registry.rewrite(where.entry, {
+      made: { ...made, extensions },
+    });
+  return [...notes, ...failed];
+}
