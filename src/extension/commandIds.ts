@@ -29,6 +29,7 @@ export const commandIds = [
   "guesthouse.rebuildMachine",
   "guesthouse.reopenLocally",
   "guesthouse.showWorkspaceLog",
+  "guesthouse.setSecrets",
   "guesthouse.sshInTerminal",
   "guesthouse.copySshCommand",
   "guesthouse.showBootLog",

@@ -11,6 +11,7 @@ import type { OpenMachine } from "../ssh/open.ts";
 import { bringBackWork } from "./bringBack.ts";
 import { currentWorkspace, localFolder } from "./folders.ts";
 import type { WorkspaceLogs } from "./logs.ts";
+import { changeSecrets } from "./secrets.ts";
 import { bringUp, type UpDeps } from "./up.ts";
 
 /** A folder in a VM of its own: open it there, come back, make the VM anew, see what its commands said. */
@@ -27,8 +28,9 @@ export function workspaceCommands(
   | "guesthouse.rebuildMachine"
   | "guesthouse.reopenLocally"
   | "guesthouse.showWorkspaceLog"
+  | "guesthouse.setSecrets"
 > {
-  const { call, workspaces, settings, open, logs, loaded } = deps;
+  const { call, workspaces, settings, secrets, open, logs, loaded } = deps;
   const ask = {
     title: l10n.t("Folder to open in its VM"),
     openLabel: l10n.t("Open in VM"),
@@ -121,6 +123,18 @@ export function workspaceCommands(
       const title = l10n.t("Show Workspace Log");
       const chosen = await chooseWorkspace(folder, title);
       if (chosen !== undefined) await logs.show(chosen);
+    },
+
+    async "guesthouse.setSecrets"() {
+      const title = l10n.t("Set Secrets");
+      const chosen = await chooseWorkspace(undefined, title);
+      if (chosen === undefined) return;
+      const { folder, config } = chosen;
+      const read = await call("workspaces.read", {
+        folder,
+        ...(config === undefined ? {} : { config }),
+      });
+      await changeSecrets(read, `${title} · ${chosen.title}`, secrets);
     },
   };
 }

@@ -6,8 +6,14 @@ import { type Report, withCancellableProgress } from "../progress.ts";
 import { bytesText, durationText } from "../quantities.ts";
 import type { Records } from "../records.ts";
 import type { Settings } from "../settings.ts";
-import { askInitialize, type Consents, localEnvOf } from "./consent.ts";
+import {
+  askInitialize,
+  type Consents,
+  goesOnUntrusted,
+  localEnvOf,
+} from "./consent.ts";
 import { workText } from "./describe.ts";
+import { gatherSecrets, type SecretStore } from "./secrets.ts";
 
 export interface UpDeps {
   readonly call: Call;
@@ -15,6 +21,9 @@ export interface UpDeps {
   readonly workspaces: Records<Workspace>;
   readonly settings: () => Settings;
   readonly consents: Consents;
+  readonly secrets: SecretStore;
+  /** The folder of this editor's server in a home folder, where it is known. */
+  readonly serverFolder: () => Promise<string | undefined>;
   /** Whether the user trusts what is open in this window. */
   readonly isTrusted: () => boolean;
 }
@@ -37,9 +46,13 @@ export async function bringUp(
   const which = await chooseConfig(call, folder);
   if (which === undefined) return undefined;
   const read = await call("workspaces.read", which);
+  if (!isTrusted() && !(await goesOnUntrusted(read, folder))) return undefined;
   const initialize = await askInitialize(read, folder, isTrusted(), consents);
   if (initialize === undefined) return undefined;
-  const { image, cpus, memoryMiB, diskGiB } = settings();
+  const secrets = await gatherSecrets(read, folder, isTrusted(), deps.secrets);
+  if (secrets === undefined) return undefined;
+  const serverFolder = await deps.serverFolder();
+  const { image, cpus, memoryMiB, diskGiB, dotfiles } = settings();
   const title = l10n.t("Opening {0} in its VM", basename(folder));
   const came = await withCancellableProgress(title, (report, signal) =>
     telling(deps, folder, report, () =>
@@ -56,6 +69,9 @@ export async function bringUp(
             ...(memoryMiB === undefined ? {} : { memoryMiB }),
             ...(diskGiB === undefined ? {} : { diskGiB }),
           },
+          ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
+          ...(dotfiles === undefined ? {} : { dotfiles }),
+          ...(serverFolder === undefined ? {} : { serverFolder }),
           until: "waitFor",
         },
         signal,

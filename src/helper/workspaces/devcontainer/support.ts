@@ -175,5 +175,13 @@ Commands run in the workspace's folder, as the remote user, with its environment
 a shell, an object's entries in parallel. \`onCreate\`, \`updateContent\` and \`postCreate\` run once in a VM's life, \`postStart\`
 once a boot, \`postAttach\` at each \`up\`. A command that fails stops the rest; the VM stays, and the next \`up\` goes on with
 the command that failed. All output is kept in the workspace's log.
+
+## Secrets and dotfiles
+
+The editor asks for recommended \`secrets\` once and keeps them in its secret store (_Set Secrets…_ changes them); the command
+line takes \`--secrets-file\`, a JSON object of names and values. Lifecycle commands have them as variables, \`***\` stands
+for them in the log, and nothing of ours writes them down, in the guest or out of it. The settings
+\`guesthouse.dotfiles.repository\`, \`.targetPath\` and \`.installCommand\`, or \`--dotfiles-repository\` and its like, bring your
+dotfiles into each VM, once, after \`postCreateCommand\`. See [the decision](decisions/0012-editor-and-person.md).
 `;
 }

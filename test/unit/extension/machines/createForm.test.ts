@@ -21,6 +21,7 @@ const settings = {
   cpus: undefined,
   memoryMiB: undefined,
   diskGiB: undefined,
+  dotfiles: undefined,
   openIn: "newWindow",
   manageSshConfig: true,
   agentForwarding: false,
