@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
 import { commandIds } from "../../../src/extension/commandIds.ts";
+import {
+  installAll,
+  installByEditor,
+} from "../../../src/extension/workspaces/guestExtensions.ts";
 import { runMocha } from "../harness/hostRunner.ts";
 import { watchCommands } from "./watchCommands.ts";
 
@@ -20,6 +26,13 @@ async function untilIdle(): Promise<void> {
     await sleep(500);
     const { utilization } = performance.eventLoopUtilization(before);
     if (utilization < 0.02) return;
+  }
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let waitedMs = 0; !holds(); waitedMs += 100) {
+    assert.ok(waitedMs < 30_000, `${what} did not come`);
+    await sleep(100);
   }
 }
 
@@ -107,6 +120,57 @@ function define(): void {
         [env("GUESTHOUSE_TEST_ALIAS")]: "linux",
       });
     });
+
+    test("installs extensions in the editor's server as in a guest's; one that can't be had is told", async () => {
+      const vsix = vscode.Uri.file(env("GUESTHOUSE_TEST_VSIX"));
+      const failed = await installAll(
+        [vsix, "guesthouse-test.nowhere"],
+        installByEditor,
+      );
+      assert.deepEqual(
+        failed.map(({ wanted }) => wanted),
+        ["guesthouse-test.nowhere"],
+      );
+      await until("The extension", () =>
+        Boolean(vscode.extensions.getExtension("guesthouse-test.small")),
+      );
+      await vscode.extensions.getExtension("guesthouse-test.small")?.activate();
+    }).timeout(60_000);
+
+    test("takes no program of this computer from a guest's machine settings", async function () {
+      // An editor in a browser has its server's machine settings as a window on a guest has the guest's.
+      const userData = process.env["GUESTHOUSE_TEST_USER_DATA"];
+      if (userData === undefined) return this.skip();
+      const settings = (): vscode.WorkspaceConfiguration =>
+        vscode.workspace.getConfiguration("guesthouse");
+      const before = settings().get("defaultImage");
+      await mkdir(join(userData, "Machine"), { recursive: true });
+      const file = join(userData, "Machine", "settings.json");
+      await writeFile(
+        file,
+        JSON.stringify({
+          "guesthouse.defaultImage": "of-the-guest",
+          "guesthouse.qemuPath": "/evil",
+          "guesthouse.home": "/evil",
+          "guesthouse.dotfiles.repository": "evil/dots",
+        }),
+      );
+      try {
+        await until(
+          "The machine settings",
+          () => settings().get("defaultImage") === "of-the-guest",
+        );
+        assert.equal(settings().get("qemuPath"), "");
+        assert.equal(settings().get("home"), "");
+        assert.equal(settings().get("dotfiles.repository"), "");
+      } finally {
+        await rm(file);
+        await until(
+          "The settings of before",
+          () => settings().get("defaultImage") === before,
+        );
+      }
+    }).timeout(60_000);
 
     test("copies an ssh command that works in any terminal", async () => {
       await vscode.commands.executeCommand(
