@@ -48,6 +48,10 @@ export const window = {
     asked.push({ message, detail: options.detail });
     return Promise.resolve(presses.shift());
   },
+  showErrorMessage(message: string, ...buttons: string[]) {
+    asked.push({ message, detail: buttons.join(", ") });
+    return Promise.resolve(presses.shift());
+  },
   createOutputChannel(name: string) {
     const channel: FakeChannel = { text: "", shown: false, disposed: false };
     channels.set(name, channel);

@@ -89,7 +89,9 @@ test("the editor's server finds its machine settings; what concerns the host is 
     "terminal.integrated.env.linux": { GREETING: "hello dev" },
     "editor.tabSize": 3,
   });
-  expect(came.notes.join("\n")).toContain("guesthouse.home can't be set");
+  expect(came.warnings.map(({ message }) => message).join("\n")).toContain(
+    "guesthouse.home can't be set",
+  );
   expect(came.workspace.extensions).toEqual(["ms-python.python"]);
 });
 

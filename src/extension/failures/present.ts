@@ -24,7 +24,7 @@ export async function presentFailure(
   shown.add(notice.text);
   try {
     let { remedies } = notice;
-    while (remedies.length > 0 || remedies === notice.remedies) {
+    for (;;) {
       const titles = remedies.map(({ title }) => title);
       const pressed =
         notice.severity === "error"
@@ -33,9 +33,9 @@ export async function presentFailure(
       const remedy = remedies.find(({ title }) => title === pressed);
       if (remedy === undefined) return;
       await apply(remedy, subject, again);
-      if (!onlyShowsLog(remedy)) return;
       // A notification goes with any of its buttons; who has read the log wants the others.
       remedies = remedies.filter((each) => each !== remedy);
+      if (!onlyShowsLog(remedy) || remedies.length === 0) return;
     }
   } finally {
     shown.delete(notice.text);
@@ -43,8 +43,7 @@ export async function presentFailure(
 }
 
 const onlyShowsLog = (remedy: Remedy): boolean =>
-  remedy.kind === "command" &&
-  remedy.command === "guesthouse.showWorkspaceLog";
+  remedy.kind === "command" && remedy.command === "guesthouse.showWorkspaceLog";
 
 async function apply(
   remedy: Remedy,

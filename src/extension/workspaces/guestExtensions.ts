@@ -105,9 +105,14 @@ export function keepGuestExtensions(deps: {
     if (wanted.length === 0) return;
     working = true;
     try {
-      // Before the work: a window that is closed in its midst doesn't begin anew each time.
-      await seen.note(machine.id, wanted);
-      await installAndTell(wanted, install);
+      await installAndTell(wanted, async (each) => {
+        try {
+          await install(each);
+        } finally {
+          // One by one: a window that is closed in the midst goes on with the next when it opens again.
+          if (typeof each === "string") await seen.note(machine.id, [each]);
+        }
+      });
     } finally {
       working = false;
     }

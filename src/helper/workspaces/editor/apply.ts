@@ -2,14 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { SshSession } from "../../ssh/session.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
 import type { WorkspaceEntry, WorkspaceRegistry } from "../up/registry.ts";
+import { extensionsOf } from "./extensions.ts";
 import { setUpEditor } from "./install.ts";
-import { planEditor } from "./plan.ts";
+import { settingsOf } from "./settings.ts";
 
 const usualServerFolder = ".vscode-server";
 
 /**
  * Brings what a file says for the editor into its VM: settings at once, extensions as a list for the editor that opens
- * there. Answers with sentences on what was left out.
+ * there. Answers with sentences on what could not be done.
  */
 export async function applyEditor(
   session: SshSession,
@@ -26,7 +27,8 @@ export async function applyEditor(
   signal: AbortSignal,
 ): Promise<string[]> {
   const { remoteEnv, serverFolder = usualServerFolder } = what;
-  const { settings, extensions, notes } = planEditor(what.file, remoteEnv);
+  const { settings } = settingsOf(what.file, remoteEnv);
+  const { install: extensions } = extensionsOf(what.file);
   const setup = { settings, remoteEnv, serverFolder };
   const failed = await setUpEditor(session, setup, what.marks, signal);
   const { made } = where.entry.record;
@@ -37,5 +39,5 @@ export async function applyEditor(
     await where.registry.rewrite(where.entry, {
       made: { ...made, extensions },
     });
-  return [...notes, ...failed];
+  return failed;
 }

@@ -15,6 +15,7 @@ import {
   substitute,
   type VariableValues,
 } from "../devcontainer/variables.ts";
+import { editorWarnings } from "../editor/warnings.ts";
 
 /** What the host and the client bring to a file. */
 export interface Surroundings {
@@ -103,7 +104,12 @@ export function planWorkspace(
             `The file reads these variables of this computer: ${visible(read.join(", "))}.`,
           ]),
     ],
-    warnings: [...configuration.warnings, ...warnings, ...ports.warnings],
+    warnings: [
+      ...configuration.warnings,
+      ...warnings,
+      ...ports.warnings,
+      ...editorWarnings(file),
+    ],
   };
 }
 
