@@ -98,16 +98,18 @@ export function mergeSettings(
     )
       put(path, now.get(key));
   }
-  // A table that we made goes with its last entry.
-  const left = parseJsonc(merged).value;
+  // A table goes with its last entry, which was ours.
+  const left = structuredClone(parseJsonc(merged).value);
   for (const name of tables)
-    if (isTable(left) && isTable(left[name]) && isTable(value[name]))
-      if (
-        Object.keys(left[name]).length === 0 &&
-        Object.keys(value[name]).length > 0
-      )
-        put([name], undefined);
+    if (sizeOf(left, name) === 0 && sizeOf(value, name) !== 0)
+      put([name], undefined);
   return merged;
+}
+
+/** Entries of a table in the settings; undefined where there is none. */
+function sizeOf(settings: unknown, name: string): number | undefined {
+  const table = isTable(settings) ? settings[name] : undefined;
+  return isTable(table) ? Object.keys(table).length : undefined;
 }
 
 function valueAt(root: Table, path: readonly string[]): unknown {
