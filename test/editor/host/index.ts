@@ -9,6 +9,10 @@ import {
   installAll,
   installByEditor,
 } from "../../../src/extension/workspaces/guestExtensions.ts";
+import {
+  mergeSettings,
+  settingsOf,
+} from "../../../src/helper/workspaces/editor/settings.ts";
 import { runMocha } from "../harness/hostRunner.ts";
 import { watchCommands } from "./watchCommands.ts";
 
@@ -137,37 +141,47 @@ function define(): void {
       await vscode.extensions.getExtension("guesthouse-test.small")?.activate();
     }).timeout(60_000);
 
-    test("takes no program of this computer from a guest's machine settings", async function () {
+    test("takes what a devcontainer.json sets from a guest's machine settings, and no program of this computer", async function () {
       // An editor in a browser has its server's machine settings as a window on a guest has the guest's.
       const userData = process.env["GUESTHOUSE_TEST_USER_DATA"];
       if (userData === undefined) return this.skip();
-      const settings = (): vscode.WorkspaceConfiguration =>
-        vscode.workspace.getConfiguration("guesthouse");
-      const before = settings().get("defaultImage");
-      await mkdir(join(userData, "Machine"), { recursive: true });
+      const setting = (name: string): unknown =>
+        vscode.workspace.getConfiguration().get(name);
+      const evil = {
+        "guesthouse.qemuPath": "/evil",
+        "guesthouse.home": "/evil",
+        "guesthouse.dotfiles.repository": "evil/dots",
+      };
+      const ours = settingsOf(
+        {
+          portsAttributes: { "3000": { label: "web" } },
+          customizations: { vscode: { settings: { "editor.tabSize": 3 } } },
+        },
+        { GREETING: "hello" },
+      );
       const file = join(userData, "Machine", "settings.json");
+      await mkdir(join(userData, "Machine"), { recursive: true });
       await writeFile(
         file,
-        JSON.stringify({
-          "guesthouse.defaultImage": "of-the-guest",
-          "guesthouse.qemuPath": "/evil",
-          "guesthouse.home": "/evil",
-          "guesthouse.dotfiles.repository": "evil/dots",
-        }),
+        mergeSettings(JSON.stringify(evil), [], ours.settings) ?? "",
       );
       try {
         await until(
           "The machine settings",
-          () => settings().get("defaultImage") === "of-the-guest",
+          () => setting("editor.tabSize") === 3,
         );
-        assert.equal(settings().get("qemuPath"), "");
-        assert.equal(settings().get("home"), "");
-        assert.equal(settings().get("dotfiles.repository"), "");
+        assert.deepEqual(setting("remote.portsAttributes"), {
+          "3000": { label: "web" },
+        });
+        assert.deepEqual(setting("terminal.integrated.env.linux"), {
+          GREETING: "hello",
+        });
+        for (const name of Object.keys(evil)) assert.equal(setting(name), "");
       } finally {
         await rm(file);
         await until(
           "The settings of before",
-          () => settings().get("defaultImage") === before,
+          () => setting("editor.tabSize") !== 3,
         );
       }
     }).timeout(60_000);
