@@ -34,6 +34,7 @@ export const commandIds = [
   "guesthouse.cloneRepositoryInMachine",
   "guesthouse.cleanUp",
   "guesthouse.addConfiguration",
+  "guesthouse.setSecrets",
   "guesthouse.sshInTerminal",
   "guesthouse.copySshCommand",
   "guesthouse.showBootLog",

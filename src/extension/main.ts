@@ -49,8 +49,15 @@ import { branchCommands } from "./workspaces/branchCommands.ts";
 import { cleanUpCommands } from "./workspaces/cleanUp.ts";
 import { workspaceCommands } from "./workspaces/commands.ts";
 import { consentsIn } from "./workspaces/consent.ts";
+import { currentWorkspace } from "./workspaces/folders.ts";
+import {
+  installByEditor,
+  keepGuestExtensions,
+} from "./workspaces/guestExtensions.ts";
 import { WorkspaceLogs } from "./workspaces/logs.ts";
 import { newMachineCommands } from "./workspaces/newMachine.ts";
+import { secretsIn } from "./workspaces/secrets.ts";
+import { serverFolderOf } from "./workspaces/serverFolder.ts";
 import { tellFailedSetup } from "./workspaces/setupFailures.ts";
 import { workspaceRecords } from "./workspaces/sync.ts";
 
@@ -89,6 +96,17 @@ export function activate(context: ExtensionContext): void {
   connection.onConnected(() => workspaceLogs.catchUp());
   const stopWelcome = keepWelcome(connection, machines);
   const stopSetupFailures = tellFailedSetup(workspaces);
+  const stopExtensions = keepGuestExtensions({
+    workspaces,
+    here: () =>
+      env.remoteName === "ssh-remote"
+        ? currentWorkspace(workspaces)
+        : undefined,
+    isTrusted: () => workspace.isTrusted,
+    onTrusted: workspace.onDidGrantWorkspaceTrust,
+    memento: globalState,
+    install: installByEditor,
+  });
   machines.onDidChange(({ removed }) => {
     if (removed.length > 0) void opened.prune();
   });
@@ -135,6 +153,8 @@ export function activate(context: ExtensionContext): void {
     workspaces,
     settings,
     consents: consentsIn(globalState),
+    secrets: secretsIn(context.secrets, globalState),
+    serverFolder: () => serverFolderOf(env.appRoot),
     isTrusted: () => workspace.isTrusted,
     open,
     loaded,
@@ -204,6 +224,7 @@ export function activate(context: ExtensionContext): void {
       dispose() {
         stopWelcome();
         stopSetupFailures();
+        stopExtensions();
         stopFailures();
         connection.dispose();
       },

@@ -1,4 +1,5 @@
 import { workspace } from "vscode";
+import type { ParsedParams } from "../protocol/contract.ts";
 
 export type WarmTemplates = "automatic" | "manual";
 export type OpenIn = "newWindow" | "currentWindow";
@@ -13,6 +14,8 @@ export interface Settings {
   readonly memoryMiB: number | undefined;
   readonly diskGiB: number | undefined;
   readonly openIn: OpenIn;
+  /** The user's own, for folders that are brought up; undefined when there are none. */
+  readonly dotfiles: ParsedParams<"workspaces.up">["dotfiles"];
   readonly manageSshConfig: boolean;
   readonly agentForwarding: boolean;
   /** New machines may reach servers on this computer's loopback address. */
@@ -41,6 +44,11 @@ export function readSettings(): Settings {
     memoryMiB: size("memoryMiB"),
     diskGiB: size("diskGiB"),
     openIn: ours.get<OpenIn>("openIn", "newWindow"),
+    dotfiles: dotfilesOf(
+      ours.get("dotfiles.repository", ""),
+      ours.get("dotfiles.targetPath", "~/dotfiles"),
+      ours.get("dotfiles.installCommand", ""),
+    ),
     manageSshConfig: ours.get("manageSshConfig", true),
     agentForwarding: ours.get("agentForwarding", false),
     hostLoopback: ours.get("network.hostLoopback", false),
@@ -48,5 +56,20 @@ export function readSettings(): Settings {
     warmPool: ours.get("warmPool", 0),
     idleStopMinutes: ours.get("idleStopMinutes", 0),
     checkpointBeforeRisk: ours.get("checkpoints.beforeRiskyOperations", false),
+  };
+}
+
+function dotfilesOf(
+  repository: string,
+  targetPath: string,
+  installCommand: string,
+): Settings["dotfiles"] {
+  if (repository.trim() === "") return undefined;
+  return {
+    repository: repository.trim(),
+    ...(targetPath.trim() === "" ? {} : { targetPath: targetPath.trim() }),
+    ...(installCommand.trim() === ""
+      ? {}
+      : { installCommand: installCommand.trim() }),
   };
 }

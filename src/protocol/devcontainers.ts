@@ -15,6 +15,7 @@ export const upStages = [
   "onCreateCommand",
   "updateContentCommand",
   "postCreateCommand",
+  "dotfiles",
   "postStartCommand",
   "postAttachCommand",
 ] as const;
@@ -62,6 +63,10 @@ export const workspaceSchema = z.object({
   machine: z.object({ id: z.string(), name: z.string() }).optional(),
   /** What an editor opens: a folder of the guest, and as whom. Absent while there is no VM. */
   remote: z.object({ folder: z.string(), user: z.string() }).optional(),
+  /** Extensions for the editor's server in the VM, `publisher.name[@version]`. Absent where there are none. */
+  extensions: z.array(z.string()).optional(),
+  /** A sentence on what the last `up` did not manage without ending at it. */
+  mishap: z.string().optional(),
   state: workspaceStateSchema,
   logPath: z.string(),
   /** Grows with every change of this record. */
@@ -74,6 +79,17 @@ export const configWarningSchema = z.object({
   property: z.string(),
   message: z.string(),
 });
+
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/);
+
+/** A value that a file would like to have of its user, by the name of the variable it becomes. */
+export const recommendedSecretSchema = z.object({
+  name: variableName,
+  description: z.string().optional(),
+  /** An http(s) address. */
+  documentationUrl: z.string().optional(),
+});
+export type RecommendedSecret = z.infer<typeof recommendedSecretSchema>;
 
 const which = z.object({
   /** Absolute path on the host. */
@@ -105,6 +121,32 @@ const up = which.extend({
       diskGiB: z.number().min(1).optional(),
     })
     .optional(),
+  /**
+   * Variables that lifecycle commands and dotfiles see and nobody writes down: neither the helper, nor the log, nor the
+   * guest.
+   */
+  secrets: z
+    .record(
+      variableName,
+      z.string().refine((text) => !text.includes("\0"), "a text without NUL"),
+    )
+    .optional(),
+  /** The user's own dotfiles; paths are those of the guest. */
+  dotfiles: z
+    .object({
+      /** An address, or `owner/name` on GitHub. */
+      repository: z.string().trim().min(1),
+      /** Default `~/dotfiles`. */
+      targetPath: z.string().min(1).optional(),
+      /** Default: the first that is there of install.sh, install, bootstrap.sh, …. */
+      installCommand: z.string().optional(),
+    })
+    .optional(),
+  /** The folder of the client's editor's server in a home folder; default `.vscode-server`. */
+  serverFolder: z
+    .string()
+    .regex(/^\.[A-Za-z0-9][A-Za-z0-9._-]*$/)
+    .optional(),
   /** False boots the VM even where a warm template could be resumed. */
   warm: z.boolean().optional(),
   /** False makes a new VM of the base image even where a prebuild fits. */
@@ -132,7 +174,9 @@ const cameUp = z.object({
 });
 export type CameUp = z.infer<typeof cameUp>;
 
-const prebuild = up.omit({ prebuild: true, until: true }).extend({
+/** Nothing that is a person's own goes into an image. */
+const personal = { secrets: true, dotfiles: true, serverFolder: true } as const;
+const prebuild = up.omit({ prebuild: true, until: true, ...personal }).extend({
   /** Make it although there is one of the same file and the same content. */
   force: z.boolean().optional(),
 });
@@ -162,6 +206,8 @@ export const devcontainerMethods = {
       digest: z.string(),
       warnings: z.array(configWarningSchema),
       localVariables: z.array(z.string()),
+      /** What the file would like to be given, in its order. */
+      secrets: z.array(recommendedSecretSchema),
       /** What would run on the host, as it stands in the file. */
       initializeCommand: z.string().optional(),
       /** Present when an `up` was here before. */

@@ -5,6 +5,7 @@ import type { Machine } from "../../src/protocol/machines.ts";
 import { endings } from "./harness/endings.ts";
 import { openHouse, smallMachines } from "./harness/house.ts";
 import { runHostTests } from "./harness/hostTests.ts";
+import { packSmallExtension } from "./harness/smallExtension.ts";
 import { writeSshExtension } from "./harness/sshExtension.ts";
 
 /*
@@ -38,6 +39,10 @@ const tests = await runHostTests({
     GUESTHOUSE_TEST_ALIAS: machine.alias,
     GUESTHOUSE_TEST_USER: machine.user,
     GUESTHOUSE_TEST_SSH_CONFIG: at.sshConfigFile,
+    GUESTHOUSE_TEST_VSIX: await packSmallExtension(
+      join(at.homeDir, "small-extension"),
+      "small",
+    ),
   },
 });
 

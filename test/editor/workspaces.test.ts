@@ -14,7 +14,7 @@ import {
   pressInNotification,
   waitForNotification,
 } from "./harness/messages.ts";
-import { runCommand } from "./harness/quickInput.ts";
+import { answer, question, runCommand } from "./harness/quickInput.ts";
 import {
   openWorkbench,
   picture,
@@ -48,7 +48,10 @@ beforeAll(async () => {
   atEnd(() => rm(join(folder, ".."), { recursive: true, force: true }));
   await mkdir(join(folder, ".devcontainer"), { recursive: true });
   await write("greeting.txt", "from the host\n");
-  await write("setup.sh", "echo setting up; echo no such tool >&2; exit 7\n");
+  await write(
+    "setup.sh",
+    "echo setting up with $TOKEN; echo no such tool >&2; exit 7\n",
+  );
   await write(
     ".devcontainer/devcontainer.json",
     `{
@@ -57,6 +60,7 @@ beforeAll(async () => {
   "image": "debian-12",
   "initializeCommand": "touch made-on-the-host",
   "containerEnv": { "GREETING": "\${localWorkspaceFolderBasename}" },
+  "secrets": { "TOKEN": { "description": "of the registry" } },
   "postCreateCommand": "sh setup.sh",
   "waitFor": "postCreateCommand",
   "customizations": { "guesthouse": { "cpus": 1, "memory": "768mb" } },
@@ -76,6 +80,14 @@ test("Reopen in VM asks before anything of the folder runs on this computer", as
   await pressInDialog(page, "touch made-on-the-host", "Open Without It");
 });
 
+test("and for the secrets that its file recommends, once", async () => {
+  expect(await question(page)).toContain("TOKEN: of the registry");
+  const box = page.locator(".quick-input-widget input:visible");
+  expect(await box.getAttribute("type")).toBe("password");
+  await picture(page, "screenshot-secret.png");
+  await answer(page, "hunter2");
+});
+
 test("a postCreateCommand that fails is shown with its output, its log and a button that tries again", async () => {
   const seen = new Set<string>();
   await eventually("The failure", upTimeoutMs, async () => {
@@ -91,13 +103,16 @@ test("a postCreateCommand that fails is shown with its output, its log and a but
   const [machine] = await at.house.json<Machine[]>(["list"]);
   expect(machine?.state.kind).toBe("running");
   alias = machine?.alias ?? "";
-  await runCommand(page, "Guesthouse: Show Workspace Log");
+  await pressInNotification(page, failed, "Show Log");
   const log = await eventually("The workspace log", 30_000, async () => {
     const shown = await outputText(page);
     return shown.includes("no such tool") ? shown : undefined;
   });
-  expect(log).toContain("setting up");
+  expect(log).toContain("setting up with ***");
+  expect(log).not.toContain("hunter2");
   await picture(page, "screenshot-workspace-log.png");
+  // Who has read it may still try again.
+  await waitForNotification(page, failed);
 });
 
 test("Try Again goes on where it failed, and the window asked for is the folder in the guest", async () => {
@@ -105,7 +120,7 @@ test("Try Again goes on where it failed, and the window asked for is the folder 
   const [machine] = await at.house.json<Machine[]>(["list"]);
   const remote = machine?.folder?.guest ?? "nowhere";
   const mended = await at.house.ssh(alias, [
-    `echo 'echo "$GREETING" > made-by-setup' > ${remote}/setup.sh`,
+    `echo 'echo "$GREETING $TOKEN" > made-by-setup' > ${remote}/setup.sh`,
   ]);
   expect(mended).toMatchObject({ exitCode: 0 });
   await pressInNotification(page, failed, "Try Again");
@@ -120,7 +135,7 @@ test("Try Again goes on where it failed, and the window asked for is the folder 
     `cd ${remote} && cat made-by-setup greeting.txt && ls`,
   ]);
   expect(files.stdout.split("\n").slice(0, 2)).toEqual([
-    "web",
+    "web hunter2",
     "from the host",
   ]);
   expect(files.stdout).not.toContain("made-on-the-host");

@@ -28,9 +28,28 @@ export const channels = new Map<string, FakeChannel>();
 export const asked: { message: string; detail: string | undefined }[] = [];
 export const presses: (string | undefined)[] = [];
 
+export const ProgressLocation = { Notification: 15 };
+
+/** Commands that were executed, with their arguments. */
+export const executed: unknown[][] = [];
+export const commands = {
+  executeCommand(...command: unknown[]) {
+    executed.push(command);
+    return Promise.resolve();
+  },
+};
+
 export const window = {
+  withProgress: <T>(
+    _: unknown,
+    work: (progress: { report: () => void }) => Promise<T>,
+  ): Promise<T> => work({ report: () => undefined }),
   showWarningMessage(message: string, options: { detail?: string }) {
     asked.push({ message, detail: options.detail });
+    return Promise.resolve(presses.shift());
+  },
+  showErrorMessage(message: string, ...buttons: string[]) {
+    asked.push({ message, detail: buttons.join(", ") });
     return Promise.resolve(presses.shift());
   },
   createOutputChannel(name: string) {

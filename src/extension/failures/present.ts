@@ -23,17 +23,27 @@ export async function presentFailure(
   if (notice === undefined || shown.has(notice.text)) return;
   shown.add(notice.text);
   try {
-    const titles = notice.remedies.map(({ title }) => title);
-    const pressed =
-      notice.severity === "error"
-        ? await window.showErrorMessage(notice.text, ...titles)
-        : await window.showWarningMessage(notice.text, ...titles);
-    const remedy = notice.remedies.find(({ title }) => title === pressed);
-    if (remedy !== undefined) await apply(remedy, subject, again);
+    let { remedies } = notice;
+    for (;;) {
+      const titles = remedies.map(({ title }) => title);
+      const pressed =
+        notice.severity === "error"
+          ? await window.showErrorMessage(notice.text, ...titles)
+          : await window.showWarningMessage(notice.text, ...titles);
+      const remedy = remedies.find(({ title }) => title === pressed);
+      if (remedy === undefined) return;
+      await apply(remedy, subject, again);
+      // A notification goes with any of its buttons; who has read the log wants the others.
+      remedies = remedies.filter((each) => each !== remedy);
+      if (!onlyShowsLog(remedy) || remedies.length === 0) return;
+    }
   } finally {
     shown.delete(notice.text);
   }
 }
+
+const onlyShowsLog = (remedy: Remedy): boolean =>
+  remedy.kind === "command" && remedy.command === "guesthouse.showWorkspaceLog";
 
 async function apply(
   remedy: Remedy,

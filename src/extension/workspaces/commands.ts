@@ -14,6 +14,7 @@ import {
 } from "./folders.ts";
 import type { WorkspaceLogs } from "./logs.ts";
 import { fetchClone, type OpenDeps, workspaceOpener } from "./open.ts";
+import { changeSecrets } from "./secrets.ts";
 
 /** A folder in a VM of its own: open it there, come back, make the VM anew, see what its commands said. */
 export function workspaceCommands(
@@ -28,8 +29,9 @@ export function workspaceCommands(
   | "guesthouse.rebuildMachine"
   | "guesthouse.reopenLocally"
   | "guesthouse.showWorkspaceLog"
+  | "guesthouse.setSecrets"
 > {
-  const { call, workspaces, settings, logs, loaded } = deps;
+  const { call, workspaces, settings, secrets, logs, loaded } = deps;
   const ask = {
     title: l10n.t("Folder to open in its VM"),
     openLabel: l10n.t("Open in VM"),
@@ -125,6 +127,19 @@ export function workspaceCommands(
       const title = l10n.t("Show Workspace Log");
       const chosen = await chooseWorkspace(folder, title);
       if (chosen !== undefined) await logs.show(chosen);
+    },
+
+    async "guesthouse.setSecrets"() {
+      const title = l10n.t("Set Secrets");
+      const chosen = await chooseWorkspace(undefined, title);
+      if (chosen === undefined) return;
+      const { folder, config, branch } = chosen;
+      const read = await call("workspaces.read", {
+        folder,
+        ...(config === undefined ? {} : { config }),
+        ...(branch === undefined ? {} : { branch }),
+      });
+      await changeSecrets(read, `${title} · ${chosen.title}`, secrets);
     },
   };
 }

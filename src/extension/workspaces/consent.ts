@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { l10n, type Memento, window } from "vscode";
+import { commands, l10n, type Memento, window } from "vscode";
 import type { Result } from "../../protocol/contract.ts";
 
 type Read = Result<"workspaces.read">;
@@ -55,6 +55,55 @@ export async function askInitialize(
   if (answer !== run) return undefined;
   await consents.give(digest);
   return "run";
+}
+
+/**
+ * Tells of a folder that isn't trusted what of its file is left out, and how to have it. False when the user would rather
+ * trust it first, or leaves. A file that lacks nothing asks nothing.
+ */
+export async function goesOnUntrusted(
+  read: Pick<Read, "initializeCommand" | "localVariables" | "secrets">,
+  folder: string,
+): Promise<boolean> {
+  const lacking = [
+    ...(read.initializeCommand === undefined
+      ? []
+      : [l10n.t("its initializeCommand doesn't run on this computer")]),
+    ...(read.localVariables.length === 0
+      ? []
+      : [
+          l10n.t(
+            "it doesn't see variables of this computer ({0})",
+            read.localVariables.join(", "),
+          ),
+        ]),
+    ...(read.secrets.length === 0
+      ? []
+      : [
+          l10n.t(
+            "it gets no secrets ({0})",
+            read.secrets.map(({ name }) => name).join(", "),
+          ),
+        ]),
+  ];
+  if (lacking.length === 0) return true;
+  const open = l10n.t("Open Without");
+  const manage = l10n.t("Manage Workspace Trust");
+  const answer = await window.showWarningMessage(
+    l10n.t("{0} is not trusted.", basename(folder)),
+    {
+      modal: true,
+      detail: l10n.t(
+        "It can be opened in its VM all the same, but {0}. Trust the folder first to have that.",
+        lacking.join(", "),
+      ),
+    },
+    open,
+    manage,
+  );
+  if (answer === manage)
+    await commands.executeCommand("workbench.trust.manage");
+  return answer === open;
 }
 
 /** The host's variables that the file names, as far as it may see them: a folder that isn't trusted sees none. */

@@ -12,6 +12,7 @@ const stageTexts: Readonly<Record<UpStage, () => string>> = {
   onCreateCommand: () => l10n.t("running onCreateCommand"),
   updateContentCommand: () => l10n.t("running updateContentCommand"),
   postCreateCommand: () => l10n.t("running postCreateCommand"),
+  dotfiles: () => l10n.t("installing your dotfiles"),
   postStartCommand: () => l10n.t("running postStartCommand"),
   postAttachCommand: () => l10n.t("running postAttachCommand"),
 };

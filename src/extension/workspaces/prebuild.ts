@@ -35,7 +35,7 @@ export function prebuildCommands(
             );
           });
           try {
-            return await call("workspaces.prebuild", wished, signal);
+            return await call("workspaces.prebuild", wished.params, signal);
           } finally {
             stop();
           }

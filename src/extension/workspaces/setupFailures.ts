@@ -1,4 +1,4 @@
-import { commands, env, Uri } from "vscode";
+import { commands, env, l10n, Uri, window } from "vscode";
 import type { Workspace } from "../../protocol/devcontainers.ts";
 import { presentFailure } from "../failures/present.ts";
 import type { Records } from "../records.ts";
@@ -6,16 +6,23 @@ import { currentWorkspace, placeKey } from "./folders.ts";
 
 /**
  * Tells in a window that is open in a folder's VM when a command of the folder's setup failed: the window opens at the
- * file's `waitFor`, and what comes later fails without anybody waiting. *Try Again* goes on at that command.
+ * file's `waitFor`, and what comes later fails without anybody waiting. *Try Again* goes on at that command. So is what
+ * didn't stop the setup.
  */
 export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
   const told = new Set<string>();
+  let toldMishap: string | undefined;
   return workspaces.onDidChange(({ changed }) => {
     // Where the folder is open on this computer, whoever asked for its VM is told by the command.
     if (env.remoteName !== "ssh-remote") return;
     const here = currentWorkspace(workspaces);
     if (here === undefined || !changed.includes(here)) return;
-    const { state, folder, branch, revision } = here;
+    const { state, folder, branch, revision, mishap } = here;
+    if (mishap === undefined) toldMishap = undefined;
+    else if (mishap !== toldMishap && state.kind === "ready") {
+      toldMishap = mishap;
+      void tellMishap(mishap, placeKey(here));
+    }
     if (state.kind !== "failed" || told.has(String(revision))) return;
     told.add(String(revision));
     void presentFailure(
@@ -34,4 +41,10 @@ export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
       },
     );
   });
+}
+
+async function tellMishap(mishap: string, place: string): Promise<void> {
+  const show = l10n.t("Show Log");
+  if ((await window.showWarningMessage(mishap, show)) === show)
+    await commands.executeCommand("guesthouse.showWorkspaceLog", place);
 }

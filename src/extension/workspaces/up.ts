@@ -6,9 +6,15 @@ import { type Report, withCancellableProgress } from "../progress.ts";
 import { bytesText, durationText } from "../quantities.ts";
 import type { Records } from "../records.ts";
 import type { Settings } from "../settings.ts";
-import { askInitialize, type Consents, localEnvOf } from "./consent.ts";
+import {
+  askInitialize,
+  type Consents,
+  goesOnUntrusted,
+  localEnvOf,
+} from "./consent.ts";
 import { workText } from "./describe.ts";
 import { type Place, placeKey } from "./folders.ts";
+import { gatherSecrets, type SecretStore } from "./secrets.ts";
 
 export interface UpDeps {
   readonly call: Call;
@@ -16,6 +22,9 @@ export interface UpDeps {
   readonly workspaces: Records<Workspace>;
   readonly settings: () => Settings;
   readonly consents: Consents;
+  readonly secrets: SecretStore;
+  /** The folder of this editor's server in a home folder, where it is known. */
+  readonly serverFolder: () => Promise<string | undefined>;
   /** Whether the user trusts what is open in this window. */
   readonly isTrusted: () => boolean;
 }
@@ -35,24 +44,42 @@ export async function bringUp(
   deps: UpDeps,
   place: Place & { readonly isCloned?: boolean },
 ): Promise<CameUp | undefined> {
-  const { call } = deps;
+  const { call, settings } = deps;
   const { folder, branch } = place;
   const wished = await askWhatToBringUp(deps, place);
   if (wished === undefined) return undefined;
+  const { read, seesHost, params } = wished;
+  const secrets = await gatherSecrets(read, folder, seesHost, deps.secrets);
+  if (secrets === undefined) return undefined;
+  const serverFolder = await deps.serverFolder();
+  const { dotfiles } = settings();
   const title =
     branch === undefined
       ? l10n.t("Opening {0} in its VM", basename(folder))
       : l10n.t("Opening {0} ({1}) in its VM", basename(folder), branch);
   const came = await withCancellableProgress(title, (report, signal) =>
     telling(deps, place, report, () =>
-      call("workspaces.up", { ...wished, until: "waitFor" }, signal),
+      call(
+        "workspaces.up",
+        {
+          ...params,
+          ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
+          ...(dotfiles === undefined ? {} : { dotfiles }),
+          ...(serverFolder === undefined ? {} : { serverFolder }),
+          until: "waitFor",
+        },
+        signal,
+      ),
     ),
   );
   for (const note of came.notes) void window.showInformationMessage(note);
   return came;
 }
 
-/** The folder's configuration, the user's consent and settings; undefined when the user leaves at a question. */
+/**
+ * What an `up` or a prebuild needs to know of the folder's configuration and the user, but for what is personal; undefined
+ * when the user leaves at a question.
+ */
 export async function askWhatToBringUp(
   { call, settings, consents, isTrusted }: UpDeps,
   place: Place & { readonly isCloned?: boolean },
@@ -61,17 +88,18 @@ export async function askWhatToBringUp(
   const which = await chooseConfig(call, place);
   if (which === undefined) return undefined;
   const read = await call("workspaces.read", which);
+  if (!isTrusted() && !(await goesOnUntrusted(read, folder))) return undefined;
   const initialize = await askInitialize(read, folder, isTrusted(), consents);
   if (initialize === undefined) return undefined;
-  const { image, cpus, memoryMiB, diskGiB } = settings();
   // What was cloned a moment ago is not what the user trusts in this window: it sees nothing unless it was looked at.
-  const seesEnv =
+  const seesHost =
     isTrusted() && (place.isCloned !== true || initialize === "run");
-  return {
+  const { image, cpus, memoryMiB, diskGiB } = settings();
+  const params = {
     ...which,
     initialize,
     digest: read.digest,
-    localEnv: localEnvOf(read, seesEnv, process.env),
+    localEnv: localEnvOf(read, seesHost, process.env),
     defaults: {
       image,
       ...(cpus === undefined ? {} : { cpus }),
@@ -79,6 +107,7 @@ export async function askWhatToBringUp(
       ...(diskGiB === undefined ? {} : { diskGiB }),
     },
   };
+  return { read, seesHost, params };
 }
 
 /** The only configuration, or the one that the user picks; undefined when the user picks none. */

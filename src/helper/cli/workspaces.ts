@@ -4,6 +4,11 @@ import type { CameUp } from "../../protocol/devcontainers.ts";
 import { inherit } from "./connect.ts";
 import { seconds } from "./format.ts";
 import { withHelper, type Session } from "./session.ts";
+import {
+  addPersonalOptions,
+  type PersonalFlags,
+  personalParams,
+} from "./upOptions.ts";
 import { given, watchMachine } from "./waiting.ts";
 import {
   addPlaceOptions,
@@ -57,6 +62,7 @@ export function addWorkspaceCommands(program: Command): void {
       "--create-branch",
       "make the branch at HEAD, where there is none",
     );
+    addPersonalOptions(command);
     if (verb === "rebuild") command.option("--discard", discardHelp);
   }
 
@@ -164,7 +170,7 @@ interface DownFlags extends PlaceFlags {
   readonly delete?: boolean;
   readonly discard?: boolean;
 }
-export interface UpFlags extends PlaceFlags {
+export interface UpFlags extends PlaceFlags, PersonalFlags {
   readonly json?: boolean;
   readonly image?: string;
   readonly trust?: boolean;
@@ -184,6 +190,9 @@ async function bringUp(
 ): Promise<CameUp> {
   const { client, progress, signal } = session;
   const read = await client.call("workspaces.read", which, signal);
+  const personal = await personalParams(flags, (sentence) =>
+    progress.print(`${sentence}\n`),
+  );
   watchMachine(session, read.workspace?.machine?.name);
   client.onNotice(
     "workspaces.changed",
@@ -197,6 +206,7 @@ async function bringUp(
     `workspaces.${verb}`,
     {
       ...which,
+      ...personal,
       digest: read.digest,
       localEnv: localEnvOf(read.localVariables),
       ...given({

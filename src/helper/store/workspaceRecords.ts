@@ -31,6 +31,8 @@ export const workspaceRecordSchema = z.object({
       shapeDigest: z.string(),
       /** Its features: reference → digest. What moves on meanwhile comes with a rebuild. */
       features: z.record(z.string(), z.string()).or(z.undefined()).optional(),
+      /** That the editor is to install there. */
+      extensions: z.array(z.string()).optional(),
     })
     .or(z.undefined())
     .optional(),

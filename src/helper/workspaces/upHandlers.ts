@@ -22,6 +22,7 @@ import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
 import { lockFolder } from "./features/ofFolder.ts";
 import type { Prebuilds } from "./prebuild/prebuilds.ts";
+import { recommendedSecrets } from "./editor/secrets.ts";
 import { runScript } from "./up/guestScripts.ts";
 import { requireConsent } from "./up/hostCommand.ts";
 import { planWorkspace, type Plan } from "./up/plan.ts";
@@ -30,7 +31,8 @@ import {
   workspaceId,
   WorkspaceRegistry,
 } from "./up/registry.ts";
-import { bringUp, type Up, type UpDeps, type UpParams } from "./up/up.ts";
+import { bringUp, type Up } from "./up/up.ts";
+import type { UpDeps, UpParams } from "./up/upDeps.ts";
 
 export interface UpHandlerDeps extends Omit<UpDeps, "registry" | "prebuilds"> {
   readonly prebuilds?: Prebuilds;
@@ -256,6 +258,7 @@ export async function createWorkspaceRoom(
           digest: configuration.digest,
           warnings: [...configuration.warnings],
           localVariables: [...configuration.localVariables],
+          secrets: recommendedSecrets(file),
           ...(file.initializeCommand === undefined
             ? {}
             : { initializeCommand: commandText(file.initializeCommand) }),

@@ -88,6 +88,7 @@ export async function startEditorServer(
     XDG_STATE_HOME: join(homeDir, ".local/state"),
     XDG_CACHE_HOME: join(homeDir, ".cache"),
     EXTENSIONS_GALLERY: "{}",
+    GUESTHOUSE_TEST_USER_DATA: userDataDir,
     ...options.env,
   };
   const common = [

@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
 import { commandIds } from "../../../src/extension/commandIds.ts";
+import {
+  installAll,
+  installByEditor,
+} from "../../../src/extension/workspaces/guestExtensions.ts";
+import {
+  mergeSettings,
+  settingsOf,
+} from "../../../src/helper/workspaces/editor/settings.ts";
 import { runMocha } from "../harness/hostRunner.ts";
 import { watchCommands } from "./watchCommands.ts";
 
@@ -20,6 +30,13 @@ async function untilIdle(): Promise<void> {
     await sleep(500);
     const { utilization } = performance.eventLoopUtilization(before);
     if (utilization < 0.02) return;
+  }
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let waitedMs = 0; !holds(); waitedMs += 100) {
+    assert.ok(waitedMs < 30_000, `${what} did not come`);
+    await sleep(100);
   }
 }
 
@@ -107,6 +124,67 @@ function define(): void {
         [env("GUESTHOUSE_TEST_ALIAS")]: "linux",
       });
     });
+
+    test("installs extensions in the editor's server as in a guest's; one that can't be had is told", async () => {
+      const vsix = vscode.Uri.file(env("GUESTHOUSE_TEST_VSIX"));
+      const failed = await installAll(
+        [vsix, "guesthouse-test.nowhere"],
+        installByEditor,
+      );
+      assert.deepEqual(
+        failed.map(({ wanted }) => wanted),
+        ["guesthouse-test.nowhere"],
+      );
+      await until("The extension", () =>
+        Boolean(vscode.extensions.getExtension("guesthouse-test.small")),
+      );
+      await vscode.extensions.getExtension("guesthouse-test.small")?.activate();
+    }).timeout(60_000);
+
+    test("takes what a devcontainer.json sets from a guest's machine settings, and no program of this computer", async function () {
+      // An editor in a browser has its server's machine settings as a window on a guest has the guest's.
+      const userData = process.env["GUESTHOUSE_TEST_USER_DATA"];
+      if (userData === undefined) return this.skip();
+      const setting = (name: string): unknown =>
+        vscode.workspace.getConfiguration().get(name);
+      const evil = {
+        "guesthouse.qemuPath": "/evil",
+        "guesthouse.home": "/evil",
+        "guesthouse.dotfiles.repository": "evil/dots",
+      };
+      const ours = settingsOf(
+        {
+          portsAttributes: { "3000": { label: "web" } },
+          customizations: { vscode: { settings: { "editor.tabSize": 3 } } },
+        },
+        { GREETING: "hello" },
+      );
+      const file = join(userData, "Machine", "settings.json");
+      await mkdir(join(userData, "Machine"), { recursive: true });
+      await writeFile(
+        file,
+        mergeSettings(JSON.stringify(evil), [], ours.settings) ?? "",
+      );
+      try {
+        await until(
+          "The machine settings",
+          () => setting("editor.tabSize") === 3,
+        );
+        assert.deepEqual(setting("remote.portsAttributes"), {
+          "3000": { label: "web" },
+        });
+        assert.deepEqual(setting("terminal.integrated.env.linux"), {
+          GREETING: "hello",
+        });
+        for (const name of Object.keys(evil)) assert.equal(setting(name), "");
+      } finally {
+        await rm(file);
+        await until(
+          "The settings of before",
+          () => setting("editor.tabSize") !== 3,
+        );
+      }
+    }).timeout(60_000);
 
     test("copies an ssh command that works in any terminal", async () => {
       await vscode.commands.executeCommand(

@@ -8,27 +8,15 @@ import {
   expect,
   test,
 } from "vitest";
-import { createHttp } from "../../../src/helper/images/http.ts";
-import { silentLog } from "../../../src/base/log.ts";
 import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
-import { layoutOf } from "../../../src/helper/store/layout.ts";
-import {
-  createWorkspaceRoom,
-  type WorkspaceRoom,
-} from "../../../src/helper/workspaces/upHandlers.ts";
+import type { WorkspaceRoom } from "../../../src/helper/workspaces/upHandlers.ts";
 import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
-import type { Machine } from "../../../src/protocol/machines.ts";
-import * as samples from "../../unit/extension/samples.ts";
 import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
-import { apart, whyNotApart } from "./apart.ts";
-
-const reason = await whyNotApart();
-const http = createHttp(process.env);
-afterAll(() => http.close());
+import { apart, reason, roomOver } from "./roomOverSsh.ts";
 
 describe.skipIf(reason !== undefined)(
   `features are installed over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -57,41 +45,15 @@ describe.skipIf(reason !== undefined)(
       await mkdir(join(folder, ".devcontainer"), { recursive: true });
       log = "";
       await guest.exec("rm -rf /var/lib/guesthouse; mkdir -p /etc/profile.d");
-      let machine: Machine | undefined;
-      room = await createWorkspaceRoom({
-        layout: layoutOf(join(sshd.folder, `home ${String(round)}`), {
-          XDG_RUNTIME_DIR: sshd.folder,
-        }),
-        log: silentLog,
-        reach: { target: () => Promise.resolve(sshd.target) },
-        http,
-        machines: {
-          list: () => (machine === undefined ? [] : [machine]),
-          create: ({ name = "" }) => {
-            machine = samples.machine({
-              name,
-              alias: `gh-${name}`,
-              user: "root",
-            });
-            return Promise.resolve(machine);
-          },
-          start: () => Promise.resolve(machine ?? samples.machine()),
-          stop: () => Promise.resolve(),
-          remove: () => {
-            machine = undefined;
-            return Promise.resolve();
-          },
-          noteFolder: () => Promise.resolve(),
+      room = await roomOver(
+        sshd,
+        `home ${String(round)}`,
+        {
+          onChanged: () => undefined,
+          onLogged: (_, __, text) => (log += text),
         },
-        images: () => Promise.resolve(["debian-12"]),
-        defaultImage: "debian-12",
-        usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
-        onChanged: () => undefined,
-        onRemoved: () => undefined,
-        onFetching: () => undefined,
-        onLogged: (_, __, text) => (log += text),
-        onCopied: () => () => undefined,
-      });
+        { user: "root" },
+      );
     });
 
     const put = (file: object): Promise<void> =>

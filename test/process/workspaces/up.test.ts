@@ -9,29 +9,17 @@ import {
   expect,
   test,
 } from "vitest";
-import { createHttp } from "../../../src/helper/images/http.ts";
-import { silentLog } from "../../../src/base/log.ts";
 import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
-import { layoutOf } from "../../../src/helper/store/layout.ts";
 import { contentDigest } from "../../../src/helper/workspaces/prebuild/content.ts";
-import {
-  createWorkspaceRoom,
-  type WorkspaceRoom,
-} from "../../../src/helper/workspaces/upHandlers.ts";
+import type { WorkspaceRoom } from "../../../src/helper/workspaces/upHandlers.ts";
 import type { ParsedParams } from "../../../src/protocol/contract.ts";
 import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
-import type { Machine } from "../../../src/protocol/machines.ts";
-import * as samples from "../../unit/extension/samples.ts";
 import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
-import { apart, whyNotApart } from "./apart.ts";
-
-const reason = await whyNotApart();
-const http = createHttp(process.env);
-afterAll(() => http.close());
+import { apart, reason, roomOver } from "./roomOverSsh.ts";
 
 describe.skipIf(reason !== undefined)(
   `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -61,40 +49,11 @@ describe.skipIf(reason !== undefined)(
       log = "";
       states = [];
       await guest.exec("rm -rf /var/lib/guesthouse");
-      room = await openRoom(join(sshd.folder, `home ${String(round)}`));
-    });
-
-    function openRoom(home: string): Promise<WorkspaceRoom> {
-      let machine: Machine | undefined;
-      return createWorkspaceRoom({
-        layout: layoutOf(home, { XDG_RUNTIME_DIR: sshd.folder }),
-        log: silentLog,
-        reach: { target: () => Promise.resolve(sshd.target) },
-        http,
-        machines: {
-          list: () => (machine === undefined ? [] : [machine]),
-          create: ({ name = "" }) => {
-            machine = samples.machine({ name, alias: `gh-${name}` });
-            return Promise.resolve(machine);
-          },
-          start: () => Promise.resolve(machine ?? samples.machine()),
-          stop: () => Promise.resolve(),
-          remove: () => {
-            machine = undefined;
-            return Promise.resolve();
-          },
-          noteFolder: () => Promise.resolve(),
-        },
-        images: () => Promise.resolve(["debian-12"]),
-        defaultImage: "debian-12",
-        usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
+      room = await roomOver(sshd, `home ${String(round)}`, {
         onChanged: ({ state }) => states.push(state),
-        onRemoved: () => undefined,
-        onFetching: () => undefined,
         onLogged: (_, __, text) => (log += text),
-        onCopied: () => () => undefined,
       });
-    }
+    });
 
     const put = (file: object): Promise<void> =>
       writeFile(

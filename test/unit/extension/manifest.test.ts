@@ -144,18 +144,23 @@ test("settings are read under names that exist, with the manifest's defaults", (
       );
 });
 
-test("a workspace that is not trusted can't set programs, folders or SSH access", () => {
+test("neither a workspace nor a guest can set programs, folders or SSH access", () => {
   const { restrictedConfigurations } =
     manifest.capabilities.untrustedWorkspaces;
   const { properties } = contributes.configuration;
-  const machineScoped = Object.keys(properties).filter(
-    (name) => properties[name]?.scope === "machine",
-  );
+  const named = (scope: string): string[] =>
+    Object.keys(properties).filter((name) => properties[name]?.scope === scope);
+  // In a window on a guest the editor takes settings of this scope from the guest, and from nowhere else.
+  expect(named("machine")).toEqual([]);
   expect([...restrictedConfigurations].toSorted()).toEqual(
-    machineScoped.toSorted(),
+    named("application").toSorted(),
   );
-  expect(machineScoped).toEqual(
-    expect.arrayContaining(["guesthouse.home", "guesthouse.qemuPath"]),
+  expect(named("application")).toEqual(
+    expect.arrayContaining([
+      "guesthouse.home",
+      "guesthouse.qemuPath",
+      "guesthouse.dotfiles.repository",
+    ]),
   );
 });
 

@@ -133,7 +133,15 @@ export const devcontainerSchema = z.looseObject({
   userEnvProbe: z
     .enum(["none", "loginShell", "interactiveShell", "loginInteractiveShell"])
     .optional(),
-  secrets: z.record(z.string(), z.looseObject({})).optional(),
+  secrets: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"),
+      z.looseObject({
+        description: z.string().optional(),
+        documentationUrl: z.string().optional(),
+      }),
+    )
+    .optional(),
 
   workspaceFolder: z.string().optional(),
   workspaceMount: z.string().optional(),
@@ -176,7 +184,15 @@ export const devcontainerSchema = z.looseObject({
   shutdownAction: z.enum(["none", "stopContainer", "stopCompose"]).optional(),
 
   customizations: z
-    .looseObject({ guesthouse: guesthouseSchema.optional() })
+    .looseObject({
+      guesthouse: guesthouseSchema.optional(),
+      vscode: z
+        .looseObject({
+          extensions: z.array(z.string()).optional(),
+          settings: z.record(z.string(), z.unknown()).optional(),
+        })
+        .optional(),
+    })
     .optional(),
 });
 export type Devcontainer = z.output<typeof devcontainerSchema>;

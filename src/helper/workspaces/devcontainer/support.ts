@@ -68,10 +68,12 @@ export const support: Readonly<Record<string, Support>> = {
     "written to /etc/environment: every login and the editor's server see it, services of systemd don't",
   ),
   remoteEnv: differently(
-    "given to the lifecycle commands and to guesthouse exec; not yet to the editor's server",
+    "given to the lifecycle commands, guesthouse exec, the editor's terminals and every login shell that reads /etc/profile.d, from which the editor's server takes the environment of its extensions",
   ),
   userEnvProbe: done(),
-  secrets: notYet("recommended secrets are not asked for"),
+  secrets: differently(
+    "asked for by the editor, or up --secrets-file; lifecycle commands and dotfiles see them, terminals don't, and they are never written in the guest",
+  ),
 
   workspaceFolder: done("default /workspaces/<name of the folder>"),
   workspaceMount: differently(
@@ -82,8 +84,12 @@ export const support: Readonly<Record<string, Support>> = {
   forwardPorts: differently(
     "ports of the guest (not of other hosts) on free ports of the host's loopback, for servers that listen on all addresses; the editor forwards the others",
   ),
-  portsAttributes: notYet("labels and actions of ports are not passed on"),
-  otherPortsAttributes: notYet("labels and actions of ports are not passed on"),
+  portsAttributes: differently(
+    "the guest's machine settings (remote.portsAttributes), for what the editor forwards",
+  ),
+  otherPortsAttributes: differently(
+    "the guest's machine settings (remote.otherPortsAttributes)",
+  ),
   appPort: notYet("use forwardPorts"),
 
   initializeCommand: done(
@@ -122,8 +128,11 @@ export const support: Readonly<Record<string, Support>> = {
   ),
   "customizations.guesthouse.prebuildFiles": done(),
   "customizations.guesthouse.ephemeral": notYet("the VM is kept"),
-  "customizations.vscode": notYet(
-    "extensions and settings are not installed into the guest",
+  "customizations.vscode.settings": done(
+    "the guest's machine settings; what you change there stays yours. Settings of Guesthouse and of the SSH extension are left out",
+  ),
+  "customizations.vscode.extensions": done(
+    "by the editor, when its window opens in the VM and is trusted",
   ),
 };
 
@@ -193,5 +202,13 @@ Commands run in the workspace's folder, as the remote user, with its environment
 a shell, an object's entries in parallel. \`onCreate\`, \`updateContent\` and \`postCreate\` run once in a VM's life, \`postStart\`
 once a boot, \`postAttach\` at each \`up\`. A command that fails stops the rest; the VM stays, and the next \`up\` goes on with
 the command that failed. All output is kept in the workspace's log.
+
+## Secrets and dotfiles
+
+The editor asks for recommended \`secrets\` once and keeps them in its secret store (_Set Secrets…_ changes them); the command
+line takes \`--secrets-file\`, a JSON object of names and values. Lifecycle commands have them as variables, \`***\` stands
+for them in the log, and nothing of ours writes them down, in the guest or out of it. The settings
+\`guesthouse.dotfiles.repository\`, \`.targetPath\` and \`.installCommand\`, or \`--dotfiles-repository\` and its like, bring your
+dotfiles into each VM, once, after \`postCreateCommand\`. See [the decision](decisions/0012-editor-and-person.md).
 `;
 }

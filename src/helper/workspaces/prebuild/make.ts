@@ -18,7 +18,8 @@ import { stateFolder } from "../up/guestScripts.ts";
 import { remember } from "../up/guest.ts";
 import type { Plan } from "../up/plan.ts";
 import type { WorkspaceEntry } from "../up/registry.ts";
-import { bringUp, type UpDeps, type UpParams } from "../up/up.ts";
+import { bringUp } from "../up/up.ts";
+import type { UpDeps, UpParams } from "../up/upDeps.ts";
 import { filesMark } from "./content.ts";
 import { forgetMachine, noteMachine } from "./journal.ts";
 

@@ -7,7 +7,7 @@ import { featuresKey } from "../features/resolve.ts";
 import type { Plan } from "../up/plan.ts";
 import { filesOf, sourceIn } from "../up/source.ts";
 import { titleOf, workspaceId } from "../up/registry.ts";
-import type { UpParams } from "../up/up.ts";
+import type { UpParams } from "../up/upDeps.ts";
 import { choosePrebuild, type PrebuildFinder, prebuiltOf } from "./choose.ts";
 import { contentDigest, readKeyFiles } from "./content.ts";
 import { removeAbandoned } from "./journal.ts";

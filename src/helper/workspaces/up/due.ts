@@ -2,11 +2,15 @@ import type { Devcontainer, LifecycleName } from "../devcontainer/model.ts";
 import { type Step, stepsOf } from "../devcontainer/commands.ts";
 import type { FeatureHooks } from "../features/merge.ts";
 
-export type GuestCommand = Exclude<LifecycleName, "initializeCommand">;
+/** The file's commands, and what its user brings along. */
+export type GuestCommand =
+  Exclude<LifecycleName, "initializeCommand"> | "dotfiles";
 const order: readonly GuestCommand[] = [
   "onCreateCommand",
   "updateContentCommand",
   "postCreateCommand",
+  // As in the reference implementation: what is personal is no part of what the file makes.
+  "dotfiles",
   "postStartCommand",
   "postAttachCommand",
 ];
@@ -21,34 +25,47 @@ export interface DueCommand {
 }
 
 /**
- * The commands that are to run now, in order: those of the creation once in a VM's life, `postStart` once a boot,
- * `postAttach` always; of each, those of the features before the file's; nothing after `last`. `marks` is what the guest
- * remembers. Pure.
+ * The commands that are to run now, in order: those of the creation and the dotfiles once in a VM's life, `postStart` once
+ * a boot, `postAttach` always; of each, those of the features before the file's; nothing after `last`. `marks` is what the
+ * guest remembers. Pure.
  */
 export function dueCommands(
   file: Devcontainer,
   marks: ReadonlyMap<string, string>,
   bootId: string,
-  hooks: readonly FeatureHooks[] = [],
-  last: GuestCommand = "postAttachCommand",
+  {
+    hooks = [],
+    dotfiles = [],
+    last = "postAttachCommand",
+  }: {
+    readonly hooks?: readonly FeatureHooks[];
+    readonly dotfiles?: readonly Step[];
+    readonly last?: GuestCommand | undefined;
+  } = {},
 ): DueCommand[] {
   return order.flatMap((name) => {
     if (order.indexOf(name) > order.indexOf(last)) return [];
     const value = markOf(name, bootId);
-    const commands = [
-      ...hooks.map(({ by, identity, commands }) => ({
-        command: commands[name],
-        title: `${name} of the feature ${by}`,
-        markName: `${name}-${identity}`,
-      })),
-      { command: file[name], title: name, markName: name },
-    ];
-    return commands.flatMap(({ command, title, markName }): DueCommand[] => {
-      const steps = stepsOf(command);
+    const due = (
+      steps: readonly Step[],
+      title: string,
+      markName: string,
+    ): DueCommand[] => {
       const isDone = value !== undefined && marks.get(markName) === value;
       const mark = value === undefined ? undefined : { name: markName, value };
       return steps.length === 0 || isDone ? [] : [{ name, title, steps, mark }];
-    });
+    };
+    if (name === "dotfiles") return due(dotfiles, name, name);
+    return [
+      ...hooks.flatMap(({ by, identity, commands }) =>
+        due(
+          stepsOf(commands[name]),
+          `${name} of the feature ${by}`,
+          `${name}-${identity}`,
+        ),
+      ),
+      ...due(stepsOf(file[name]), name, name),
+    ];
   });
 }
 

@@ -35,7 +35,7 @@ export function parseProbe(
 
 /** What belongs to one connection or one shell, not to the user. */
 const fleeting =
-  /^(?:_|PWD|OLDPWD|SHLVL|TERM|SSH_.*|XDG_SESSION_.*|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS)$/;
+  /^(?:_|GUESTHOUSE_PROBE|PWD|OLDPWD|SHLVL|TERM|SSH_.*|XDG_SESSION_.*|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS)$/;
 
 /**
  * The file that every command's shell reads first: what the user's shell sets, then `containerEnv`, then `remoteEnv`,

@@ -3,6 +3,7 @@ import { StringDecoder } from "node:string_decoder";
 import { failed } from "../../../protocol/failure.ts";
 import type { ExecResult, SshSession } from "../../ssh/session.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
+import { Masker } from "../editor/mask.ts";
 import {
   type Environment,
   environmentFile,
@@ -14,6 +15,7 @@ import {
   prepareScript,
   probeScript,
   runScript,
+  runScriptWithSecrets,
   writeEnvironmentScript,
 } from "./guestScripts.ts";
 import type { RunStep } from "./steps.ts";
@@ -104,25 +106,65 @@ export async function writeEnvironment(
   return notes;
 }
 
-/** Runs a step in the guest by the command line that `lineOf` makes of it. */
+/** Passes the bytes of one stream on as text, without the values that are hidden. */
+function passer(
+  hidden: readonly string[],
+  tell: (text: string) => void,
+): { take: (chunk: Buffer) => void; end: () => void } {
+  const decoder = new StringDecoder("utf8");
+  const masker = new Masker(hidden);
+  return {
+    take: (chunk) => tell(masker.take(decoder.write(chunk))),
+    end: () => tell(masker.end()),
+  };
+}
+
+/** Runs a step in the guest by the command line that `lineOf` makes of it; what is `hidden` of its output is not told. */
 export const stepRunner =
-  (session: SshSession, lineOf: (argv: readonly string[]) => string): RunStep =>
+  (
+    session: SshSession,
+    lineOf: (argv: readonly string[]) => string,
+    stdin?: string,
+    hidden: readonly string[] = [],
+  ): RunStep =>
   async (argv, onOutput, signal) => {
-    const [out, err] = [new StringDecoder("utf8"), new StringDecoder("utf8")];
+    const tell = (text: string): void => {
+      if (text !== "") onOutput(text);
+    };
+    const [out, err] = [passer(hidden, tell), passer(hidden, tell)];
     const { code } = await session.exec(
       lineOf(argv),
       {
-        onStdout: (chunk) => onOutput(out.write(chunk)),
-        onStderr: (chunk) => onOutput(err.write(chunk)),
+        ...(stdin === undefined ? {} : { stdin }),
+        onStdout: out.take,
+        onStderr: err.take,
       },
       signal,
     );
+    out.end();
+    err.end();
     return code;
   };
 
-/** Runs a step in the guest, in the workspace's folder and environment. */
-export const guestRunner = (session: SshSession, folder: string): RunStep =>
-  stepRunner(session, (argv) => runScript(folder, argv));
+/**
+ * Runs a step in the guest, in the workspace's folder and environment, to which the secrets are added. What it prints is
+ * passed on without them, and without what else is to be `hidden`.
+ */
+export function guestRunner(
+  session: SshSession,
+  folder: string,
+  secrets: Environment = {},
+  hidden: readonly string[] = [],
+): RunStep {
+  const hasSecrets = Object.keys(secrets).length > 0;
+  const lineOf = hasSecrets ? runScriptWithSecrets : runScript;
+  return stepRunner(
+    session,
+    (argv) => lineOf(folder, argv),
+    hasSecrets ? environmentFile({}, {}, secrets) : undefined,
+    [...Object.values(secrets), ...hidden],
+  );
+}
 
 /** Our own scripts don't fail in a guest that is whole. */
 export async function must(

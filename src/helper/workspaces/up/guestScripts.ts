@@ -86,14 +86,28 @@ set +eu
 env -0
 [ -n "$3" ] || exit 0
 printf '%s' "$2"
-timeout "$4" "\${SHELL:-/bin/sh}" "$3" "printf %s $2; cat /proc/self/environ; printf %s $2" < /dev/null 2> /dev/null
+GUESTHOUSE_PROBE=1 timeout "$4" "\${SHELL:-/bin/sh}" "$3" "printf %s $2; cat /proc/self/environ; printf %s $2" < /dev/null 2> /dev/null
 true`,
     [stateFolder, mark, probeFlags[probe] ?? "", "30", logins],
   );
 
+const enter =
+  'cd -- "$1" || exit; [ ! -r "$2/environment" ] || . "$2/environment"; shift 2';
+
 /** Runs a command in a folder of the guest, in the workspace's environment, by its own exit code. */
 export const runScript = (folder: string, argv: readonly string[]): string =>
+  script(`${enter}; exec "$@"`, [folder, stateFolder, ...argv]);
+
+/**
+ * The same with variables that are nowhere written in the guest: it takes them from its input, as a shell's `export`s,
+ * so that they stand in no command line either.
+ */
+export const runScriptWithSecrets = (
+  folder: string,
+  argv: readonly string[],
+): string =>
   script(
-    'cd -- "$1" || exit; [ ! -r "$2/environment" ] || . "$2/environment"; shift 2; exec "$@"',
+    // Read first: the environment may have a PATH without cat.
+    `guesthouse_secrets=$(cat); ${enter}; eval "$guesthouse_secrets"; unset guesthouse_secrets; exec "$@" < /dev/null`,
     [folder, stateFolder, ...argv],
   );

@@ -16,6 +16,7 @@ import {
   type VariableValues,
 } from "../devcontainer/variables.ts";
 import type { GuestCommand } from "./due.ts";
+import { editorWarnings } from "../editor/warnings.ts";
 
 /** What the host and the client bring to a file. */
 export interface Surroundings {
@@ -106,7 +107,12 @@ export function planWorkspace(
             `The file reads these variables of this computer: ${visible(read.join(", "))}.`,
           ]),
     ],
-    warnings: [...configuration.warnings, ...warnings, ...ports.warnings],
+    warnings: [
+      ...configuration.warnings,
+      ...warnings,
+      ...ports.warnings,
+      ...editorWarnings(file),
+    ],
   };
 }
 

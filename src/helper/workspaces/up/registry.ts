@@ -23,6 +23,8 @@ export interface WorkspaceEntry {
   record: WorkspaceRecord;
   /** Set while an `up` is under way. */
   working: Extract<WorkspaceState, { kind: "working" }> | undefined;
+  /** See the contract. */
+  mishap?: string | undefined;
   revision: number;
 }
 
@@ -186,7 +188,11 @@ export class WorkspaceRegistry {
               folder: record.made.workspaceFolder,
               user: record.made.user,
             },
+            ...(record.made.extensions === undefined
+              ? {}
+              : { extensions: record.made.extensions }),
           }),
+      ...(entry.mishap === undefined ? {} : { mishap: entry.mishap }),
       state:
         entry.working ??
         record.failed ??

@@ -1,25 +1,18 @@
 import { promiseWithResolvers } from "../../../base/deadline.ts";
-import type { Log } from "../../../base/log.ts";
-import type { ParsedParams } from "../../../protocol/contract.ts";
 import type { CameUp, UpStage } from "../../../protocol/devcontainers.ts";
 import type { Machine } from "../../../protocol/machines.ts";
-import type { Http } from "../../images/http.ts";
-import { freeName } from "../../machines/names.ts";
-import type { Reach } from "../../ssh/reach.ts";
 import { connectSsh, type SshSession } from "../../ssh/session.ts";
-import type { Layout } from "../../store/layout.ts";
-import type { OnProgress } from "../copy.ts";
 import { copyFolderIn } from "../copyFolder.ts";
 import { stepsOf } from "../devcontainer/commands.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
-import { hooksOf } from "../features/merge.ts";
+import { hooksOf, mergedCustomizations } from "../features/merge.ts";
 import { featuresOfFolder, pinsOf } from "../features/ofFolder.ts";
 import { featuresKey, noFeatures } from "../features/resolve.ts";
 import { setUpFeatures } from "../features/stage.ts";
-import type { PrebuildFinder } from "../prebuild/choose.ts";
 import { filesCameWith, freshMarks } from "../prebuild/clone.ts";
-import type { DiskWay } from "../sendByDisk.ts";
+import { applyEditor } from "../editor/apply.ts";
+import { dotfilesFailed, planDotfiles } from "../editor/dotfiles.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
 import {
@@ -29,37 +22,13 @@ import {
   writeEnvironment,
 } from "./guest.ts";
 import { hostRunner } from "./hostCommand.ts";
-import { openLog, type WorkspaceLog } from "./log.ts";
-import type { MachineVerbs } from "./machineVerbs.ts";
+import { openLog } from "./log.ts";
+import { keepPins, startMachine } from "./machine.ts";
 import type { Plan } from "./plan.ts";
-import {
-  titleOf,
-  type WorkspaceEntry,
-  type WorkspaceRegistry,
-} from "./registry.ts";
+import { titleOf, type WorkspaceEntry } from "./registry.ts";
 import { bringBackTo, filesOf, sourceIn } from "./source.ts";
 import { runSteps } from "./steps.ts";
-
-export interface UpDeps {
-  readonly layout: Layout;
-  readonly log: Log;
-  readonly registry: Pick<
-    WorkspaceRegistry,
-    "machineOf" | "rewrite" | "tell" | "view"
-  >;
-  readonly machines: MachineVerbs;
-  readonly reach: Pick<Reach, "target">;
-  /** For features. */
-  readonly http: Http;
-  readonly onLogged: (id: string, offset: number, text: string) => void;
-  readonly onCopied: (machine: string) => OnProgress;
-  /** See `WorkspaceHandlerDeps`. */
-  readonly diskWay?: (id: string) => DiskWay;
-  /** Without it every new machine is made of the base image. */
-  readonly prebuilds?: PrebuildFinder;
-}
-
-export type UpParams = ParsedParams<"workspaces.up">;
+import type { UpDeps, UpParams } from "./upDeps.ts";
 
 /** An `up` under way. */
 export interface Up {
@@ -220,28 +189,61 @@ async function perform(
         });
         log.note(`${String(files)} files copied to ${guestFolder}`);
       });
-    await stage("environment", async () => {
-      const found = await writeEnvironment(
-        connected,
-        {
-          ...plan.file,
-          containerEnv: { ...featuresEnv, ...plan.file.containerEnv },
-        },
-        (containerEnv) =>
-          substitute(plan.file.remoteEnv ?? {}, {
-            ...plan.variables,
-            containerEnv,
-          }),
-        signal,
-      );
+    const tell = (found: readonly string[]): void => {
       for (const note of found) log.note(note);
       notes.push(...found);
+    };
+    await stage("environment", async () => {
+      let remoteEnv = plan.file.remoteEnv ?? {};
+      tell(
+        await writeEnvironment(
+          connected,
+          {
+            ...plan.file,
+            containerEnv: { ...featuresEnv, ...plan.file.containerEnv },
+          },
+          (containerEnv) =>
+            (remoteEnv = substitute(remoteEnv, {
+              ...plan.variables,
+              containerEnv,
+            })),
+          signal,
+        ),
+      );
+      const { serverFolder } = params;
+      tell(
+        await applyEditor(
+          connected,
+          { registry, entry },
+          {
+            file: {
+              ...plan.file,
+              customizations: mergedCustomizations(features, plan.file),
+            },
+            remoteEnv,
+            serverFolder,
+            marks,
+          },
+          signal,
+        ),
+      );
     });
-    const run = guestRunner(connected, made.workspaceFolder);
+    const dotfiles = planDotfiles(params.dotfiles);
+    const run = guestRunner(
+      connected,
+      made.workspaceFolder,
+      params.secrets,
+      dotfiles.hidden,
+    );
     let opened = false;
     const hooks = hooksOf(features, plan.variables);
     const { file, last } = plan;
-    for (const due of dueCommands(file, marks, memory.bootId, hooks, last)) {
+    entry.mishap = undefined;
+    for (const due of dueCommands(file, marks, memory.bootId, {
+      hooks,
+      dotfiles: dotfiles.steps,
+      last,
+    })) {
       if (!opened && isAfter(due.name, plan.file.waitFor)) {
         opened = true;
         onOpenable(cameUp(machine));
@@ -249,6 +251,11 @@ async function perform(
       await stage(due.name, async () => {
         if (due.title !== due.name) log.note(due.title);
         const outcome = await runSteps(due.steps, run, log, signal);
+        if (outcome.code !== 0 && due.name === "dotfiles") {
+          entry.mishap = dotfilesFailed(outcome.code, log.path);
+          tell([entry.mishap]);
+          return;
+        }
         if (outcome.code !== 0)
           throw commandFailure(due.title, outcome, log.path);
         if (due.mark !== undefined)
@@ -276,77 +283,6 @@ async function perform(
     session?.close();
     await log.flush();
   }
-}
-
-/** Starts the workspace's machine; makes one first when there is none. */
-async function startMachine(
-  entry: WorkspaceEntry,
-  configuration: Configuration,
-  plan: Plan,
-  features: string,
-  params: UpParams,
-  log: WorkspaceLog,
-  onNote: (note: string) => void,
-  { registry, machines, prebuilds }: UpDeps,
-  signal: AbortSignal,
-): Promise<Machine> {
-  const present = registry.machineOf(entry);
-  if (present !== undefined) return machines.start(present.id, signal);
-  // Somebody may have given it to a machine of their own, while this one was gone.
-  const name = freeName(
-    entry.record.name,
-    new Set(machines.list().map((each) => each.name)),
-  );
-  const found =
-    params.prebuild === false
-      ? undefined
-      : await prebuilds?.choose(configuration, plan, features);
-  if (found?.note !== undefined) {
-    log.note(found.note);
-    onNote(found.note);
-  }
-  const prebuilt = found?.kind === "fits" ? found.prebuilt : undefined;
-  const image = prebuilt?.image ?? plan.image;
-  log.note(
-    `a clone of ${image}, ${String(plan.size.cpus)} CPUs, ${String(plan.size.memoryMiB)} MiB, ${String(plan.size.diskGiB)} GiB`,
-  );
-  const machine = await machines.create(
-    {
-      name,
-      image,
-      ...plan.size,
-      ...(plan.user === undefined ? {} : { user: plan.user }),
-      forwards: [...plan.forwards],
-      start: false,
-      ...(params.warm === undefined ? {} : { warm: params.warm }),
-    },
-    signal,
-  );
-  if (prebuilt !== undefined) await prebuilds?.used(prebuilt.digest);
-  await registry.rewrite(entry, {
-    name,
-    alias: machine.alias,
-    made: {
-      machine: machine.id,
-      user: machine.user,
-      target: plan.placing.target,
-      workspaceFolder: plan.placing.workspaceFolder,
-      shapeDigest: plan.shapeDigest,
-    },
-  });
-  return machines.start(machine.id, signal);
-}
-
-/** The VM keeps the features that it has, whatever their names stand for later. */
-async function keepPins(
-  entry: WorkspaceEntry,
-  features: Record<string, string>,
-  registry: UpDeps["registry"],
-): Promise<void> {
-  const { made } = entry.record;
-  if (made === undefined) return;
-  if (JSON.stringify(made.features ?? {}) === JSON.stringify(features)) return;
-  await registry.rewrite(entry, { made: { ...made, features } });
 }
 
 /** What has changed in the file since it was last brought up, while its VM is still there. */

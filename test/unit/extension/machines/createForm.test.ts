@@ -22,6 +22,7 @@ const settings = {
   cpus: undefined,
   memoryMiB: undefined,
   diskGiB: undefined,
+  dotfiles: undefined,
   openIn: "newWindow",
   manageSshConfig: true,
   agentForwarding: false,

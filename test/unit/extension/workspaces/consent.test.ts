@@ -1,24 +1,14 @@
-import type { Memento } from "vscode";
 import { describe, expect, test, vi } from "vitest";
 import {
   askInitialize,
   consentsIn,
+  goesOnUntrusted,
   localEnvOf,
 } from "../../../../src/extension/workspaces/consent.ts";
+import { asked, executed, presses } from "../../../fakes/vscode.ts";
+import { memento } from "../memento.ts";
 
 vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
-
-function memento(): Memento {
-  const values = new Map<string, unknown>();
-  return {
-    keys: () => [...values.keys()],
-    get: (key: string, fallback?: unknown) => values.get(key) ?? fallback,
-    update: (key: string, value: unknown) => {
-      values.set(key, value);
-      return Promise.resolve();
-    },
-  } as Memento;
-}
 
 const file = { initializeCommand: "make -C tools", digest: "d1" };
 
@@ -49,4 +39,25 @@ test("a trusted folder sees the variables that its file names, another one none"
   const env = { USER: "me", SECRET: "hidden" };
   expect(localEnvOf(read, true, env)).toEqual({ USER: "me" });
   expect(localEnvOf(read, false, env)).toEqual({});
+});
+
+test("a folder that isn't trusted is told what it goes without, and how to have it", async () => {
+  const lacks = {
+    initializeCommand: "make",
+    localVariables: ["USER"],
+    secrets: [{ name: "TOKEN" }],
+  };
+  expect(
+    await goesOnUntrusted({ localVariables: [], secrets: [] }, "/w/web"),
+  ).toBe(true);
+  expect(asked).toEqual([]);
+  presses.push("Open Without", "Manage Workspace Trust", undefined);
+  expect(await goesOnUntrusted(lacks, "/w/web")).toBe(true);
+  expect(asked[0]?.message).toBe("web is not trusted.");
+  for (const word of ["initializeCommand", "USER", "TOKEN"])
+    expect(asked[0]?.detail).toContain(word);
+  expect(executed).toEqual([]);
+  expect(await goesOnUntrusted(lacks, "/w/web")).toBe(false);
+  expect(executed).toEqual([["workbench.trust.manage"]]);
+  expect(await goesOnUntrusted(lacks, "/w/web")).toBe(false);
 });

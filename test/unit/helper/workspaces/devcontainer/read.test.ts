@@ -117,7 +117,6 @@ describe("reading the file", () => {
       "hostRequirements.gpu",
       "hostRequirements.tpu",
       "runArgs",
-      "customizations.vscode",
       "postCreateComand",
       "constructor",
       "\\u001b[2K",

@@ -129,7 +129,7 @@ test("hooks: the specification's timeline of two features and the user's own", (
     postAttachCommand: { server: "npm start", db: ["mysql", "-u", "root"] },
   };
   const due = (marks: Record<string, string>): string[] =>
-    dueCommands(file, new Map(Object.entries(marks)), "boot", hooks).map(
+    dueCommands(file, new Map(Object.entries(marks)), "boot", { hooks }).map(
       ({ title, steps }) => `${title} (${String(steps.length)})`,
     );
   const all = [
@@ -141,7 +141,7 @@ test("hooks: the specification's timeline of two features and the user's own", (
     "postAttachCommand (2)",
   ];
   expect(due({})).toEqual(all);
-  const [, first] = dueCommands(file, new Map(), "boot", hooks);
+  const [, first] = dueCommands(file, new Map(), "boot", { hooks });
   expect(first?.steps[0]?.argv[2]).toBe("myPostCreate.sh none");
   expect(
     due({

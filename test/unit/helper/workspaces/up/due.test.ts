@@ -49,7 +49,9 @@ test("an editor opens after updateContent, or where waitFor says", () => {
 });
 
 test("nothing after the last command that is wished for", () => {
-  const names = dueCommands(file, new Map(), "b", [], "updateContentCommand");
+  const names = dueCommands(file, new Map(), "b", {
+    last: "updateContentCommand",
+  });
   expect(names.map(({ name }) => name)).toEqual([
     "onCreateCommand",
     "updateContentCommand",

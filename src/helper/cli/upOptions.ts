@@ -1,0 +1,90 @@
+import { readFile, stat } from "node:fs/promises";
+import type { Command } from "commander";
+import type { ParsedParams } from "../../protocol/contract.ts";
+import { refused } from "../../protocol/failure.ts";
+import { given } from "./waiting.ts";
+
+/** What belongs to the person who brings a folder up, and not to the folder. */
+export interface PersonalFlags {
+  readonly secretsFile?: string;
+  readonly dotfilesRepository?: string;
+  readonly dotfilesInstallCommand?: string;
+  readonly dotfilesTargetPath?: string;
+}
+
+/** Options by the names of the reference command line. */
+export const addPersonalOptions = (command: Command): Command =>
+  command
+    .option(
+      "--secrets-file <path>",
+      "JSON of variables that its commands see and nobody writes down",
+    )
+    .option(
+      "--dotfiles-repository <repository>",
+      "your dotfiles: an address, or owner/name on GitHub",
+    )
+    .option(
+      "--dotfiles-install-command <command>",
+      "default: install.sh, or another usual name",
+    )
+    .option("--dotfiles-target-path <path>", "in the VM; default ~/dotfiles");
+
+/** The same as parameters of `workspaces.up`. `warn` is told where others may read the secrets. */
+export async function personalParams(
+  flags: PersonalFlags,
+  warn: (sentence: string) => void,
+): Promise<Pick<ParsedParams<"workspaces.up">, "secrets" | "dotfiles">> {
+  const { secretsFile, dotfilesRepository: repository } = flags;
+  return {
+    ...(secretsFile === undefined
+      ? {}
+      : { secrets: await readSecrets(secretsFile, warn) }),
+    ...(repository === undefined
+      ? {}
+      : {
+          dotfiles: {
+            repository,
+            ...given({
+              targetPath: flags.dotfilesTargetPath,
+              installCommand: flags.dotfilesInstallCommand,
+            }),
+          },
+        }),
+  };
+}
+
+async function readSecrets(
+  path: string,
+  warn: (sentence: string) => void,
+): Promise<Record<string, string>> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) throw wrong(path, "it can't be read");
+  const { mode } = await stat(path);
+  if (process.platform !== "win32" && (mode & 0o077) !== 0)
+    warn(`Others on this computer may read ${path}: chmod 600 keeps them out.`);
+  const value = parse(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw wrong(path, "it is no JSON object of names and values");
+  const entries = Object.entries(value as Record<string, unknown>);
+  const bad = entries.find(
+    ([name, each]) =>
+      !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || typeof each !== "string",
+  );
+  if (bad !== undefined)
+    throw wrong(path, `${bad[0]} is no variable with a text for its value`);
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** Without the parser's own words, which quote what they stumble over. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const wrong = (path: string, why: string) =>
+  refused("request.invalid", `${path} is no file of secrets: ${why}.`, {
+    remedy: 'It looks like { "TOKEN": "its value" }.',
+  });
