@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -17,6 +18,9 @@ import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
 import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
 import { apart, reason, roomOver } from "./roomOverSsh.ts";
+
+const isZombie = async (pid: string): Promise<boolean> =>
+  / Z /.test(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => " Z "));
 
 describe.skipIf(reason !== undefined)(
   `features are installed over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -82,8 +86,8 @@ describe.skipIf(reason !== undefined)(
       requestId: "test",
       signal: new AbortController().signal,
     });
-    const up = (): Promise<CameUp> =>
-      room.handlers["workspaces.up"]({ folder }, context());
+    const up = (signal = context().signal): Promise<CameUp> =>
+      room.handlers["workspaces.up"]({ folder }, { requestId: "test", signal });
     const failure = (attempt: Promise<unknown>): Promise<Failure> =>
       attempt.then(() => {
         throw new Error("it went well");
@@ -202,6 +206,29 @@ describe.skipIf(reason !== undefined)(
       await up();
       expect(await installed()).toEqual(["a", "b", "c"]);
       expect(await state()).toEqual({ kind: "ready" });
+    });
+
+    test("cancelled, it ends in the guest too, and the next up begins it anew", async () => {
+      await guest.exec("rm -f /var/lib/ran");
+      const witness = join(sshd.folder, `pid ${String(round)}`);
+      await feature(
+        "slow",
+        `trap '' HUP; echo begun >> /var/lib/ran; sleep 300 & echo $! > '${witness}.new'; mv '${witness}.new' '${witness}'; wait; echo never >> /var/lib/ran`,
+      );
+      await put({ features: { "./slow": {} } });
+      const controller = new AbortController();
+      const attempt = failure(up(controller.signal));
+      while (!existsSync(witness))
+        await new Promise((wake) => setTimeout(wake, 50));
+      controller.abort();
+      expect((await attempt).kind).toBe("cancelled");
+      const pid = (await readFile(witness, "utf8")).trim();
+      while (existsSync(`/proc/${pid}/cmdline`) && !(await isZombie(pid)))
+        await new Promise((wake) => setTimeout(wake, 50));
+      expect(await installed()).toEqual(["begun"]);
+      await feature("slow", "echo quick >> /var/lib/ran");
+      await up();
+      expect(await installed()).toEqual(["begun", "quick"]);
     });
 
     test("what can't be found or read ends it before there is a VM", async () => {

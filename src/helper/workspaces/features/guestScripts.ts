@@ -42,24 +42,38 @@ as_root tar "$2" - -C "$1"`,
     [folderOf(place), compressed ? "-xozf" : "-xof"],
   );
 
-/** As root, in the feature's folder; the folder goes when the feature is installed. */
+/**
+ * As root, in the feature's folder, which goes when the feature is installed. Whoever asks for it holds the input open:
+ * when they change their mind, or are gone, the installation ends with all that it started, so that the next one
+ * doesn't run beside it. The watcher outlives the signal that sshd sends to all but the installation.
+ */
 const installer = `cd -- "$1" || exit
 printf %s "$2" > devcontainer-features.builtin.env
 printf %s "$3" > devcontainer-features.env
 chmod +x install.sh
-set -a
-. ./devcontainer-features.builtin.env
-. ./devcontainer-features.env
-set +a
-./install.sh < /dev/null || exit
+exec 3<&0 2>&1
+(
+  set -a
+  . ./devcontainer-features.builtin.env
+  . ./devcontainer-features.env
+  set +a
+  exec setsid ./install.sh < /dev/null 3<&-
+) &
+child=$!
+{ trap '' TERM HUP; cat <&3; kill -s TERM -- "-$child"; } > /dev/null 2>&1 &
+watcher=$!
+wait "$child"
+code=$?
+kill -s KILL "$watcher"
+[ "$code" = 0 ] || exit "$code"
 cd / && rm -rf -- "$1"`;
 
-/** The program that runs a feature's install.sh, with variables as lines that a shell reads. */
-export const installArgv = (
+/** The command line that runs a feature's install.sh, with variables as lines that a shell reads. */
+export const installScript = (
   place: string,
   variables: string,
   options: string,
-): string[] => [
-  ...["/bin/sh", "-c", `${asRoot}; as_root /bin/sh -c "$@"`, "sh"],
-  ...[installer, "sh", folderOf(place), variables, options],
-];
+): string =>
+  script(`${asRoot}; as_root /bin/sh -c "$@"`, [
+    ...[installer, "sh", folderOf(place), variables, options],
+  ]);

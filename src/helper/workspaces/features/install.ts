@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { StringDecoder } from "node:string_decoder";
 import type { SshSession } from "../../ssh/session.ts";
-import { shellCommand } from "../../ssh/quote.ts";
 import type { Environment } from "../up/environment.ts";
 import { commandFailure } from "../up/failure.ts";
-import { must, remember, stepRunner } from "../up/guest.ts";
+import { must, remember } from "../up/guest.ts";
 import type { WorkspaceLog } from "../up/log.ts";
 import { runSteps } from "../up/steps.ts";
 import { isCompressed } from "./archive.ts";
@@ -13,7 +13,7 @@ import {
   parseLogins,
   profileScript,
 } from "./environment.ts";
-import { installArgv, surveyScript, unpackScript } from "./guestScripts.ts";
+import { installScript, surveyScript, unpackScript } from "./guestScripts.ts";
 import type { ResolvedFeature } from "./resolve.ts";
 
 /** What installing needs to know of a guest. */
@@ -87,7 +87,6 @@ export async function installFeatures(
   log: WorkspaceLog,
   signal: AbortSignal,
 ): Promise<void> {
-  const run = stepRunner(session, shellCommand);
   // A VM has no user that everything runs as; it is asked for, and may not be there.
   const container =
     users.container !== undefined && homes.has(users.container)
@@ -107,7 +106,7 @@ export async function installFeatures(
         signal,
       ),
     );
-    const argv = installArgv(
+    const line = installScript(
       place,
       assignments({
         ...base,
@@ -120,8 +119,8 @@ export async function installFeatures(
       assignments(variables),
     );
     const outcome = await runSteps(
-      [{ name: undefined, argv }],
-      run,
+      [{ name: undefined, argv: [line] }],
+      (_, onOutput) => runHeld(session, line, onOutput, signal),
       log,
       signal,
     );
@@ -129,4 +128,19 @@ export async function installFeatures(
       throw commandFailure(`Feature ${reference}`, outcome, log.path);
     await remember(session, featureMark(identity), "once", signal);
   }
+}
+
+/** Runs a command line whose input stays open, with nothing in it, for as long as somebody wants it to run. */
+async function runHeld(
+  session: SshSession,
+  line: string,
+  onOutput: (text: string) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const decoder = new StringDecoder("utf8");
+  const command = await session.start(line, signal);
+  command.stdin.on("error", () => undefined);
+  command.stdout.on("data", (chunk: Buffer) => onOutput(decoder.write(chunk)));
+  const { code } = await command.ended;
+  return code;
 }

@@ -119,33 +119,6 @@ function passer(
   };
 }
 
-/** Runs a step in the guest by the command line that `lineOf` makes of it; what is `hidden` of its output is not told. */
-export const stepRunner =
-  (
-    session: SshSession,
-    lineOf: (argv: readonly string[]) => string,
-    stdin?: string,
-    hidden: readonly string[] = [],
-  ): RunStep =>
-  async (argv, onOutput, signal) => {
-    const tell = (text: string): void => {
-      if (text !== "") onOutput(text);
-    };
-    const [out, err] = [passer(hidden, tell), passer(hidden, tell)];
-    const { code } = await session.exec(
-      lineOf(argv),
-      {
-        ...(stdin === undefined ? {} : { stdin }),
-        onStdout: out.take,
-        onStderr: err.take,
-      },
-      signal,
-    );
-    out.end();
-    err.end();
-    return code;
-  };
-
 /**
  * Runs a step in the guest, in the workspace's folder and environment, to which the secrets are added. What it prints is
  * passed on without them, and without what else is to be `hidden`.
@@ -158,12 +131,25 @@ export function guestRunner(
 ): RunStep {
   const hasSecrets = Object.keys(secrets).length > 0;
   const lineOf = hasSecrets ? runScriptWithSecrets : runScript;
-  return stepRunner(
-    session,
-    (argv) => lineOf(folder, argv),
-    hasSecrets ? environmentFile({}, {}, secrets) : undefined,
-    [...Object.values(secrets), ...hidden],
-  );
+  const values = [...Object.values(secrets), ...hidden];
+  return async (argv, onOutput, signal) => {
+    const tell = (text: string): void => {
+      if (text !== "") onOutput(text);
+    };
+    const [out, err] = [passer(values, tell), passer(values, tell)];
+    const { code } = await session.exec(
+      lineOf(folder, argv),
+      {
+        ...(hasSecrets ? { stdin: environmentFile({}, {}, secrets) } : {}),
+        onStdout: out.take,
+        onStderr: err.take,
+      },
+      signal,
+    );
+    out.end();
+    err.end();
+    return code;
+  };
 }
 
 /** Our own scripts don't fail in a guest that is whole. */
