@@ -79,7 +79,7 @@ describe("a prebuild", () => {
   test("a command that fails, or a helper that is killed, leaves its log and no machine, image or scratch", async () => {
     await put({ updateContentCommand: "echo before the fall; exit 7" });
     const { exitCode, stderr } = await house.guesthouseWithFault(
-      "prebuild.ready",
+      "prebuild.packed",
       ["prebuild", folder],
     );
     expect(exitCode).toBe(1);
@@ -89,7 +89,7 @@ describe("a prebuild", () => {
     await put({
       updateContentCommand: leaves("updateContent", "echo built > built.txt"),
     });
-    // The same helper ends once the commands ran, and leaves a guest that runs.
+    // The same helper ends once the disk is packed.
     expect((await house.guesthouse(["prebuild", folder])).exitCode).not.toBe(0);
     await house.guesthouse(["daemon", "stop"]);
     expect(await machines()).toEqual([]);
