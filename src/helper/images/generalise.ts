@@ -11,7 +11,9 @@ const before = String.raw`
 set -u
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # What it does last would be done again after it was made to forget it.
-if command -v cloud-init >/dev/null; then timeout 300 cloud-init status --wait >/dev/null 2>&1; fi
+if command -v cloud-init >/dev/null && [ ! -e /run/cloud-init/result.json ]; then
+  timeout 300 cloud-init status --wait >/dev/null 2>&1
+fi
 # Services that the folder's commands started end in their own time and not by a power cut.
 if command -v systemctl >/dev/null; then
   running=$(systemctl list-units --type=service --state=running --plain --no-legend --no-pager | cut -d' ' -f1 |

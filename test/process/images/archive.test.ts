@@ -1,6 +1,7 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -17,6 +18,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
 import type { Image, PrebuildSource } from "../../../src/protocol/images.ts";
 import { goldenFacts } from "../../unit/helper/images/goldenFacts.ts";
+import { canMount } from "../machines/smallDisk.ts";
 import { makeRootDisk } from "./disks.ts";
 import { type ImageHouse, imageHouse } from "./house.ts";
 
@@ -138,7 +140,7 @@ describe("a machine's disk as an image", () => {
     await keep(path("machine.qcow2"));
   });
 
-  test("a disk that is full, broken or gone leaves no image and nothing half done", async () => {
+  test("a broken disk leaves no image and nothing half done", async () => {
     const before = await namesIn(here.layout.images);
     await writeFile(path("no.qcow2"), "no disk");
     expect(await failure(keep(path("no.qcow2")))).toMatchObject({
@@ -146,6 +148,57 @@ describe("a machine's disk as an image", () => {
     });
     expect(await namesIn(here.layout.images)).toEqual(before);
     expect(await namesIn(here.layout.work)).toEqual([]);
+  });
+});
+
+/** Runs `work` while a folder is a file system of its own, which is soon full. */
+async function whileSmall(
+  place: string,
+  sizeMiB: number,
+  work: () => Promise<void>,
+): Promise<void> {
+  await mkdir(place, { recursive: true });
+  const options = `size=${String(sizeMiB)}m`;
+  await execa("mount", ["-t", "tmpfs", "-o", options, "tmpfs", place]);
+  try {
+    await work();
+    expect(await namesIn(place)).toEqual([]);
+  } finally {
+    await execa("umount", ["-l", place]);
+  }
+}
+
+describe.skipIf(!canMount)("a full disk", () => {
+  test.each([
+    ["before anything is written", 1],
+    ["in the midst of packing", 5],
+  ])(
+    "%s leaves no image, no scratch, and the machine's disk as it was",
+    async (_, sizeMiB) => {
+      const disk = await overlay(`full-${String(sizeMiB)}.qcow2`, 3);
+      const noise = path("noise");
+      await writeFile(noise, randomBytes(4 * 1024 * 1024));
+      await execa("qemu-io", ["-c", `write -s ${noise} 10M 4M`, disk]);
+      const before = await readFile(disk);
+      const images = await namesIn(here.layout.images);
+      await whileSmall(here.layout.work, sizeMiB, async () =>
+        expect(await failure(keep(disk))).toMatchObject({
+          code: "host.diskFull",
+        }),
+      );
+      expect(await namesIn(here.layout.images)).toEqual(images);
+      expect(sameBytes(await readFile(disk), before)).toBe(true);
+    },
+  );
+
+  test("of an export's target leaves no file", async () => {
+    const place = path("small");
+    await whileSmall(place, 1, async () => {
+      const file = join(place, "web.guesthouse");
+      expect(
+        await failure(here.images.exportFile(kept.name, file)),
+      ).toMatchObject({ code: "host.diskFull" });
+    });
   });
 });
 

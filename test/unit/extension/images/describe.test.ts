@@ -125,3 +125,25 @@ test("a download and a boot can be cancelled, a deletion can't", () => {
     ["machine", false],
   ]);
 });
+
+test("a prebuild says of what", () => {
+  const prebuild = image({
+    name: "prebuild-web-1a2b3c4d",
+    sizeBytes: 400 * mib,
+    source: {
+      kind: "prebuild",
+      title: "My web",
+      key: "",
+      fileKey: "",
+      content: "",
+      base: { name: "debian-12", digest: "" },
+      madeAt: "2026-01-02T03:04:05.000Z",
+    },
+  });
+  expect(rowOf(prebuild).description).toBe(
+    "ready · prebuild of My web · 400 MB",
+  );
+  expect(imageTooltip(prebuild)).toContain(
+    "prebuild of My web, made of `debian-12`",
+  );
+});
