@@ -39,6 +39,7 @@ let unsaved: string | undefined;
 let changed: Workspace[];
 let removed: string[];
 let said: string[];
+let stopped: string[];
 
 const context = () => ({
   requestId: "test",
@@ -52,7 +53,7 @@ beforeEach(async () => {
   url = pathToFileURL(upstream).href;
   machines = [];
   unsaved = undefined;
-  [changed, removed, said] = [[], [], []];
+  [changed, removed, said, stopped] = [[], [], [], []];
   await repositoryAt(upstream);
   room = await openRoom();
 });
@@ -67,7 +68,10 @@ const openRoom = (): Promise<WorkspaceRoom> =>
       list: () => machines,
       create: () => Promise.reject(new Error("no machine here")),
       start: () => Promise.reject(new Error("no machine here")),
-      stop: () => Promise.resolve(),
+      stop: (id) => {
+        stopped.push(id);
+        return Promise.resolve();
+      },
       remove: (id, { discard }) => {
         if (id === unsaved && !discard)
           return Promise.reject(refused("machines.unsavedWork", "unsaved"));
@@ -293,6 +297,22 @@ test("deleting a workspace takes its machine and its clone; work in either is ke
   expect(
     (await room.handlers["workspaces.list"]({}, context())).workspaces,
   ).toEqual([]);
+});
+
+test("an ephemeral machine with work of its own is stopped, kept and told of; without, it is deleted", async () => {
+  machines = [samples.machine({ id: "aaaaaaaaaaaa" })];
+  const id = await recorded({ folder: upstream }, "aaaaaaaaaaaa");
+  room = await openRoom();
+  unsaved = "aaaaaaaaaaaa";
+  await room.endUse("aaaaaaaaaaaa", "delete");
+  expect(stopped).toEqual(["aaaaaaaaaaaa"]);
+  expect(machines).toHaveLength(1);
+  const { text } = await room.handlers["workspaces.log"]({ id }, context());
+  expect(text).toMatch(/is kept, and stopped, although it is ephemeral/);
+  unsaved = undefined;
+  await room.endUse("aaaaaaaaaaaa", "delete");
+  expect(machines).toEqual([]);
+  expect(changed.at(-1)?.state).toEqual({ kind: "absent" });
 });
 
 test("a machine that is deleted by another way is told of", async () => {
