@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   afterAll,
@@ -26,6 +26,7 @@ import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import * as samples from "../../unit/extension/samples.ts";
 import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
+import { git } from "./workspaceOverSsh.ts";
 
 /** The server gets folders of its own: what is written for a guest must not be written for this host, nor read of it. */
 const apart = [
@@ -53,6 +54,7 @@ describe.skipIf(reason !== undefined)(
     let remote: string;
     let log: string;
     let states: Workspace["state"][];
+    let noted: object[];
 
     beforeAll(async () => {
       sshd = await startSshd(apart);
@@ -69,6 +71,7 @@ describe.skipIf(reason !== undefined)(
       await mkdir(folder);
       log = "";
       states = [];
+      noted = [];
       await guest.exec("rm -rf /var/lib/guesthouse");
       room = await openRoom(join(sshd.folder, `home ${String(round)}`));
     });
@@ -91,7 +94,10 @@ describe.skipIf(reason !== undefined)(
             machine = undefined;
             return Promise.resolve();
           },
-          noteFolder: () => Promise.resolve(),
+          noteFolder: (_, copied) => {
+            noted.push(copied);
+            return Promise.resolve();
+          },
         },
         images: () => Promise.resolve(["debian-12"]),
         defaultImage: "debian-12",
@@ -291,6 +297,50 @@ describe.skipIf(reason !== undefined)(
       await put({ initializeCommand: "echo no luck; exit 4" });
       expect(await failure(up({ initialize: "run" }))).toMatchObject({
         message: expect.stringContaining("exit code 4") as string,
+      });
+    });
+
+    test("a branch comes up as it was committed, beside the folder itself; consent runs its command among its files", async () => {
+      await git(folder, "init", "-q");
+      await put({ onCreateCommand: "cat word > ran" });
+      await writeFile(join(folder, "word"), "main\n");
+      await git(folder, "add", "-A");
+      await git(folder, "commit", "-qm", "one");
+      await git(folder, "checkout", "-qb", "feature/x");
+      await put({
+        initializeCommand: "cp word made",
+        onCreateCommand: "cat word made > ran",
+      });
+      await writeFile(join(folder, "word"), "feature\n");
+      await git(folder, "commit", "-qam", "two");
+      await git(folder, "checkout", "-q", "main");
+      await writeFile(join(folder, "word"), "not committed\n");
+      const branch = "feature/x";
+      expect(await failure(up({ branch }))).toMatchObject({
+        code: "workspaces.consentNeeded",
+      });
+      const came = await up({ branch, initialize: "run" });
+      expect(await ran()).toEqual(["feature", "feature"]);
+      expect(await git(remote, "branch", "--show-current")).toBe(branch);
+      expect(came.workspace).toMatchObject({ folder, branch });
+      expect(came.workspace.title).toMatch(/ \(feature\/x\)$/);
+      expect(existsSync(join(folder, "made"))).toBe(false);
+      expect(noted).toEqual([
+        expect.objectContaining({ local: folder, branch }),
+      ]);
+      const context = {
+        requestId: "test",
+        signal: new AbortController().signal,
+      };
+      const which = { folder, branch, command: ["true"] };
+      expect(
+        await room.handlers["workspaces.exec"](which, context),
+      ).toMatchObject({ alias: came.alias });
+      expect(
+        await readdir(join(sshd.folder, `home ${String(round)}`, "work")),
+      ).toEqual([]);
+      expect(await failure(up({ branch: "nobody" }))).toMatchObject({
+        kind: "refused",
       });
     });
   },
