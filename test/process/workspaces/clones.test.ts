@@ -4,6 +4,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readFile,
   realpath,
   rm,
   symlink,
@@ -26,6 +27,7 @@ import type { Workspace } from "../../../src/protocol/devcontainers.ts";
 import { refused } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import * as samples from "../../unit/extension/samples.ts";
+import { eventually } from "../../vm/household.ts";
 import { git, repositoryAt } from "./workspaceOverSsh.ts";
 
 let root: string;
@@ -230,6 +232,34 @@ test("what can't be reached says so, asks for nothing and leaves nothing behind"
   await clone();
   await openRoom();
   expect(await readdir(layout.clones)).toEqual([]);
+});
+
+test("cloning can be ended, and asks nobody: ssh is told so, and has the user's own program", async () => {
+  const args = join(root, "args");
+  const ssh = join(root, "my ssh");
+  await writeFile(ssh, `#!/bin/sh\necho "$@" > '${args}'\nexec cat\n`);
+  await chmod(ssh, 0o755);
+  process.env["GIT_SSH_COMMAND"] = `'${ssh}'`;
+  try {
+    const controller = new AbortController();
+    url = "ssh://git@example.invalid/me/web.git";
+    const cloning = room.handlers["workspaces.clone"](
+      { url },
+      { requestId: "test", signal: controller.signal },
+    );
+    cloning.catch(() => undefined);
+    const said = await eventually(
+      "ssh",
+      10_000,
+      async () => (await readFile(args, "utf8").catch(() => "")) || undefined,
+    );
+    expect(said).toMatch(/^-o BatchMode=yes .*git@example\.invalid/);
+    controller.abort();
+    await expect(cloning).rejects.toThrow(/abort/i);
+    expect(await readdir(layout.work)).toEqual([]);
+  } finally {
+    delete process.env["GIT_SSH_COMMAND"];
+  }
 });
 
 test("leftovers: folders and machines that are gone, machines long unused; what is used comes last", async () => {
