@@ -227,9 +227,15 @@ test("what can't be reached says so, asks for nothing and leaves nothing behind"
     "workspaces.failed",
   );
   expect(await readdir(layout.work)).toEqual([]);
-  // Nor does a clone that nobody made a workspace of outlive the helper.
+  // Nor does a clone that nobody made a workspace of outlive the helper, unless work was brought back to it.
   url = pathToFileURL(upstream).href;
-  await clone();
+  const { folder } = await clone();
+  const tree = await git(folder, "rev-parse", "origin/main^{tree}");
+  const work = await git(folder, "commit-tree", tree, "-m", "work");
+  await git(folder, "update-ref", "refs/heads/x", work);
+  await openRoom();
+  expect(existsSync(folder)).toBe(true);
+  await git(folder, "update-ref", "-d", "refs/heads/x");
   await openRoom();
   expect(await readdir(layout.clones)).toEqual([]);
 });
