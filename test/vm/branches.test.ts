@@ -73,7 +73,7 @@ while True:
 `;
 
 beforeAll(async () => {
-  house = await household();
+  house = await household({ GUESTHOUSE_GRACE_SECONDS: "4" });
   await house.json(["image", "pull", "debian-12"]);
   root = await realpath(await mkdtemp(join(tmpdir(), "branches-")));
   folder = join(root, "web");
@@ -170,17 +170,41 @@ test("work comes back as commits, whatever is checked out in the folder", async 
   expect(over.exitCode).toBe(3);
 });
 
-test("down --delete keeps the name; a workspace goes with its VM and clone, and not with commits that nobody has", async () => {
-  const gone = await house.guesthouse([
-    ...["down", "--delete", "--branch", "one", folder],
-  ]);
-  expect(gone.stdout).toContain("gh-web-one is deleted");
+test("an ephemeral VM goes when its last connection has ended", async () => {
+  const tame = ["-c", "filter.evil.smudge=cat", "-c", "core.fsmonitor=false"];
+  const side = join(root, "side");
+  await git(folder, ...tame, "worktree", "add", "-q", side, "one");
+  const file = join(side, ".devcontainer.json");
+  const before = JSON.parse(await readFile(file, "utf8")) as {
+    customizations: { guesthouse: object };
+  };
+  const { guesthouse } = before.customizations;
+  const customizations = { guesthouse: { ...guesthouse, ephemeral: true } };
+  await writeFile(file, JSON.stringify({ ...before, customizations }));
+  await git(side, ...tame, "commit", "-qam", "ephemeral");
+  const again = await up("--branch", "one", folder);
+  expect(again.workspace.machine).toEqual(ones.workspace.machine);
+  const connected = inOne("sleep", "8");
+  await new Promise((wake) => setTimeout(wake, 6_000));
+  expect((await house.machine("web-one")).state.kind).toBe("running");
+  expect((await connected).exitCode).toBe(0);
+  await eventually("The end of the ephemeral VM", 90_000, async () => {
+    const names = await house.json<{ name: string }[]>(["list"]);
+    return names.every(({ name }) => name !== "web-one") ? true : undefined;
+  });
+});
+
+test("a workspace goes with its VM and its clone, and not with commits that nobody has", async () => {
   const list = await house.json<Leftover[]>(["workspace", "list"]);
   expect(list.map(({ branch, why }) => [branch, why])).toEqual([
     ["one", ["machineGone"]],
     ["two", []],
   ]);
   expect(list.at(-1)?.bytes).toBeGreaterThan(10 * 1024 ** 2);
+  const gone = await house.guesthouse([
+    ...["down", "--delete", "--branch", "two", url],
+  ]);
+  expect(gone.stdout).toContain("gh-web-two is deleted");
   const [one = "", two = ""] = list.map(({ id }) => id);
   const kept = await house.guesthouse(["workspace", "delete", two]);
   expect(kept.stderr).toContain("on guesthouse/web-two");

@@ -22,7 +22,7 @@ import {
 import { guestReach } from "../machines/guestReach.ts";
 import { machineHandlers } from "../machines/handlers.ts";
 import { lendDisk, lentSerial } from "../machines/lendDisk.ts";
-import { idleMinutesFrom, keepIdleSuspended } from "../machines/idleSuspend.ts";
+import { idleRulesFrom, watchIdle } from "../machines/idle.ts";
 import { isLiving } from "../machines/lifecycle.ts";
 import { defaultImage, usualSize } from "../machines/create.ts";
 import { createMachines } from "../machines/machines.ts";
@@ -272,12 +272,14 @@ export async function createCapabilities({
     },
     onRosterChanged: writeConfig,
   });
-  const idle = keepIdleSuspended({
-    minutes: idleMinutesFrom(process.env["GUESTHOUSE_IDLE_STOP_MINUTES"]),
+  const idle = watchIdle({
+    rules: idleRulesFrom(process.env),
     machines: () => registry.entries().map((entry) => registry.view(entry)),
     connected: () => leasedMachines(layout.leases),
     isBusy: (id) => registry.locks.busy(id) || workspaceRoom.works(id),
-    suspend: async (machine) => {
+    afterUse: (id) => workspaceRoom.afterUse(id),
+    act: async (machine, act) => {
+      if (act !== "suspend") return workspaceRoom.endUse(machine, act);
       const { signal } = new AbortController();
       const context = { requestId: "idle", signal };
       await ofSnapshots["machines.suspend"]({ machine }, context);

@@ -36,6 +36,8 @@ export const workspaceRecordSchema = z.object({
     })
     .or(z.undefined())
     .optional(),
+  /** What becomes of its machine when the last connection has ended; absent: it goes on. */
+  afterUse: z.enum(["stop", "delete"]).or(z.undefined()).optional(),
   /** Of the file, when it was last brought up. */
   fileDigest: z.string().or(z.undefined()).optional(),
   /** How that ended, unless well. */

@@ -7,9 +7,10 @@ import type {
   Workspace,
 } from "../../protocol/devcontainers.ts";
 import type { branchMethods } from "../../protocol/branches.ts";
-import { bug, refused } from "../../protocol/failure.ts";
+import { bug, refused, toFailure } from "../../protocol/failure.ts";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { readLog } from "../machines/bootLog.ts";
+import type { AfterUse } from "../machines/idle.ts";
 import { commandText } from "./devcontainer/commands.ts";
 import { branchHandlers } from "./branchHandlers.ts";
 import { Clones } from "./branches/clones.ts";
@@ -23,8 +24,10 @@ import type { MachineSize } from "./devcontainer/size.ts";
 import { lockFolder } from "./features/ofFolder.ts";
 import type { Prebuilds } from "./prebuild/prebuilds.ts";
 import { recommendedSecrets } from "./editor/secrets.ts";
+import { afterUseOf } from "./up/afterUse.ts";
 import { runScript } from "./up/guestScripts.ts";
 import { requireConsent } from "./up/hostCommand.ts";
+import { noteInLog } from "./up/log.ts";
 import { planWorkspace, type Plan } from "./up/plan.ts";
 import {
   type WorkspaceEntry,
@@ -57,6 +60,10 @@ export interface WorkspaceRoom {
   machineGone(id: string): Promise<void>;
   /** A folder is being brought up in this machine. */
   works(machine: string): boolean;
+  /** What the machine's workspace wants once its last connection has ended. */
+  afterUse(machine: string): AfterUse | undefined;
+  /** Does that. A machine with work that is nowhere else is stopped and kept, and its log says so. */
+  endUse(machine: string, act: AfterUse): Promise<void>;
   /** Folders are being brought up. */
   busy(): boolean;
   /** Ends what is under way and waits for it. Guests go on. */
@@ -121,6 +128,27 @@ export async function createWorkspaceRoom(
     await registry.rewrite(entry, { made: undefined, failed: undefined });
   };
 
+  const endUse = (entry: WorkspaceEntry, act: AfterUse): Promise<void> =>
+    registry.locks.run(entry.record.id, async () => {
+      const machine = registry.machineOf(entry);
+      if (machine === undefined) return;
+      const { signal } = new AbortController();
+      if (act === "delete")
+        try {
+          await removeMachine(entry, false, signal);
+          return;
+        } catch (error) {
+          const { code, message } = toFailure(error);
+          if (code !== "machines.unsavedWork") throw error;
+          const { id } = entry.record;
+          const note = `The VM is kept, and stopped, although it is ephemeral. ${message}`;
+          await noteInLog(layout.workspace(id).log, note, (offset, text) =>
+            deps.onLogged(id, offset, text),
+          );
+        }
+      await machines.stop(machine.id, signal);
+    });
+
   /** Queues behind whatever is done to this workspace now, and brings it up. */
   const begin = (
     entry: WorkspaceEntry,
@@ -169,6 +197,9 @@ export async function createWorkspaceRoom(
       configuration,
       (await clones.ofFolder(configuration.folder))?.url,
     );
+    const afterUse = afterUseOf(planned.file);
+    if (entry.record.afterUse !== afterUse)
+      await registry.rewrite(entry, { afterUse });
     if (anew !== undefined) running.get(entry.record.id)?.abort();
     return begin(entry, configuration, planned, params, anew, controller);
   };
@@ -335,11 +366,14 @@ export async function createWorkspaceRoom(
           maxBytes ?? defaultLogBytes,
         ),
     },
+    afterUse: (machine) => registry.ofMachine(machine)?.record.afterUse,
+    endUse: async (machine, act) => {
+      const entry = registry.ofMachine(machine);
+      if (entry !== undefined) await endUse(entry, act);
+    },
     machineGone: (id) => registry.machineGone(id),
     works: (machine) =>
-      [...running.keys()].some(
-        (id) => registry.get(id)?.record.made?.machine === machine,
-      ),
+      running.has(registry.ofMachine(machine)?.record.id ?? ""),
     busy: () => running.size > 0 || deps.prebuilds?.busy() === true,
     close: async () => {
       const ids = [...running.keys()];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import { keepIdleSuspended } from "../../../src/helper/machines/idleSuspend.ts";
+import { idleAct, watchIdle } from "../../../src/helper/machines/idle.ts";
 import { processIdentity } from "../../../src/helper/qemu/process.ts";
 import { leasedMachines, takeLease } from "../../../src/helper/ssh/leases.ts";
 import * as samples from "../../unit/extension/samples.ts";
@@ -45,36 +45,49 @@ test("a connection counts while its process lives, however that ends (B14, B15)"
   expect(await leasedMachines(folder)).toEqual(new Set());
 });
 
-test("only a machine that runs, that nobody is connected to and nothing is done with, is suspended", async () => {
-  const suspended: string[] = [];
+test("idle machines are suspended, and used ones ended as their owners want, once nobody is connected", async () => {
+  const acted: string[] = [];
   const running = { kind: "running", sinceMs: 0 } as const;
   const of = (id: string) =>
     samples.machine({ id, name: id, alias: `gh-${id}`, state: running });
-  const machines = ["idle", "used", "busy", "new"].map(of);
+  const machines = ["idle", "used", "busy", "never"].map(of);
   const lease = await takeLease(folder, "gh-used");
-  const idle = keepIdleSuspended({
-    minutes: 0.4 / 60,
-    machines: () => machines.filter(({ id }) => !suspended.includes(id)),
+  const idle = watchIdle({
+    rules: { suspendAfterMs: 400, graceMs: 100 },
+    machines: () =>
+      machines.filter(
+        ({ id }) => !acted.some((act) => act.startsWith(`${id} `)),
+      ),
     connected: () => leasedMachines(folder),
     isBusy: (id) => id === "busy",
-    suspend: (id) => {
-      suspended.push(id);
+    afterUse: (id) => (["used", "never"].includes(id) ? "delete" : undefined),
+    act: (id, act) => {
+      acted.push(`${id} ${act}`);
       return Promise.resolve();
     },
     log: silentLog,
   });
+  const all = (count: number) =>
+    eventually("Acting", 10_000, () =>
+      Promise.resolve(acted.length === count ? true : undefined),
+    );
   try {
-    await eventually("Suspending", 10_000, () =>
-      Promise.resolve(suspended.length === 2 ? true : undefined),
-    );
-    expect(suspended.sort()).toEqual(["idle", "new"]);
+    await all(2);
+    // The one that nobody was ever connected to is not deleted before anybody comes.
+    expect(acted.sort()).toEqual(["idle suspend", "never suspend"]);
     await lease.release();
-    await eventually("Suspending after the last connection", 10_000, () =>
-      Promise.resolve(suspended.includes("used") ? true : undefined),
-    );
-    expect(suspended).not.toContain("busy");
+    await all(3);
+    expect(acted).toContain("used delete");
     expect(idle.watching()).toBe(true);
   } finally {
     idle.close();
   }
+});
+
+test("nothing is done to machines by itself unless somebody wants it", () => {
+  const never = { suspendAfterMs: 0, graceMs: 60_000 };
+  expect(idleAct(1e12, true, undefined, never)).toBeUndefined();
+  expect(idleAct(1e12, false, "delete", never)).toBeUndefined();
+  expect(idleAct(59_999, true, "stop", never)).toBeUndefined();
+  expect(idleAct(60_000, true, "stop", never)).toBe("stop");
 });

@@ -4,6 +4,7 @@ import {
   mkdir,
   mkdtemp,
   readdir,
+  readFile,
   realpath,
   rm,
   symlink,
@@ -26,6 +27,7 @@ import type { Workspace } from "../../../src/protocol/devcontainers.ts";
 import { refused } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import * as samples from "../../unit/extension/samples.ts";
+import { eventually } from "../../vm/household.ts";
 import { git, repositoryAt } from "./workspaceOverSsh.ts";
 
 let root: string;
@@ -39,6 +41,7 @@ let unsaved: string | undefined;
 let changed: Workspace[];
 let removed: string[];
 let said: string[];
+let stopped: string[];
 
 const context = () => ({
   requestId: "test",
@@ -52,7 +55,7 @@ beforeEach(async () => {
   url = pathToFileURL(upstream).href;
   machines = [];
   unsaved = undefined;
-  [changed, removed, said] = [[], [], []];
+  [changed, removed, said, stopped] = [[], [], [], []];
   await repositoryAt(upstream);
   room = await openRoom();
 });
@@ -71,7 +74,10 @@ const openRoom = (): Promise<WorkspaceRoom> =>
       list: () => machines,
       create: () => Promise.reject(new Error("no machine here")),
       start: () => Promise.reject(new Error("no machine here")),
-      stop: () => Promise.resolve(),
+      stop: (id) => {
+        stopped.push(id);
+        return Promise.resolve();
+      },
       remove: (id, { discard }) => {
         if (id === unsaved && !discard)
           return Promise.reject(refused("machines.unsavedWork", "unsaved"));
@@ -225,11 +231,45 @@ test("what can't be reached says so, asks for nothing and leaves nothing behind"
     "workspaces.failed",
   );
   expect(await readdir(layout.work)).toEqual([]);
-  // Nor does a clone that nobody made a workspace of outlive the helper.
+  // Nor does a clone that nobody made a workspace of outlive the helper, unless work was brought back to it.
   url = pathToFileURL(upstream).href;
-  await clone();
+  const { folder } = await clone();
+  const tree = await git(folder, "rev-parse", "origin/main^{tree}");
+  const work = await git(folder, "commit-tree", tree, "-m", "work");
+  await git(folder, "update-ref", "refs/heads/x", work);
+  await openRoom();
+  expect(existsSync(folder)).toBe(true);
+  await git(folder, "update-ref", "-d", "refs/heads/x");
   await openRoom();
   expect(await readdir(layout.clones)).toEqual([]);
+});
+
+test("cloning can be ended, and asks nobody: ssh is told so, and has the user's own program", async () => {
+  const args = join(root, "args");
+  const ssh = join(root, "my ssh");
+  await writeFile(ssh, `#!/bin/sh\necho "$@" > '${args}'\nexec cat\n`);
+  await chmod(ssh, 0o755);
+  process.env["GIT_SSH_COMMAND"] = `'${ssh}'`;
+  try {
+    const controller = new AbortController();
+    url = "ssh://git@example.invalid/me/web.git";
+    const cloning = room.handlers["workspaces.clone"](
+      { url },
+      { requestId: "test", signal: controller.signal },
+    );
+    cloning.catch(() => undefined);
+    const said = await eventually(
+      "ssh",
+      10_000,
+      async () => (await readFile(args, "utf8").catch(() => "")) || undefined,
+    );
+    expect(said).toMatch(/^-o BatchMode=yes .*git@example\.invalid/);
+    controller.abort();
+    await expect(cloning).rejects.toThrow(/abort/i);
+    expect(await readdir(layout.work)).toEqual([]);
+  } finally {
+    delete process.env["GIT_SSH_COMMAND"];
+  }
 });
 
 test("leftovers: folders and machines that are gone, machines long unused; what is used comes last", async () => {
@@ -297,6 +337,22 @@ test("deleting a workspace takes its machine and its clone; work in either is ke
   expect(
     (await room.handlers["workspaces.list"]({}, context())).workspaces,
   ).toEqual([]);
+});
+
+test("an ephemeral machine with work of its own is stopped, kept and told of; without, it is deleted", async () => {
+  machines = [samples.machine({ id: "aaaaaaaaaaaa" })];
+  const id = await recorded({ folder: upstream }, "aaaaaaaaaaaa");
+  room = await openRoom();
+  unsaved = "aaaaaaaaaaaa";
+  await room.endUse("aaaaaaaaaaaa", "delete");
+  expect(stopped).toEqual(["aaaaaaaaaaaa"]);
+  expect(machines).toHaveLength(1);
+  const { text } = await room.handlers["workspaces.log"]({ id }, context());
+  expect(text).toMatch(/is kept, and stopped, although it is ephemeral/);
+  unsaved = undefined;
+  await room.endUse("aaaaaaaaaaaa", "delete");
+  expect(machines).toEqual([]);
+  expect(changed.at(-1)?.state).toEqual({ kind: "absent" });
 });
 
 test("a machine that is deleted by another way is told of", async () => {

@@ -32,7 +32,9 @@ export const reason = missing ?? unable;
 export function roomOver(
   sshd: RealSshd,
   home: string,
-  listeners: Pick<UpHandlerDeps, "onChanged" | "onLogged">,
+  listeners: Pick<UpHandlerDeps, "onChanged" | "onLogged"> & {
+    readonly onFolder?: (folder: object) => void;
+  },
   likeness: Partial<Machine> = {},
 ): Promise<WorkspaceRoom> {
   let machine: Machine | undefined;
@@ -55,7 +57,10 @@ export function roomOver(
         machine = undefined;
         return Promise.resolve();
       },
-      noteFolder: () => Promise.resolve(),
+      noteFolder: (_, folder) => {
+        listeners.onFolder?.(folder);
+        return Promise.resolve();
+      },
     },
     images: () => Promise.resolve(["debian-12"]),
     defaultImage: "debian-12",

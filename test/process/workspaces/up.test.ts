@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   afterAll,
@@ -20,6 +20,7 @@ import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
 import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
 import { apart, reason, roomOver } from "./roomOverSsh.ts";
+import { git } from "./workspaceOverSsh.ts";
 
 describe.skipIf(reason !== undefined)(
   `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,
@@ -32,6 +33,7 @@ describe.skipIf(reason !== undefined)(
     let remote: string;
     let log: string;
     let states: Workspace["state"][];
+    let noted: object[];
 
     beforeAll(async () => {
       sshd = await startSshd(apart);
@@ -48,10 +50,12 @@ describe.skipIf(reason !== undefined)(
       await mkdir(folder);
       log = "";
       states = [];
+      noted = [];
       await guest.exec("rm -rf /var/lib/guesthouse");
       room = await roomOver(sshd, `home ${String(round)}`, {
         onChanged: ({ state }) => states.push(state),
         onLogged: (_, __, text) => (log += text),
+        onFolder: (copied) => noted.push(copied),
       });
     });
 
@@ -278,6 +282,50 @@ describe.skipIf(reason !== undefined)(
         ...["machine", "environment", "updateContentCommand"],
       ]);
       expect((await ran()).slice(4)).toEqual(["of the host, laterupdated"]);
+    });
+
+    test("a branch comes up as it was committed, beside the folder itself; consent runs its command among its files", async () => {
+      await git(folder, "init", "-q");
+      await put({ onCreateCommand: "cat word > ran" });
+      await writeFile(join(folder, "word"), "main\n");
+      await git(folder, "add", "-A");
+      await git(folder, "commit", "-qm", "one");
+      await git(folder, "checkout", "-qb", "feature/x");
+      await put({
+        initializeCommand: "cp word made",
+        onCreateCommand: "cat word made > ran",
+      });
+      await writeFile(join(folder, "word"), "feature\n");
+      await git(folder, "commit", "-qam", "two");
+      await git(folder, "checkout", "-q", "main");
+      await writeFile(join(folder, "word"), "not committed\n");
+      const branch = "feature/x";
+      expect(await failure(up({ branch }))).toMatchObject({
+        code: "workspaces.consentNeeded",
+      });
+      const came = await up({ branch, initialize: "run" });
+      expect(await ran()).toEqual(["feature", "feature"]);
+      expect(await git(remote, "branch", "--show-current")).toBe(branch);
+      expect(came.workspace).toMatchObject({ folder, branch });
+      expect(came.workspace.title).toMatch(/ \(feature\/x\)$/);
+      expect(existsSync(join(folder, "made"))).toBe(false);
+      expect(noted).toEqual([
+        expect.objectContaining({ local: folder, branch }),
+      ]);
+      const context = {
+        requestId: "test",
+        signal: new AbortController().signal,
+      };
+      const which = { folder, branch, command: ["true"] };
+      expect(
+        await room.handlers["workspaces.exec"](which, context),
+      ).toMatchObject({ alias: came.alias });
+      expect(
+        await readdir(join(sshd.folder, `home ${String(round)}`, "work")),
+      ).toEqual([]);
+      expect(await failure(up({ branch: "nobody" }))).toMatchObject({
+        kind: "refused",
+      });
     });
   },
 );

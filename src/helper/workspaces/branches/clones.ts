@@ -120,11 +120,19 @@ export class Clones {
     return this.#locks.run(id, () => this.#removeFolder(id));
   }
 
-  /** Takes away clones that no workspace is made of. */
+  /** Takes away clones that no workspace is made of; one with commits that nobody else has stays, whatever became of its workspace. */
   async keepOnly(folders: readonly string[]): Promise<void> {
     const used = new Set(folders.map((folder) => basename(dirname(folder))));
     const all = await readdir(this.#layout.clones).catch(() => []);
-    for (const id of all) if (!used.has(id)) await this.#removeFolder(id);
+    for (const id of all) {
+      if (used.has(id)) continue;
+      const clone = await this.#read(id);
+      const kept =
+        clone === undefined
+          ? []
+          : await this.unpushed(clone).catch(() => [clone.folder]);
+      if (kept.length === 0) await this.#removeFolder(id);
+    }
   }
 
   async #removeFolder(id: string): Promise<void> {

@@ -77,7 +77,7 @@ export const guesthouseSchema = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      "Delete the VM when its window closes. Not supported yet: the VM is kept, and you are told.",
+      "Delete the VM a minute after its last ssh connection ended, an editor's window included. One that holds work that is nowhere else is stopped and kept.",
     ),
 });
 export type GuesthouseCustomization = z.output<typeof guesthouseSchema>;

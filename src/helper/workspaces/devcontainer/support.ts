@@ -115,8 +115,8 @@ export const support: Readonly<Record<string, Support>> = {
   securityOpt: harmless("a VM is a machine of its own: everything is allowed"),
   runArgs: notApplicable("these are arguments of docker run"),
   overrideCommand: harmless("a VM has no command that could end it"),
-  shutdownAction: notYet(
-    "the VM goes on until guesthouse down, whatever this says",
+  shutdownAction: differently(
+    "stopContainer stops the VM a minute after its last ssh connection ended; without it, as with none, it goes on",
   ),
 
   "customizations.guesthouse.image": done(),
@@ -127,7 +127,9 @@ export const support: Readonly<Record<string, Support>> = {
     "none is refused, so that nobody relies on it",
   ),
   "customizations.guesthouse.prebuildFiles": done(),
-  "customizations.guesthouse.ephemeral": notYet("the VM is kept"),
+  "customizations.guesthouse.ephemeral": done(
+    "deleted a minute after its last ssh connection ended; kept, and stopped, when it holds work that is nowhere else",
+  ),
   "customizations.vscode.settings": done(
     "the guest's machine settings; what you change there stays yours. Settings of Guesthouse and of the SSH extension are left out",
   ),

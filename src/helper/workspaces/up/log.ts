@@ -69,3 +69,14 @@ export class Tail {
     return [...this.#lines, ...rest].slice(-this.#most);
   }
 }
+
+/** Adds one sentence to a workspace's log, between its `up`s. */
+export async function noteInLog(
+  path: string,
+  sentence: string,
+  tell: (offset: number, text: string) => void,
+): Promise<void> {
+  const log = await openLog(path, new Date().toISOString(), tell);
+  log.note(sentence);
+  await log.flush();
+}

@@ -68,6 +68,12 @@ export class WorkspaceRegistry {
     return this.#entries.get(id);
   }
 
+  ofMachine(machine: string): WorkspaceEntry | undefined {
+    return this.entries().find(
+      ({ record }) => record.made?.machine === machine,
+    );
+  }
+
   find(configuration: Configuration): WorkspaceEntry | undefined {
     return this.#entries.get(workspaceId(configuration));
   }
