@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite, test } from "mocha";
@@ -170,15 +170,18 @@ function define(): void {
           "The machine settings",
           () => setting("editor.tabSize") === 3,
         );
-        assert.deepEqual(setting("remote.portsAttributes"), {
-          "3000": { label: "web" },
-        });
+        // The editor adds its own of other ports.
+        const ports = setting("remote.portsAttributes") as Record<
+          string,
+          unknown
+        >;
+        assert.deepEqual(ports["3000"], { label: "web" });
         assert.deepEqual(setting("terminal.integrated.env.linux"), {
           GREETING: "hello",
         });
         for (const name of Object.keys(evil)) assert.equal(setting(name), "");
       } finally {
-        await rm(file);
+        await writeFile(file, "{}");
         await until(
           "The settings of before",
           () => setting("editor.tabSize") !== 3,
