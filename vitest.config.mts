@@ -1,23 +1,24 @@
 import { defineConfig } from "vitest/config";
 
-const project = (name: string, timeoutMs: number, parallel: boolean) => ({
+const project = (name: string, timeoutMs: number, workers: number) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
-    fileParallelism: parallel,
+    maxWorkers: workers,
   },
 });
 
 export default defineConfig({
   test: {
     projects: [
-      project("unit", 10_000, true),
-      project("protocol", 30_000, true),
-      project("process", 120_000, false),
-      project("vm", 900_000, false),
-      project("editor", 900_000, false),
+      project("unit", 10_000, 2),
+      project("protocol", 30_000, 2),
+      project("process", 120_000, 1),
+      // A guest that boots waits for its own disk and timers for half of the time.
+      project("vm", 900_000, 2),
+      project("editor", 900_000, 1),
     ],
   },
 });
