@@ -1,22 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import {
-  connectSsh,
-  type SshSession,
-} from "../../../src/helper/ssh/session.ts";
-import type { WorkspaceRoom } from "../../../src/helper/workspaces/upHandlers.ts";
-import type { ParsedParams } from "../../../src/protocol/contract.ts";
-import type { CameUp } from "../../../src/protocol/devcontainers.ts";
-import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
-import { apart, reason, roomOver } from "./roomOverSsh.ts";
+import { beforeEach, describe, expect, test } from "vitest";
+import { reason, stagesOf, type UpOverSsh, upOverSsh } from "./upOverSsh.ts";
 import { git } from "./workspaceOverSsh.ts";
 
 /* What a devcontainer.json and its user say for the editor, over OpenSSH's server, whose /etc and home are its own. */
@@ -27,37 +12,17 @@ const secret = 'hunter2\'s "long"\npassword';
 describe.skipIf(reason !== undefined)(
   `a guest is set up for its editor and its user (${reason ?? "with mounts of its own"})`,
   () => {
-    let sshd: RealSshd;
-    let guest: SshSession;
-    let room: WorkspaceRoom;
-    let round = 0;
-    let home: string;
-    let folder: string;
-    let remote: string;
-    let log: string;
-
-    beforeAll(async () => {
-      sshd = await startSshd(apart);
-      guest = await connectSsh(sshd.target);
-    });
-    afterAll(async () => {
-      guest.close();
-      await sshd.close();
-    });
-    beforeEach(async () => {
-      round += 1;
-      folder = join(sshd.folder, `project ${String(round)}`);
-      remote = join(sshd.folder, `guest's ${String(round)}`);
-      home = `home ${String(round)}`;
-      await mkdir(folder);
-      log = "";
-      await inGuest(
-        'rm -rf /var/lib/guesthouse /etc/profile.d/guesthouse* "$HOME"/.[!.]* "$HOME"/*',
-      );
-      room = await roomOver(sshd, home, {
-        onChanged: () => undefined,
-        onLogged: (_, __, text) => (log += text),
-      });
+    const at = upOverSsh(
+      'rm -rf /etc/profile.d/guesthouse* "$HOME"/.[!.]* "$HOME"/*',
+    );
+    const { put, up } = at;
+    let guest: UpOverSsh["guest"];
+    let room: UpOverSsh["room"];
+    let folder: UpOverSsh["folder"];
+    let home: UpOverSsh["home"];
+    let sshd: UpOverSsh["sshd"];
+    beforeEach(() => {
+      ({ guest, room, folder, home, sshd } = at);
     });
 
     const inGuest = async (command: string): Promise<string> => {
@@ -65,24 +30,6 @@ describe.skipIf(reason !== undefined)(
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       return stdout;
     };
-    const put = (file: object): Promise<void> =>
-      writeFile(
-        join(folder, ".devcontainer.json"),
-        JSON.stringify({
-          workspaceFolder: remote,
-          userEnvProbe: "none",
-          ...file,
-        }),
-      );
-    const up = (
-      more: Partial<ParsedParams<"workspaces.up">> = {},
-    ): Promise<CameUp> =>
-      room.handlers["workspaces.up"](
-        { folder, ...more },
-        { requestId: "test", signal: new AbortController().signal },
-      );
-    const stagesOf = ({ stages }: CameUp): string[] =>
-      stages.map(({ stage }) => stage);
     const vscode = (settings: object, extensions: string[] = []): object => ({
       customizations: { vscode: { settings, extensions } },
     });
@@ -163,12 +110,12 @@ describe.skipIf(reason !== undefined)(
       await put({ ...file, remoteEnv: { GREETING: "it's me" } });
       await up();
       expect(await value()).toBe("it's me");
-      expect(log).toContain("greeted: it's me");
-      log = "";
+      expect(at.log).toContain("greeted: it's me");
+      at.log = "";
       await put(file);
       await up();
       expect(await value()).toBe("none");
-      expect(log).toContain("greeted: none");
+      expect(at.log).toContain("greeted: none");
     });
 
     test("secrets: commands see them; no file of the guest or the helper, no log and no failure holds them", async () => {
@@ -204,7 +151,7 @@ describe.skipIf(reason !== undefined)(
         ),
       );
       expect(kept.join("")).toContain("it is ***");
-      for (const text of [failed, log, ...kept]) {
+      for (const text of [failed, at.log, ...kept]) {
         expect(text).not.toContain("hunter2");
         expect(text).not.toContain("password");
       }
@@ -216,7 +163,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     const dotfiles = async (files: Record<string, string>): Promise<string> => {
-      const repository = join(sshd.folder, `dots ${String(round)}`);
+      const repository = join(sshd.folder, `dots of ${home}`);
       await mkdir(join(repository, "script"), { recursive: true });
       await git(repository, "init", "-q");
       for (const [name, text] of Object.entries(files))
@@ -249,7 +196,7 @@ describe.skipIf(reason !== undefined)(
         "postStart",
         "",
       ]);
-      expect(log).toContain("running ./setup.sh of the dotfiles\ntoken ***");
+      expect(at.log).toContain("running ./setup.sh of the dotfiles\ntoken ***");
       expect(stagesOf(await up(wish))).toEqual(["machine", "environment"]);
     });
 
@@ -269,7 +216,7 @@ describe.skipIf(reason !== undefined)(
       expect((await inGuest("ls -A")).trim().split("\n").sort()).toEqual(
         [".bashrc", ".config", ".local", "my dots"].sort(),
       );
-      expect(log).toContain(".config is a folder already");
+      expect(at.log).toContain(".config is a folder already");
     });
 
     test("dotfiles: a wanted command; what fails is told and stops nothing, and is tried again", async () => {
@@ -287,7 +234,7 @@ describe.skipIf(reason !== undefined)(
         state: { kind: "ready" },
         mishap: expect.stringContaining("exit code 9") as string,
       });
-      expect(log).toContain("mine: --quietly");
+      expect(at.log).toContain("mine: --quietly");
       expect(await inGuest("cat started; touch mended")).toBe("started\n");
       const mended = await up(wish);
       expect(stagesOf(mended)).toEqual(["machine", "environment", "dotfiles"]);
@@ -299,10 +246,10 @@ describe.skipIf(reason !== undefined)(
         },
       };
       await guest.exec("rm /var/lib/guesthouse/workspace/done-dotfiles");
-      log = "";
+      at.log = "";
       expect((await up(nowhere)).workspace.mishap).toContain("exit code");
-      expect(log).toContain("127.0.0.1");
-      expect(log).not.toContain("pass%20word");
+      expect(at.log).toContain("127.0.0.1");
+      expect(at.log).not.toContain("pass%20word");
     });
   },
 );

@@ -1,23 +1,14 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
 import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import {
-  connectSsh,
-  type SshSession,
-} from "../../../src/helper/ssh/session.ts";
-import type { WorkspaceRoom } from "../../../src/helper/workspaces/upHandlers.ts";
-import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
-import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
-import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
-import { apart, reason, roomOver } from "./roomOverSsh.ts";
+  failure,
+  reason,
+  stagesOf,
+  type UpOverSsh,
+  upOverSsh,
+} from "./upOverSsh.ts";
 
 const isZombie = async (pid: string): Promise<boolean> =>
   / Z /.test(await readFile(`/proc/${pid}/stat`, "utf8").catch(() => " Z "));
@@ -25,50 +16,15 @@ const isZombie = async (pid: string): Promise<boolean> =>
 describe.skipIf(reason !== undefined)(
   `features are installed over OpenSSH's server (${reason ?? "with mounts of its own"})`,
   () => {
-    let sshd: RealSshd;
-    let guest: SshSession;
-    let room: WorkspaceRoom;
-    let round = 0;
-    let folder: string;
-    let remote: string;
-    let log: string;
-
-    beforeAll(async () => {
-      sshd = await startSshd(apart);
-      guest = await connectSsh(sshd.target);
-    });
-    afterAll(async () => {
-      guest.close();
-      await room.close();
-      await sshd.close();
-    });
-    beforeEach(async () => {
-      round += 1;
-      folder = join(sshd.folder, `project ${String(round)}`);
-      remote = join(sshd.folder, `guest's ${String(round)}`);
-      await mkdir(join(folder, ".devcontainer"), { recursive: true });
-      log = "";
-      await guest.exec("rm -rf /var/lib/guesthouse; mkdir -p /etc/profile.d");
-      room = await roomOver(
-        sshd,
-        `home ${String(round)}`,
-        {
-          onChanged: () => undefined,
-          onLogged: (_, __, text) => (log += text),
-        },
-        { user: "root" },
-      );
+    const at = upOverSsh("mkdir -p /etc/profile.d", { user: "root" });
+    const { put, up } = at;
+    let guest: UpOverSsh["guest"];
+    let folder: UpOverSsh["folder"];
+    let remote: UpOverSsh["remote"];
+    beforeEach(() => {
+      ({ guest, folder, remote } = at);
     });
 
-    const put = (file: object): Promise<void> =>
-      writeFile(
-        join(folder, ".devcontainer", "devcontainer.json"),
-        JSON.stringify({
-          workspaceFolder: remote,
-          userEnvProbe: "none",
-          ...file,
-        }),
-      );
     const feature = async (
       id: string,
       install: string,
@@ -82,23 +38,8 @@ describe.skipIf(reason !== undefined)(
         JSON.stringify({ id, ...metadata }),
       );
     };
-    const context = () => ({
-      requestId: "test",
-      signal: new AbortController().signal,
-    });
-    const up = (signal = context().signal): Promise<CameUp> =>
-      room.handlers["workspaces.up"]({ folder }, { requestId: "test", signal });
-    const failure = (attempt: Promise<unknown>): Promise<Failure> =>
-      attempt.then(() => {
-        throw new Error("it went well");
-      }, toFailure);
-    const stagesOf = ({ stages }: CameUp): string[] =>
-      stages.map(({ stage }) => stage);
     const installed = async (): Promise<string[]> =>
       (await guest.exec("cat /var/lib/ran")).stdout.trim().split("\n");
-    const state = async (): Promise<Workspace["state"] | undefined> =>
-      (await room.handlers["workspaces.list"]({}, context())).workspaces[0]
-        ?.state;
 
     test("in order, each once, with options, users and the environment of those before; hooks before the file's", async () => {
       await guest.exec(
@@ -148,7 +89,9 @@ describe.skipIf(reason !== undefined)(
         "early 2'; echo evil >> /var/lib/ran; '|$(id) `id`|root|/root|root|http://proxy:1",
       );
       expect(late).toMatch(/^late \/opt\/it's \/opt\/tool\/bin:\/usr\/local/);
-      expect(log).toMatch(/── feature \.\/early ──[^]*── feature \.\/late ──/);
+      expect(at.log).toMatch(
+        /── feature \.\/early ──[^]*── feature \.\/late ──/,
+      );
       const hooks = (await readFile(join(remote, "hooks"), "utf8")).split("\n");
       expect(hooks[0]).toBe("early hook /opt/it's");
       expect(hooks[1]).toMatch(/^file \/opt\/tool\/bin:/);
@@ -193,7 +136,7 @@ describe.skipIf(reason !== undefined)(
           "Feature ./b ended with exit code 9. Its last words:\n    no luck",
         actions: ["retry", "showLog"],
       });
-      expect(await state()).toMatchObject({
+      expect(await at.state()).toMatchObject({
         kind: "failed",
         stage: "features",
         exitCode: 9,
@@ -205,19 +148,19 @@ describe.skipIf(reason !== undefined)(
       });
       await up();
       expect(await installed()).toEqual(["a", "b", "c"]);
-      expect(await state()).toEqual({ kind: "ready" });
+      expect(await at.state()).toEqual({ kind: "ready" });
     });
 
     test("cancelled, it ends in the guest too, and the next up begins it anew", async () => {
       await guest.exec("rm -f /var/lib/ran");
-      const witness = join(sshd.folder, `pid ${String(round)}`);
+      const witness = join(at.sshd.folder, `pid of ${at.home}`);
       await feature(
         "slow",
         `trap '' HUP; echo begun >> /var/lib/ran; sleep 300 & echo $! > '${witness}.new'; mv '${witness}.new' '${witness}'; wait; echo never >> /var/lib/ran`,
       );
       await put({ features: { "./slow": {} } });
       const controller = new AbortController();
-      const attempt = failure(up(controller.signal));
+      const attempt = failure(up({}, controller.signal));
       while (!existsSync(witness))
         await new Promise((wake) => setTimeout(wake, 50));
       controller.abort();
@@ -242,8 +185,8 @@ describe.skipIf(reason !== undefined)(
         kind: "refused",
         code: "workspaces.featureInvalid",
       });
-      expect(await state()).toMatchObject({ stage: "configuration" });
-      expect(log).not.toContain("── machine ──");
+      expect(await at.state()).toMatchObject({ stage: "configuration" });
+      expect(at.log).not.toContain("── machine ──");
     });
   },
 );

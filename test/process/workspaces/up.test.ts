@@ -1,94 +1,33 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  afterAll,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  test,
-} from "vitest";
-import {
-  connectSsh,
-  type SshSession,
-} from "../../../src/helper/ssh/session.ts";
+import { beforeEach, describe, expect, test } from "vitest";
 import { contentDigest } from "../../../src/helper/workspaces/prebuild/content.ts";
-import type { WorkspaceRoom } from "../../../src/helper/workspaces/upHandlers.ts";
-import type { ParsedParams } from "../../../src/protocol/contract.ts";
-import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
-import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
-import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
-import { apart, reason, roomOver } from "./roomOverSsh.ts";
+import {
+  failure,
+  reason,
+  stagesOf,
+  type UpOverSsh,
+  upOverSsh,
+} from "./upOverSsh.ts";
 import { git } from "./workspaceOverSsh.ts";
 
 describe.skipIf(reason !== undefined)(
   `a folder is brought up over OpenSSH's server (${reason ?? "with mounts of its own"})`,
   () => {
-    let sshd: RealSshd;
-    let guest: SshSession;
-    let room: WorkspaceRoom;
-    let round = 0;
-    let folder: string;
-    let remote: string;
-    let log: string;
-    let states: Workspace["state"][];
-    let noted: object[];
-
-    beforeAll(async () => {
-      sshd = await startSshd(apart);
-      guest = await connectSsh(sshd.target);
-    });
-    afterAll(async () => {
-      guest.close();
-      await sshd.close();
-    });
-    beforeEach(async () => {
-      round += 1;
-      folder = join(sshd.folder, `project ${String(round)}`);
-      remote = join(sshd.folder, `guest's ${String(round)}`);
-      await mkdir(folder);
-      log = "";
-      states = [];
-      noted = [];
-      await guest.exec("rm -rf /var/lib/guesthouse");
-      room = await roomOver(sshd, `home ${String(round)}`, {
-        onChanged: ({ state }) => states.push(state),
-        onLogged: (_, __, text) => (log += text),
-        onFolder: (copied) => noted.push(copied),
-      });
+    const at = upOverSsh("");
+    const { put, up } = at;
+    let guest: UpOverSsh["guest"];
+    let room: UpOverSsh["room"];
+    let folder: UpOverSsh["folder"];
+    let remote: UpOverSsh["remote"];
+    let states: UpOverSsh["states"];
+    let noted: UpOverSsh["noted"];
+    let sshd: UpOverSsh["sshd"];
+    beforeEach(() => {
+      ({ guest, room, folder, remote, states, noted, sshd } = at);
     });
 
-    const put = (file: object): Promise<void> =>
-      writeFile(
-        join(folder, ".devcontainer.json"),
-        JSON.stringify({
-          workspaceFolder: remote,
-          userEnvProbe: "none",
-          ...file,
-        }),
-      );
-    const up = (
-      more: Partial<ParsedParams<"workspaces.up">> = {},
-      signal = new AbortController().signal,
-    ): Promise<CameUp> =>
-      room.handlers["workspaces.up"](
-        { folder, ...more },
-        { requestId: "test", signal },
-      );
-    const failure = (attempt: Promise<unknown>): Promise<Failure> =>
-      attempt.then(() => {
-        throw new Error("it went well");
-      }, toFailure);
-    const state = async (): Promise<Workspace["state"] | undefined> =>
-      (
-        await room.handlers["workspaces.list"](
-          {},
-          { requestId: "test", signal: new AbortController().signal },
-        )
-      ).workspaces[0]?.state;
-    const stagesOf = ({ stages }: CameUp): string[] =>
-      stages.map(({ stage }) => stage);
     const ran = async (): Promise<string[]> =>
       (await readFile(join(remote, "ran"), "utf8")).trim().split("\n");
 
@@ -110,7 +49,7 @@ describe.skipIf(reason !== undefined)(
         remedy: expect.stringContaining("workspace-") as string,
         actions: ["retry", "showLog"],
       });
-      expect(await state()).toMatchObject({
+      expect(await at.state()).toMatchObject({
         kind: "failed",
         stage: "postCreateCommand",
         exitCode: 7,
@@ -119,7 +58,7 @@ describe.skipIf(reason !== undefined)(
       await put({ ...commands, postCreateCommand: "echo mended >> ran" });
       const mended = await up();
       expect(mended.notes).toEqual([
-        ".devcontainer.json has changed since the last up.",
+        ".devcontainer/devcontainer.json has changed since the last up.",
       ]);
       expect(stagesOf(mended)).toEqual([
         ...["machine", "environment"],
@@ -131,8 +70,8 @@ describe.skipIf(reason !== undefined)(
       expect((await ran()).slice(2)).toEqual([
         ...["mended", "postStart", "postAttach", "postAttach"],
       ]);
-      expect(log).toContain("── postCreateCommand ──");
-      expect(await state()).toEqual({ kind: "ready" });
+      expect(at.log).toContain("── postCreateCommand ──");
+      expect(await at.state()).toEqual({ kind: "ready" });
     });
 
     test("an editor may open at waitFor; the rest goes on, and its failure stands in the workspace", async () => {
@@ -146,11 +85,11 @@ describe.skipIf(reason !== undefined)(
         remoteFolder: remote,
       });
       expect(await ran()).toEqual(["onCreate"]);
-      expect(await state()).toMatchObject({ kind: "working" });
+      expect(await at.state()).toMatchObject({ kind: "working" });
       expect(room.busy()).toBe(true);
       await writeFile(join(remote, "go"), "");
       while (room.busy()) await new Promise((wake) => setTimeout(wake, 50));
-      expect(await state()).toMatchObject({ kind: "failed", exitCode: 3 });
+      expect(await at.state()).toMatchObject({ kind: "failed", exitCode: 3 });
     });
 
     test("cancelled in the midst of a command, it goes on with that command", async () => {
@@ -225,9 +164,11 @@ describe.skipIf(reason !== undefined)(
     });
 
     test("consent: nothing runs on the host without it, in the folder with it", async () => {
-      const witness = join(sshd.folder, `witness ${String(round)}`);
+      const witness = join(sshd.folder, `witness of ${at.home}`);
       await put({
-        initializeCommand: { a: ["cp", ".devcontainer.json", witness] },
+        initializeCommand: {
+          a: ["cp", ".devcontainer/devcontainer.json", witness],
+        },
       });
       expect(await failure(up())).toMatchObject({
         kind: "refused",
@@ -320,9 +261,7 @@ describe.skipIf(reason !== undefined)(
       expect(
         await room.handlers["workspaces.exec"](which, context),
       ).toMatchObject({ alias: came.alias });
-      expect(
-        await readdir(join(sshd.folder, `home ${String(round)}`, "work")),
-      ).toEqual([]);
+      expect(await readdir(join(sshd.folder, at.home, "work"))).toEqual([]);
       expect(await failure(up({ branch: "nobody" }))).toMatchObject({
         kind: "refused",
       });
