@@ -67,6 +67,8 @@ export const workspaceSchema = z.object({
   extensions: z.array(z.string()).optional(),
   /** A sentence on what the last `up` did not manage without ending at it. */
   mishap: z.string().optional(),
+  /** A sentence on what the file says of the VM now and only a rebuild brings about. */
+  outdated: z.string().optional(),
   state: workspaceStateSchema,
   logPath: z.string(),
   /** Grows with every change of this record. */

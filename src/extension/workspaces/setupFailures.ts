@@ -6,18 +6,23 @@ import { currentWorkspace, placeKey } from "./folders.ts";
 
 /**
  * Tells in a window that is open in a folder's VM when a command of the folder's setup failed: the window opens at the
- * file's `waitFor`, and what comes later fails without anybody waiting. *Try Again* goes on at that command. So is what
- * didn't stop the setup.
+ * file's `waitFor`, and what comes later fails without anybody waiting. *Try Again* goes on at that command. Tells too
+ * what didn't stop the setup, and offers a rebuild where only that takes up what the file says now.
  */
 export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
   const told = new Set<string>();
   let toldMishap: string | undefined;
+  let toldOutdated: string | undefined;
   return workspaces.onDidChange(({ changed }) => {
     // Where the folder is open on this computer, whoever asked for its VM is told by the command.
     if (env.remoteName !== "ssh-remote") return;
     const here = currentWorkspace(workspaces);
     if (here === undefined || !changed.includes(here)) return;
-    const { state, folder, branch, revision, mishap } = here;
+    const { state, folder, branch, revision, mishap, outdated } = here;
+    if (outdated !== toldOutdated && state.kind === "ready") {
+      toldOutdated = outdated;
+      if (outdated !== undefined) void offerRebuild(outdated);
+    }
     if (mishap === undefined) toldMishap = undefined;
     else if (mishap !== toldMishap && state.kind === "ready") {
       toldMishap = mishap;
@@ -41,6 +46,12 @@ export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
       },
     );
   });
+}
+
+async function offerRebuild(outdated: string): Promise<void> {
+  const rebuild = l10n.t("Rebuild VM…");
+  if ((await window.showInformationMessage(outdated, rebuild)) === rebuild)
+    await commands.executeCommand("guesthouse.rebuildMachine");
 }
 
 async function tellMishap(mishap: string, place: string): Promise<void> {

@@ -72,7 +72,10 @@ export async function bringUp(
       ),
     ),
   );
-  for (const note of came.notes) void window.showInformationMessage(note);
+  // The window in the VM offers the remedy to that.
+  const { outdated } = came.workspace;
+  for (const note of came.notes.filter((each) => each !== outdated))
+    void window.showInformationMessage(note);
   return came;
 }
 

@@ -163,6 +163,22 @@ describe.skipIf(reason !== undefined)(
       expect(await readFile("/etc/environment", "utf8")).not.toContain("PLAIN");
     });
 
+    test("what only a rebuild brings about is told, until it did", async () => {
+      await put({});
+      expect((await up()).workspace.outdated).toBeUndefined();
+      await put({ hostRequirements: { cpus: 4 } });
+      const came = await up();
+      expect(came.workspace.outdated).toContain("only a rebuild takes that up");
+      expect(came.notes).toEqual([came.workspace.outdated]);
+      const signal = new AbortController().signal;
+      const anew = await room.handlers["workspaces.rebuild"](
+        { folder },
+        { requestId: "test", signal },
+      );
+      expect(anew.workspace.outdated).toBeUndefined();
+      expect(anew.notes).toEqual([]);
+    });
+
     test("consent: nothing runs on the host without it, in the folder with it", async () => {
       const witness = join(sshd.folder, `witness of ${at.home}`);
       await put({

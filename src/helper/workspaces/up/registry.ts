@@ -25,6 +25,8 @@ export interface WorkspaceEntry {
   working: Extract<WorkspaceState, { kind: "working" }> | undefined;
   /** See the contract. */
   mishap?: string | undefined;
+  /** Set by an `up` that found the file changed in what only a rebuild brings about. */
+  outdated?: string | undefined;
   revision: number;
 }
 
@@ -199,6 +201,7 @@ export class WorkspaceRegistry {
               : { extensions: record.made.extensions }),
           }),
       ...(entry.mishap === undefined ? {} : { mishap: entry.mishap }),
+      ...(entry.outdated === undefined ? {} : { outdated: entry.outdated }),
       state:
         entry.working ??
         record.failed ??

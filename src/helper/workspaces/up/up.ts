@@ -74,7 +74,13 @@ async function perform(
 ): Promise<CameUp> {
   const { registry, machines, layout } = deps;
   const { id } = entry.record;
-  const notes = [...plan.notes, ...changesOf(entry, configuration, plan)];
+  entry.outdated = outdatedBy(entry, configuration, plan);
+  const notes = [
+    ...plan.notes,
+    ...(entry.outdated === undefined
+      ? changesOf(entry, configuration)
+      : [entry.outdated]),
+  ];
   const stages: CameUp["stages"] = [];
   const log = await openLog(
     layout.workspace(id).log,
@@ -285,19 +291,25 @@ async function perform(
   }
 }
 
-/** What has changed in the file since it was last brought up, while its VM is still there. */
+/** What the file says of the VM now, and the VM, made before, is not. */
+function outdatedBy(
+  { record }: WorkspaceEntry,
+  { path = "The configuration" }: Configuration,
+  { shapeDigest }: Plan,
+): string | undefined {
+  return record.made === undefined || record.made.shapeDigest === shapeDigest
+    ? undefined
+    : `${path} has changed what the VM is made of (image, size, user, ports or folders); only a rebuild takes that up.`;
+}
+
+/** Whether the file has changed since it was last brought up, while its VM is still there. */
 function changesOf(
   { record }: WorkspaceEntry,
-  { digest, path }: Configuration,
-  { shapeDigest }: Plan,
+  { digest, path = "The configuration" }: Configuration,
 ): string[] {
-  if (record.made === undefined) return [];
-  const file = path ?? "The configuration";
-  if (record.made.shapeDigest !== shapeDigest)
-    return [
-      `${file} has changed what the VM is made of (image, size, user, ports or folders): guesthouse rebuild makes it anew.`,
-    ];
-  return record.fileDigest === undefined || record.fileDigest === digest
+  return record.made === undefined ||
+    record.fileDigest === undefined ||
+    record.fileDigest === digest
     ? []
-    : [`${file} has changed since the last up.`];
+    : [`${path} has changed since the last up.`];
 }
