@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheRoot } from "./cache.mjs";
 import { installCodeServer } from "./codeServer.mjs";
+import { featureRegistry } from "./featureRegistry.mjs";
 import { guesthouse } from "./helper.mjs";
 import { ensurePrograms } from "./packages.mjs";
 import {
   browserPrograms,
   imageBuildPrograms,
-  registryPrograms,
   virtualMachinePrograms,
 } from "./programs.mjs";
 import { Failure, step, Unavailable } from "./progress.mjs";
@@ -22,17 +22,15 @@ export const prerequisites = {
   unit: async () => ({}),
   protocol: async () => ({}),
   process: async () => {
-    await ensurePrograms([...virtualMachinePrograms, ...registryPrograms], {
-      purpose: "test with real QEMU, OpenSSH and registry processes",
+    await ensurePrograms(virtualMachinePrograms, {
+      purpose: "test with real QEMU and OpenSSH processes",
     });
-    return {};
+    return registryVariables();
   },
-  vm: async () => {
-    await ensurePrograms(registryPrograms, {
-      purpose: "test features of a registry in guests",
-    });
-    return { GUESTHOUSE_IMAGE_CACHE: await goldenImage() };
-  },
+  vm: async () => ({
+    GUESTHOUSE_IMAGE_CACHE: await goldenImage(),
+    ...(await registryVariables()),
+  }),
   editor: async () => {
     if (process.env.CHROMIUM === undefined) {
       await ensurePrograms(browserPrograms, {
@@ -43,6 +41,12 @@ export const prerequisites = {
     return { GUESTHOUSE_IMAGE_CACHE: await goldenImage() };
   },
 };
+
+/** @returns {Promise<Record<string, string>>} */
+async function registryVariables() {
+  const program = await featureRegistry();
+  return program === undefined ? {} : { GUESTHOUSE_DOCKER_REGISTRY: program };
+}
 
 /**
  * Sees to it that the golden image which the guests of the tests are cloned from is in the cache. It is built once and

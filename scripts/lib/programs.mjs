@@ -68,15 +68,6 @@ export const imageBuildPrograms = [
   }),
 ];
 
-/** A registry for the tests of features: Debian's; where it is not to be had, those tests are skipped. @type {Program[]} */
-export const registryPrograms = [
-  {
-    command: "docker-registry",
-    packages: { "apt-get": "docker-registry" },
-    optional: true,
-  },
-];
-
 /** Compiling the native parts of VS Code's server. @type {Program[]} */
 export const nativeBuildPrograms = [
   sameEverywhere("c++", "gcc-c++", { "apt-get": "g++", pacman: "gcc" }),
