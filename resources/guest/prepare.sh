@@ -306,16 +306,29 @@ clean() {
   if have restorecon; then restorecon -RF /etc /var/lib/systemd /var/log >/dev/null 2>&1 || :; fi
 }
 
+# Ours were appended to the bundle as they are (src/helper/guests/seed.ts), so they are cut out of it again: making it
+# anew takes minutes under emulation.
 remove_authorities() {
+  bundle=/etc/ssl/certs/ca-certificates.crt
   removed=no
-  for file in /usr/local/share/ca-certificates/cloud-init-ca-cert* \
-    /etc/pki/ca-trust/source/anchors/cloud-init-ca-cert* /usr/share/pki/trust/anchors/cloud-init-ca-cert*; do
+  for file in /usr/local/share/ca-certificates/guesthouse-*.crt /usr/local/share/ca-certificates/cloud-init-ca-cert* \
+    /etc/pki/ca-trust/source/anchors/guesthouse-*.crt /etc/pki/ca-trust/source/anchors/cloud-init-ca-cert* \
+    /usr/share/pki/trust/anchors/cloud-init-ca-cert*; do
     [ -e "$file" ] || continue
-    rm -f "$file"
     removed=yes
+    if [ -e "$bundle" ]; then
+      awk -v mark="$(sed -n 2p "$file")" '
+        /-----BEGIN/ { inside = 1; whole = ""; ours = 0 }
+        !inside { print; next }
+        { whole = whole $0 "\n"; if ($0 == mark) ours = 1 }
+        /-----END/ { if (!ours) printf "%s", whole; inside = 0 }' "$bundle" >"$bundle.new"
+      cat "$bundle.new" >"$bundle"
+      rm "$bundle.new"
+    fi
+    rm -f "$file"
   done
   [ $removed = yes ] || return 0
-  if have update-ca-certificates; then update-ca-certificates --fresh >/dev/null 2>&1 || :; fi
+  find /etc/ssl/certs \( -lname '*guesthouse-*' -o -lname '*cloud-init-ca-cert*' \) -exec rm -f {} + 2>/dev/null || :
   if have update-ca-trust; then update-ca-trust >/dev/null 2>&1 || :; fi
 }
 

@@ -27,27 +27,6 @@ cut -d: -f6 /etc/passwd | sort -u | while read -r home; do
 done
 # Docker names its engine once.
 rm -f /var/lib/docker/engine-id /etc/docker/key.json
-# Authorities of the host that made it: each clone's seed brings its own.
-bundle=/etc/ssl/certs/ca-certificates.crt
-removed=no
-for certificate in /usr/local/share/ca-certificates/guesthouse-*.crt; do
-  [ -e "$certificate" ] || continue
-  removed=yes
-  if [ -e "$bundle" ]; then
-    awk -v mark="$(sed -n 2p "$certificate")" '
-      /-----BEGIN/ { inside = 1; whole = ""; ours = 0 }
-      !inside { print; next }
-      { whole = whole $0 "\n"; if ($0 == mark) ours = 1 }
-      /-----END/ { if (!ours) printf "%s", whole; inside = 0 }' "$bundle" >"$bundle.new"
-    cat "$bundle.new" >"$bundle"
-    rm "$bundle.new"
-  fi
-  rm -f "$certificate" "/etc/pki/ca-trust/source/anchors/$(basename "$certificate")"
-done
-if [ $removed = yes ]; then
-  find /etc/ssl/certs -lname '*guesthouse-*' -delete
-  if command -v update-ca-trust >/dev/null; then update-ca-trust >/dev/null 2>&1; fi
-fi
 rm -f /var/lib/guesthouse/trust-authorities.sh
 if [ -d /var/lib/apt/lists ]; then mv /var/lib/apt/lists /var/lib/apt/lists.kept; fi
 exit 0
