@@ -274,7 +274,11 @@ export async function createCapabilities({
   });
   const idle = watchIdle({
     rules: idleRulesFrom(process.env),
-    machines: () => registry.entries().map((entry) => registry.view(entry)),
+    running: () =>
+      registry
+        .entries()
+        .filter(({ state }) => state.kind === "running")
+        .map((entry) => registry.view(entry)),
     connected: () => leasedMachines(layout.leases),
     isBusy: (id) => registry.locks.busy(id) || workspaceRoom.works(id),
     afterUse: (id) => workspaceRoom.afterUse(id),

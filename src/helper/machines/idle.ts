@@ -42,7 +42,8 @@ export function idleAct(
 
 export interface IdleDeps {
   readonly rules: IdleRules;
-  readonly machines: () => readonly Machine[];
+  /** Asked for often, whatever is there. */
+  readonly running: () => readonly Machine[];
   /** Names or aliases with ssh connections now. */
   readonly connected: () => Promise<ReadonlySet<string>>;
   /** Something of ours is done with it. */
@@ -63,15 +64,14 @@ export function watchIdle(deps: IdleDeps): {
   watching(): boolean;
   close(): void;
 } {
-  const { rules, machines, isBusy, log } = deps;
+  const { rules, running, isBusy, log } = deps;
   const since = new Map<string, number>();
   const used = new Set<string>();
-  const isWatched = ({ id, state }: Machine): boolean =>
-    state.kind === "running" &&
-    (rules.suspendAfterMs > 0 || deps.afterUse(id) !== undefined);
+  const isWatched = ({ id }: Machine): boolean =>
+    rules.suspendAfterMs > 0 || deps.afterUse(id) !== undefined;
 
   const look = async (): Promise<void> => {
-    const watched = machines().filter(isWatched);
+    const watched = running().filter(isWatched);
     const ids = new Set(watched.map(({ id }) => id));
     for (const id of since.keys()) if (!ids.has(id)) since.delete(id);
     for (const id of used) if (!ids.has(id)) used.delete(id);
@@ -122,7 +122,7 @@ export function watchIdle(deps: IdleDeps): {
   };
   wait();
   return {
-    watching: () => machines().some(isWatched),
+    watching: () => running().some(isWatched),
     close() {
       closed = true;
       clearTimeout(timer);

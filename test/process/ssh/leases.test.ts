@@ -54,7 +54,7 @@ test("idle machines are suspended, and used ones ended as their owners want, onc
   const lease = await takeLease(folder, "gh-used");
   const idle = watchIdle({
     rules: { suspendAfterMs: 400, graceMs: 100 },
-    machines: () =>
+    running: () =>
       machines.filter(
         ({ id }) => !acted.some((act) => act.startsWith(`${id} `)),
       ),
