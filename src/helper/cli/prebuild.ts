@@ -3,16 +3,17 @@ import type { Result } from "../../protocol/contract.ts";
 import { bytes, seconds } from "./format.ts";
 import { type Session, withHelper } from "./session.ts";
 import { given, watchMachine } from "./waiting.ts";
-import { addPlaceOptions, type Place, placeOf } from "./workspacePlace.ts";
+import { addWishOptions, type WishFlags, wishParams } from "./upOptions.ts";
 import {
-  initializeOf,
-  localEnvOf,
-  printLogOf,
-  type UpFlags,
-  placeHelp,
-} from "./workspaces.ts";
+  addPlaceOptions,
+  type Place,
+  type PlaceFlags,
+  placeOf,
+} from "./workspacePlace.ts";
+import { placeHelp, printLogOf } from "./workspaces.ts";
 
-interface PrebuildFlags extends UpFlags {
+interface PrebuildFlags extends PlaceFlags, WishFlags {
+  readonly json?: boolean;
   readonly force?: boolean;
 }
 
@@ -24,11 +25,7 @@ export function addPrebuildCommand(program: Command): void {
     .description(
       "make an image of a folder's VM after updateContentCommand, which up then clones",
     )
-    .option("-i, --image <image>", "image to clone, instead of the file's")
-    .option("--trust", "run the file's initializeCommand on this computer")
-    .option("--skip-initialize", "go on without its initializeCommand")
     .option("-f, --force", "make it anew although it is here")
-    .option("--cold", "boot it even where a warm template could be resumed")
     .option("--json", "print JSON")
     .action(async (folder: string, flags: PrebuildFlags) =>
       withHelper(
@@ -42,7 +39,7 @@ export function addPrebuildCommand(program: Command): void {
         prebuildText,
       ),
     );
-  addPlaceOptions(command);
+  addWishOptions(addPlaceOptions(command));
 }
 
 type Prebuilt = Result<"workspaces.prebuild">;
@@ -68,14 +65,8 @@ async function prebuild(
     "workspaces.prebuild",
     {
       ...which,
-      digest: read.digest,
-      localEnv: localEnvOf(read.localVariables),
-      ...given({
-        image: flags.image,
-        initialize: initializeOf(flags),
-        warm: flags.cold === true ? false : undefined,
-        force: flags.force,
-      }),
+      ...wishParams(read, flags),
+      ...given({ force: flags.force }),
     },
     signal,
   );

@@ -1,8 +1,48 @@
 import { readFile, stat } from "node:fs/promises";
 import type { Command } from "commander";
-import type { ParsedParams } from "../../protocol/contract.ts";
+import type { ParsedParams, Result } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
 import { given } from "./waiting.ts";
+
+/** What up, rebuild and prebuild ask alike. */
+export interface WishFlags {
+  readonly image?: string;
+  readonly trust?: boolean;
+  readonly skipInitialize?: boolean;
+  readonly cold?: boolean;
+}
+
+export const addWishOptions = (command: Command): Command =>
+  command
+    .option("-i, --image <image>", "image to clone, instead of the file's")
+    .option("--trust", "run the file's initializeCommand on this computer")
+    .option("--skip-initialize", "go on without its initializeCommand")
+    .option("--cold", "boot it even where a warm template could be resumed");
+
+/** The same as parameters of `workspaces.up`, for the file that was read. */
+export const wishParams = (
+  {
+    digest,
+    localVariables,
+  }: Pick<Result<"workspaces.read">, "digest" | "localVariables">,
+  { image, trust, skipInitialize, cold }: WishFlags,
+) => ({
+  digest,
+  // The helper may have been started from elsewhere: these are the variables of this terminal.
+  localEnv: given(
+    Object.fromEntries(localVariables.map((name) => [name, process.env[name]])),
+  ) as Record<string, string>,
+  ...given({
+    image,
+    initialize:
+      skipInitialize === true
+        ? ("skip" as const)
+        : trust === true
+          ? ("run" as const)
+          : undefined,
+    warm: cold === true ? false : undefined,
+  }),
+});
 
 /** What belongs to the person who brings a folder up, and not to the folder. */
 export interface PersonalFlags {

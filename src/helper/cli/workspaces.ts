@@ -8,6 +8,9 @@ import {
   addPersonalOptions,
   type PersonalFlags,
   personalParams,
+  addWishOptions,
+  type WishFlags,
+  wishParams,
 } from "./upOptions.ts";
 import { given, watchMachine } from "./waiting.ts";
 import {
@@ -30,11 +33,8 @@ export function addWorkspaceCommands(program: Command): void {
     const command = program
       .command(verb)
       .argument("[folder]", placeHelp, ".")
-      .description(description)
-      .option("-i, --image <image>", "image to clone, instead of the file's")
-      .option("--trust", "run the file's initializeCommand on this computer")
-      .option("--skip-initialize", "go on without its initializeCommand")
-      .option("--cold", "boot it even where a warm template could be resumed")
+      .description(description);
+    addWishOptions(command)
       .option(
         verb === "up" ? "--no-prebuild" : "--no-cache",
         "make a new VM of the base image even where a prebuild fits",
@@ -170,12 +170,8 @@ interface DownFlags extends PlaceFlags {
   readonly delete?: boolean;
   readonly discard?: boolean;
 }
-export interface UpFlags extends PlaceFlags, PersonalFlags {
+interface UpFlags extends PlaceFlags, PersonalFlags, WishFlags {
   readonly json?: boolean;
-  readonly image?: string;
-  readonly trust?: boolean;
-  readonly skipInitialize?: boolean;
-  readonly cold?: boolean;
   readonly discard?: boolean;
   /** False by `--no-prebuild` and `--no-cache`. */
   readonly prebuild?: boolean;
@@ -207,12 +203,8 @@ async function bringUp(
     {
       ...which,
       ...personal,
-      digest: read.digest,
-      localEnv: localEnvOf(read.localVariables),
+      ...wishParams(read, flags),
       ...given({
-        image: flags.image,
-        initialize: initializeOf(flags),
-        warm: flags.cold === true ? false : undefined,
         discard: flags.discard,
         prebuild:
           flags.prebuild === false || flags.cache === false ? false : undefined,
@@ -221,12 +213,6 @@ async function bringUp(
     signal,
   );
 }
-
-/** The helper may have been started from elsewhere: these are the variables of this terminal. */
-export const localEnvOf = (names: readonly string[]): Record<string, string> =>
-  given(
-    Object.fromEntries(names.map((name) => [name, process.env[name]])),
-  ) as Record<string, string>;
 
 /** Prints whole lines of a log as they come. */
 export function printLogOf({ client, progress }: Session, logId: string): void {
@@ -238,13 +224,6 @@ export function printLogOf({ client, progress }: Session, logId: string): void {
     rest = `${rest}${text}`.slice(end);
   });
 }
-
-export const initializeOf = (flags: UpFlags): "run" | "skip" | undefined =>
-  flags.skipInitialize === true
-    ? "skip"
-    : flags.trust === true
-      ? "run"
-      : undefined;
 
 function upText({
   workspace,

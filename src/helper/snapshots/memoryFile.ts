@@ -22,10 +22,7 @@ export async function readMemoryFile(
 }
 
 /** Reads a file to its end, for the page cache's sake. Throws what `read` does; an abort ends it early. */
-export async function readThrough(
-  path: string,
-  signal: AbortSignal,
-): Promise<void> {
+async function readThrough(path: string, signal: AbortSignal): Promise<void> {
   const file = await open(path, "r");
   try {
     const chunk = new Uint8Array(chunkBytes);

@@ -14,10 +14,10 @@ export const commandSchema = z.union([
 export type PlainCommand = z.output<typeof plainCommandSchema>;
 export type LifecycleCommand = z.output<typeof commandSchema>;
 
-export const environmentSchema = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"),
-  z.string(),
-);
+const variableNameSchema = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name");
+export const environmentSchema = z.record(variableNameSchema, z.string());
 
 const portAttributesSchema = z.looseObject({
   label: z.string().optional(),
@@ -82,13 +82,17 @@ export const guesthouseSchema = z.strictObject({
 });
 export type GuesthouseCustomization = z.output<typeof guesthouseSchema>;
 
-export const lifecycleCommands = [
-  "initializeCommand",
+/** In the guest, in the order of a VM's life. */
+export const guestLifecycle = [
   "onCreateCommand",
   "updateContentCommand",
   "postCreateCommand",
   "postStartCommand",
   "postAttachCommand",
+] as const;
+export const lifecycleCommands = [
+  "initializeCommand",
+  ...guestLifecycle,
 ] as const;
 export type LifecycleName = (typeof lifecycleCommands)[number];
 
@@ -124,18 +128,13 @@ export const devcontainerSchema = z.looseObject({
   remoteUser: z.string().optional(),
   updateRemoteUserUID: z.boolean().optional(),
   containerEnv: environmentSchema.optional(),
-  remoteEnv: z
-    .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"),
-      z.string().nullable(),
-    )
-    .optional(),
+  remoteEnv: z.record(variableNameSchema, z.string().nullable()).optional(),
   userEnvProbe: z
     .enum(["none", "loginShell", "interactiveShell", "loginInteractiveShell"])
     .optional(),
   secrets: z
     .record(
-      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name"),
+      variableNameSchema,
       z.looseObject({
         description: z.string().optional(),
         documentationUrl: z.string().optional(),

@@ -1,10 +1,9 @@
-import type {
-  Devcontainer,
-  LifecycleCommand,
-  LifecycleName,
+import {
+  type Devcontainer,
+  guestLifecycle,
+  type LifecycleCommand,
 } from "../devcontainer/model.ts";
 import { substitute, type VariableValues } from "../devcontainer/variables.ts";
-import { featureHooks } from "./metadata.ts";
 import type { ResolvedFeature } from "./resolve.ts";
 
 type Customizations = Readonly<Record<string, unknown>>;
@@ -54,7 +53,7 @@ export interface FeatureHooks {
   /** What a guest remembers them by. */
   readonly identity: string;
   readonly commands: Partial<
-    Record<Exclude<LifecycleName, "initializeCommand">, LifecycleCommand>
+    Record<(typeof guestLifecycle)[number], LifecycleCommand>
   >;
 }
 
@@ -68,7 +67,7 @@ export function hooksOf(
 ): FeatureHooks[] {
   return features.flatMap(({ metadata, reference, identity }) => {
     const commands = Object.fromEntries(
-      featureHooks.flatMap((name) =>
+      guestLifecycle.flatMap((name) =>
         metadata[name] === undefined ? [] : [[name, metadata[name]]],
       ),
     ) as FeatureHooks["commands"];

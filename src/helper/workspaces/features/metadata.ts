@@ -11,15 +11,6 @@ const optionSchema = z.looseObject({
   default: z.union([z.string(), z.boolean()]).optional(),
 });
 
-/** Hooks that a feature may have; there is none on the host. */
-export const featureHooks = [
-  "onCreateCommand",
-  "updateContentCommand",
-  "postCreateCommand",
-  "postStartCommand",
-  "postAttachCommand",
-] as const;
-
 const metadataSchema = z.looseObject({
   id: z.string().min(1),
   version: z.string().optional(),

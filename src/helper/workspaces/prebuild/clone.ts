@@ -25,7 +25,7 @@ export async function freshMarks(
   if ((await contentDigest(folder, signal)) === before) return marks;
   log.note("the content has changed since the prebuild");
   const fresh = new Map(marks);
-  for (const name of ["updateContentCommand", ...marks.keys()]) {
+  for (const name of new Set(["updateContentCommand", ...marks.keys()])) {
     // Those of features, too.
     if (!name.startsWith("updateContentCommand")) continue;
     await remember(session, name, "stale", signal);
