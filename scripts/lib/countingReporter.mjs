@@ -1,10 +1,12 @@
 // A vitest reporter that writes down what became of every test, for `npm test` to add up over its projects.
 import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
 
 /**
  * @typedef {object} Counts
  * @property {number} passed
- * @property {string[]} failed names of tests, and of files and suites that broke outside of a test
+ * @property {string[]} failed names of tests, and of files and suites that broke outside of a test, with the first
+ *   words of why
  * @property {{name: string, reason: string}[]} skipped
  */
 
@@ -22,14 +24,17 @@ export default class CountingReporter {
       );
       for (const part of broken) {
         const name = "fullName" in part ? ` > ${part.fullName}` : "";
-        counts.failed.push(`${module.relativeModuleId}${name}`);
+        counts.failed.push(
+          withReason(`${module.relativeModuleId}${name}`, part.errors()),
+        );
       }
       for (const test of module.children.allTests()) {
         const name = `${module.relativeModuleId} > ${test.fullName}`;
         const result = test.result();
         if (result.state === "passed") counts.passed++;
-        else if (result.state === "failed") counts.failed.push(name);
-        else {
+        else if (result.state === "failed") {
+          counts.failed.push(withReason(name, result.errors));
+        } else {
           const note = "note" in result ? result.note : undefined;
           const reason =
             note ??
@@ -44,6 +49,21 @@ export default class CountingReporter {
     const path = process.env.GUESTHOUSE_TEST_COUNTS;
     if (path) writeFileSync(path, JSON.stringify(counts));
   }
+}
+
+/**
+ * The whole report may be far up in a log, or cut.
+ *
+ * @param {string} name
+ * @param {ReadonlyArray<{message: string, stacks?: ReadonlyArray<{file: string, line: number}>}>} errors
+ */
+function withReason(name, errors) {
+  const lines = errors.map(({ message, stacks }) => {
+    const at = stacks?.[0];
+    const where = at ? ` (${relative(".", at.file)}:${at.line})` : "";
+    return `\n         ${message.split("\n").slice(0, 20).join("\n         ").slice(0, 2_000)}${where}`;
+  });
+  return `${name}${lines.join("")}`;
 }
 
 /**

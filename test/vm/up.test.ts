@@ -110,7 +110,7 @@ describe("a folder with a devcontainer.json", () => {
     });
     const { exitCode, stderr, stdout } = await up("--skip-initialize");
     expect(stderr).toContain("has changed since the last up");
-    expect(exitCode).toBe(0);
+    expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/http:\/\/localhost:\d+ → port 3000/);
     const words = await ran();
     expect(words.slice(0, 3)).toEqual([
@@ -176,14 +176,15 @@ describe("a folder with a devcontainer.json", () => {
     expect((await up("--skip-initialize")).stderr).toContain(
       "guesthouse rebuild makes it anew",
     );
-    const { exitCode, stdout } = await house.guesthouse([
+    const rebuilt = await house.guesthouse([
       ...["rebuild", "--discard", "--skip-initialize", "--", folder],
     ]);
-    expect(exitCode).toBe(0);
-    expect(stdout).toContain(`as other at ${alias}`);
+    expect(rebuilt.exitCode, rebuilt.stderr).toBe(0);
+    expect(rebuilt.stdout).toContain(`as other at ${alias}`);
     expect((await house.machine("my-w-b")).id).not.toBe(id);
     expect((await ran()).slice(0, 2)).toEqual(["onCreate", "updateContent"]);
-    expect((await house.guesthouse(["down", "--", folder])).exitCode).toBe(0);
+    const down = await house.guesthouse(["down", "--", folder]);
+    expect(down.exitCode, down.stderr).toBe(0);
     expect((await house.machine("my-w-b")).state.kind).toBe("stopped");
     const gone = await house.guesthouse([
       ...["down", "--delete", "--discard", "--json", "--", folder],

@@ -1,9 +1,11 @@
 import { rm } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
 import { toFailure } from "../../protocol/failure.ts";
+import { waitForExit } from "../qemu/process.ts";
 import type { Entry, Live } from "./entry.ts";
 import { enterRunning, followBoot, type ReachDeps } from "./reach.ts";
 import { comeBackDiagnosis, resumeGuest, sentenceOf } from "./resume.ts";
+import { exitGraceMs } from "./supervise.ts";
 
 /** Steps of a warm clone, from its disk to its guest's word, that a test may end the helper at. */
 export const cloneFaults = [
@@ -32,6 +34,7 @@ export async function comeBack(
     const resumed = await resumeGuest(entry, live, deps, signal);
     if (signal.aborted || entry.live !== live) return;
     if (resumed.kind === "failed") {
+      if (await hasEnded(live)) return;
       deps.registry.enter(entry, {
         kind: "unready",
         sinceMs: Date.now(),
@@ -44,7 +47,7 @@ export async function comeBack(
     if (resumed.kind === "ready") await enterRunning(entry, live, deps);
     else await followBoot(entry, live, deps, timeoutMs);
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal.aborted || (await hasEnded(live))) return;
     const failure = toFailure(error);
     deps.log.error("resuming a guest failed", {
       machine: entry.record.id,
@@ -60,6 +63,13 @@ export async function comeBack(
     });
   }
 }
+
+/**
+ * Did the resume fail because QEMU is gone? Its sockets close before its process is seen to end, and in any order: the
+ * broken handoff can be known before the closed monitor. How the machine ended is for `supervise` to book.
+ */
+const hasEnded = (live: Live): Promise<boolean> =>
+  waitForExit(live.handles, exitGraceMs);
 
 /** The next start boots. */
 export async function forgetState(

@@ -22,8 +22,8 @@ export interface SuperviseDeps {
   readonly onReset: (entry: Entry, live: Live) => void;
 }
 
-/** How long QEMU may take from closing its monitor to its end. */
-const exitGraceMs = 3_000;
+/** How long QEMU may take from closing its sockets to its end. */
+export const exitGraceMs = 3_000;
 
 /**
  * Watches one living QEMU until it ends: pause and resume, the guest's own reboot and shutdown, and the end itself,
