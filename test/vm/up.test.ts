@@ -173,9 +173,9 @@ describe("a folder with a devcontainer.json", () => {
   test("rebuild makes a new VM by the same alias, of what the file says now; down stops and deletes", async () => {
     await put({ remoteUser: "other", waitFor: "onCreateCommand" });
     const { id } = await house.machine("my-w-b");
-    expect((await up("--skip-initialize")).stderr).toContain(
-      "guesthouse rebuild makes it anew",
-    );
+    const outdated = await up("--skip-initialize");
+    expect(outdated.stderr).toContain("only a rebuild takes that up");
+    expect(outdated.stdout).toContain(`guesthouse rebuild ${folder}`);
     const rebuilt = await house.guesthouse([
       ...["rebuild", "--discard", "--skip-initialize", "--", folder],
     ]);

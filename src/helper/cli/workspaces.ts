@@ -241,5 +241,10 @@ function upText({
         `  http://localhost:${String(hostPort)} → port ${String(guestPort)} of the guest`,
     ),
     `  guesthouse open ${alias} ${remoteFolder}    guesthouse exec -C ${workspace.folder}${branchText(workspace)} …`,
+    ...(workspace.outdated === undefined
+      ? []
+      : [
+          `  guesthouse rebuild ${workspace.folder}${branchText(workspace)}    takes up what the file says now`,
+        ]),
   ].join("\n");
 }
