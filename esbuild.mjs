@@ -14,7 +14,6 @@ const shared = {
   target: "node20",
   format: "cjs",
   minify: !watch && !process.argv.includes("--no-minify"),
-  keepNames: true,
   sourcemap: watch ? "inline" : false,
   legalComments: "linked",
   logLevel: "warning",
