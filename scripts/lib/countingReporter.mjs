@@ -39,7 +39,10 @@ export default class CountingReporter {
           const reason =
             note ??
             (isInside(test, broken) ? "its file or suite broke" : undefined);
-          counts.skipped.push({ name, reason: reason ?? "no reason given" });
+          counts.skipped.push({
+            name,
+            reason: reason ?? reasonIn(test.fullName) ?? "no reason given",
+          });
         }
       }
     }
@@ -50,6 +53,13 @@ export default class CountingReporter {
     if (path) writeFileSync(path, JSON.stringify(counts));
   }
 }
+
+/**
+ * Tests that are decided on before they run have their condition in their name: "… (skipped without isoinfo)".
+ * @param {string} name
+ */
+const reasonIn = (name) =>
+  /(?:\((?=skipped|no )|\[(?=needs)|: (?=skipped))([^()[\]]+)/.exec(name)?.[1];
 
 /**
  * The whole report may be far up in a log, or cut.

@@ -1,4 +1,5 @@
 // What each kind of test needs of the machine. What can be had is installed; what can't is the reason to skip.
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +11,8 @@ import { ensurePrograms } from "./packages.mjs";
 import {
   browserPrograms,
   imageBuildPrograms,
+  testPrograms,
+  testServers,
   virtualMachinePrograms,
 } from "./programs.mjs";
 import { Failure, step, Unavailable } from "./progress.mjs";
@@ -19,18 +22,32 @@ import { Failure, step, Unavailable } from "./progress.mjs";
  * @type {Record<string, () => Promise<Record<string, string>>>} each gives the variables that its tests read
  */
 export const prerequisites = {
-  unit: async () => ({}),
+  unit: async () => {
+    await ensurePrograms(testPrograms, {
+      purpose: "check what Guesthouse writes by other programs",
+    });
+    return {};
+  },
   protocol: async () => ({}),
   process: async () => {
-    await ensurePrograms(virtualMachinePrograms, {
-      purpose: "test with real QEMU and OpenSSH processes",
-    });
+    const servers = existsSync("/run/systemd/system") ? [] : testServers;
+    await ensurePrograms(
+      [...virtualMachinePrograms, ...testPrograms, ...servers],
+      {
+        purpose: "test with real QEMU and OpenSSH processes",
+      },
+    );
     return registryVariables();
   },
-  vm: async () => ({
-    GUESTHOUSE_IMAGE_CACHE: await goldenImage(),
-    ...(await registryVariables()),
-  }),
+  vm: async () => {
+    await ensurePrograms(testPrograms, {
+      purpose: "make the disks and repositories of tests",
+    });
+    return {
+      GUESTHOUSE_IMAGE_CACHE: await goldenImage(),
+      ...(await registryVariables()),
+    };
+  },
   editor: async () => {
     if (process.env.CHROMIUM === undefined) {
       await ensurePrograms(browserPrograms, {

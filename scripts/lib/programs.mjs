@@ -75,6 +75,49 @@ export const nativeBuildPrograms = [
   sameEverywhere("python3", "python3", { pacman: "python" }),
 ];
 
+/**
+ * What tests check Guesthouse's work with, and make disks and repositories with. Those that can't be had skip the tests
+ * that need them.
+ * @type {Program[]}
+ */
+export const testPrograms = [
+  sameEverywhere("git", "git"),
+  ...[
+    sameEverywhere("cpio", "cpio"),
+    sameEverywhere("openssl", "openssl"),
+    sameEverywhere("pgrep", "procps", {
+      dnf: "procps-ng",
+      pacman: "procps-ng",
+    }),
+    sameEverywhere("python3", "python3", {
+      "apt-get": ["python3", "python3-yaml"],
+      dnf: ["python3", "python3-pyyaml"],
+      pacman: ["python", "python-yaml"],
+    }),
+    sameEverywhere("ip", "iproute2", { dnf: "iproute" }),
+    sameEverywhere("isoinfo", "genisoimage", { pacman: "cdrtools" }),
+    sameEverywhere("mke2fs", "e2fsprogs"),
+    sameEverywhere("mcopy", "mtools"),
+    sameEverywhere("mkfs.vfat", "dosfstools"),
+    sameEverywhere("sfdisk", "fdisk", {
+      dnf: "util-linux",
+      pacman: "util-linux",
+      zypper: "util-linux",
+    }),
+    sameEverywhere("syslinux", "syslinux"),
+  ].map((program) => ({ ...program, optional: true })),
+];
+
+/**
+ * Real ends of a wire. Their packages also start them as services of the machine, so they are for machines without a
+ * service manager: a container, a build's sandbox.
+ * @type {Program[]}
+ */
+export const testServers = [
+  sameEverywhere("sshd", "openssh-server", { pacman: "openssh" }),
+  sameEverywhere("qemu-ga", "qemu-guest-agent"),
+].map((program) => ({ ...program, optional: true }));
+
 /** VS Code in a browser, for the editor tests. @type {Program[]} */
 export const browserPrograms = [sameEverywhere("chromium", "chromium")];
 
