@@ -59,7 +59,9 @@ export default class CountingReporter {
  * @param {string} name
  */
 const reasonIn = (name) =>
-  /(?:\((?=skipped|no )|\[(?=needs)|: (?=skipped))([^()[\]]+)/.exec(name)?.[1];
+  [...name.matchAll(/(?:[([]|: (?=skipped))([^()[\]]+)/g)]
+    .map(([, words]) => words)
+    .find((words) => !/^B\d/.test(words ?? ""));
 
 /**
  * The whole report may be far up in a log, or cut.

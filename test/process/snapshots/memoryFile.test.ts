@@ -43,5 +43,6 @@ test("a warm clone's memory file is in the page cache before the guest stands st
     new AbortController().signal,
   );
   expect(before).toBeLessThan(80);
-  expect(whenStopped).toBe(160);
+  // The kernel may take some of it back at any time.
+  expect(whenStopped).toBeGreaterThan(150);
 });
