@@ -195,7 +195,9 @@ left as it is. Which variables of your computer a file has read is said each tim
 ## Features
 
 From a registry (\`ghcr.io/devcontainers/features/go:1\`, also \`@sha256:…\`), from a folder below \`.devcontainer\`
-(\`./tools\`) and from an archive's https address, without names and passwords. They are found and checked on your computer,
+(\`./tools\`) and from an archive's https address. A registry that gives nothing without a name gets the name and password
+that this computer has for it (\`DEVCONTAINERS_OCI_AUTH\`, what \`docker login\` kept or its credential helper has,
+\`GITHUB_TOKEN\` for ghcr.io), and nobody else is shown them. They are found and checked on your computer,
 where nothing of them is unpacked or run, and installed in the guest before the folder is copied. What is installed is
 remembered there: the next \`up\` installs only what is new or has changed, and one that failed is where it goes on. A feature
 that left the file stays installed, and one whose tag moved on stays as it is, until \`guesthouse rebuild\`.
@@ -221,7 +223,8 @@ what it pins is used, and anything else refused. \`guesthouse lock\` writes it; 
 Commands run in the workspace's folder, as the remote user, with its environment: a string by \`/bin/sh\`, an array without
 a shell, an object's entries in parallel. \`onCreate\`, \`updateContent\` and \`postCreate\` run once in a VM's life, \`postStart\`
 once a boot, \`postAttach\` at each \`up\`. A command that fails stops the rest; the VM stays, and the next \`up\` goes on with
-the command that failed. All output is kept in the workspace's log.
+the command that failed. One that is cancelled ends in the VM with all that it started, and so does one whose helper is gone.
+All output is kept in the workspace's log.
 
 ## Secrets and dotfiles
 
