@@ -6,6 +6,8 @@ export interface ArchiveEntry {
   readonly type?:
     "file" | "directory" | "symlink" | "link" | "fifo" | "block-device";
   readonly linkname?: string;
+  /** Default: now. */
+  readonly mtime?: Date;
 }
 
 /** A tar as somebody else might have made it: with whatever names and links. */

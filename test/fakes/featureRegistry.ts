@@ -34,10 +34,21 @@ export interface FeatureRegistry {
   close(): Promise<void>;
 }
 
-export async function startFeatureRegistry(): Promise<FeatureRegistry> {
+/** Whom a registry with a password knows. */
+export const registryUser = { username: "me", password: "hunter2 & more" };
+/** Its bcrypt hash, as htpasswd writes it. */
+const userLine =
+  "me:$2y$05$abcdefghijklmnopqrstuuU7OW5WwzzEDmwRVUhSaQE6HCm0zNXUC\n";
+const userHeader = `Basic ${Buffer.from(`${registryUser.username}:${registryUser.password}`).toString("base64")}`;
+
+export async function startFeatureRegistry({
+  withPassword = false,
+} = {}): Promise<FeatureRegistry> {
   const folder = await mkdtemp(join(tmpdir(), "registry-"));
   const port = await freePort();
   const config = join(folder, "config.json");
+  const users = join(folder, "htpasswd");
+  await writeFile(users, userLine);
   await writeFile(
     config,
     JSON.stringify({
@@ -45,6 +56,9 @@ export async function startFeatureRegistry(): Promise<FeatureRegistry> {
       log: { level: "error", accesslog: { disabled: true } },
       storage: { filesystem: { rootdirectory: join(folder, "data") } },
       http: { addr: `127.0.0.1:${String(port)}` },
+      ...(withPassword
+        ? { auth: { htpasswd: { realm: "features", path: users } } }
+        : {}),
     }),
   );
   let server = serve(config);
@@ -121,7 +135,10 @@ async function putBlob(
 }
 
 async function must(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init);
+  const headers = new Headers(init.headers);
+  // One that asks nobody for a name doesn't look at it.
+  headers.set("authorization", userHeader);
+  const response = await fetch(url, { ...init, headers });
   if (response.ok) return response;
   throw new Error(
     `${url}: ${String(response.status)} ${await response.text()}`,
@@ -139,7 +156,7 @@ async function answering(
     if (server.exitCode !== null) break;
     if (
       await fetch(url).then(
-        ({ ok }) => ok,
+        ({ ok, status }) => ok || status === 401,
         () => false,
       )
     )

@@ -39,6 +39,14 @@ export const commands = {
   },
 };
 
+/** Where the window is, and what is open in it. */
+export const env: { remoteName: string | undefined } = {
+  remoteName: undefined,
+};
+export const workspace: {
+  workspaceFolders: { uri: { authority: string; fsPath: string } }[];
+} = { workspaceFolders: [] };
+
 export const window = {
   withProgress: <T>(
     _: unknown,
@@ -46,6 +54,10 @@ export const window = {
   ): Promise<T> => work({ report: () => undefined }),
   showWarningMessage(message: string, options: { detail?: string }) {
     asked.push({ message, detail: options.detail });
+    return Promise.resolve(presses.shift());
+  },
+  showInformationMessage(message: string, ...buttons: string[]) {
+    asked.push({ message, detail: buttons.join(", ") });
     return Promise.resolve(presses.shift());
   },
   showErrorMessage(message: string, ...buttons: string[]) {

@@ -52,6 +52,7 @@ import {
 import { createPrebuilds } from "../workspaces/prebuild/prebuilds.ts";
 import type { DiskWay } from "../workspaces/sendByDisk.ts";
 import { workspaceHandlers } from "../workspaces/handlers.ts";
+import { credentialsOf } from "../workspaces/features/credentials.ts";
 import { createWorkspaceRoom } from "../workspaces/upHandlers.ts";
 import { machineVerbs } from "./machineVerbs.ts";
 
@@ -234,6 +235,7 @@ export async function createCapabilities({
     log,
     reach,
     http: createHttp(process.env),
+    credentials: credentialsOf(process.env),
     machines: machineVerbs(ofMachines, registry),
     diskWay,
     onLogged: (id: string, offset: number, text: string) =>

@@ -81,7 +81,7 @@ const realFolder = (folder: string): Promise<string> =>
 export async function createWorkspaceRoom(
   deps: UpHandlerDeps,
 ): Promise<WorkspaceRoom> {
-  const { machines, layout, log, http } = deps;
+  const { machines, layout, log } = deps;
   const registry = new WorkspaceRegistry(
     layout,
     machines,
@@ -336,11 +336,7 @@ export async function createWorkspaceRoom(
       },
       "workspaces.lock": async ({ folder, config }, { signal }) => {
         const configuration = await readConfiguration(folder, config);
-        const locked = await lockFolder(
-          configuration,
-          { http, layout },
-          signal,
-        );
+        const locked = await lockFolder(configuration, deps, signal);
         return { ...locked, features: [...locked.features] };
       },
       "workspaces.exec": async ({ command, ...place }, { signal }) => {

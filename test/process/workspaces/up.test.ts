@@ -10,6 +10,7 @@ import {
   type UpOverSsh,
   upOverSsh,
 } from "./upOverSsh.ts";
+import { isGone } from "../../vm/household.ts";
 import { git } from "./workspaceOverSsh.ts";
 
 describe.skipIf(reason !== undefined)(
@@ -105,6 +106,32 @@ describe.skipIf(reason !== undefined)(
       await writeFile(join(remote, "go"), "");
       await up();
       expect(await ran()).toEqual(["begun", "begun"]);
+    });
+
+    test("cancelled, a command ends in the guest with all that it started, deaf ones too (B19)", async () => {
+      const witness = join(sshd.folder, `pids of ${at.home}`);
+      await put({
+        // Each writes down its process; the second hears no polite word.
+        onCreateCommand: {
+          plain: `sleep 300 & echo $! $$ >> '${witness}'; wait`,
+          deaf: `trap '' TERM HUP; sleep 300 & echo $! $$ >> '${witness}'; while :; do wait; done`,
+        },
+      });
+      const controller = new AbortController();
+      const attempt = failure(
+        up({ secrets: { TOKEN: "it's\nlong" } }, controller.signal),
+      );
+      const pids = async (): Promise<string[]> =>
+        (await readFile(witness, "utf8").catch(() => ""))
+          .split(/\s+/)
+          .filter((pid) => pid !== "");
+      while ((await pids()).length < 4)
+        await new Promise((wake) => setTimeout(wake, 50));
+      controller.abort();
+      expect((await attempt).kind).toBe("cancelled");
+      for (const pid of await pids())
+        while (!(await isGone(Number(pid))))
+          await new Promise((wake) => setTimeout(wake, 50));
     });
 
     test("down ends an up that is under way", async () => {

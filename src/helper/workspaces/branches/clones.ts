@@ -192,6 +192,7 @@ export class Clones {
   ): Promise<{ readonly stdout: string }> {
     const options = {
       env: await remoteEnvironment(clone, signal),
+      title: `${visible(clone.url)} can't be fetched by this computer's git`,
       remedy:
         "Check the URL, and that `git ls-remote` of it works on this computer without asking for anything.",
       onStderr: (text: string) =>

@@ -13,6 +13,8 @@ export interface GitOptions {
   readonly ignoreUserConfig?: boolean;
   /** What mends a failure; default: bring the changes back in another way. */
   readonly remedy?: string;
+  /** What is told to have failed; default: git's command. */
+  readonly title?: string;
   /** What git says while it works, as it says it. */
   readonly onStderr?: (text: string) => void;
 }
@@ -65,7 +67,7 @@ export async function hostGit(
   signal?.throwIfAborted();
   const code = result.exitCode ?? -1;
   if (fine.includes(code)) return { code, stdout: result.stdout };
-  throw gitFailed(args[0] ?? "git", result.stderr, options.remedy);
+  throw gitFailed(args[0] ?? "git", result.stderr, options);
 }
 
 /** An environment in which nothing speaks to git: which repository is meant is said by the folder alone. */
@@ -81,13 +83,12 @@ export function withoutGit(env: NodeJS.ProcessEnv): Record<string, string> {
 const gitFailed = (
   what: string,
   stderr: string,
-  remedy = "Nothing was changed here. Look at the repository, or bring the changes back as a patch.",
+  {
+    title = `git ${what} refused on this host`,
+    remedy = "Nothing was changed here. Look at the repository, or bring the changes back as a patch.",
+  }: GitOptions,
 ): GuesthouseError =>
-  failed(
-    "workspaces.failed",
-    `git ${what} refused on this host: ${lastWords(stderr)}`,
-    { remedy },
-  );
+  failed("workspaces.failed", `${title}: ${lastWords(stderr)}`, { remedy });
 
 const lastWords = (stderr: string): string =>
   visible(

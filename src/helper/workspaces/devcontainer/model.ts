@@ -103,6 +103,7 @@ export type LifecycleName = (typeof lifecycleCommands)[number];
 export const devcontainerSchema = z.looseObject({
   $schema: z.string().optional(),
   name: z.string().optional(),
+  extends: z.union([z.string(), z.array(z.string())]).optional(),
 
   image: z.string().optional(),
   build: z
@@ -182,6 +183,8 @@ export const devcontainerSchema = z.looseObject({
   overrideCommand: z.boolean().optional(),
   shutdownAction: z.enum(["none", "stopContainer", "stopCompose"]).optional(),
 
+  settings: z.record(z.string(), z.unknown()).optional(),
+  extensions: z.array(z.string()).optional(),
   customizations: z
     .looseObject({
       guesthouse: guesthouseSchema.optional(),

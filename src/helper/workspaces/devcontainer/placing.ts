@@ -29,9 +29,13 @@ export function placeFiles(
   const usual = posix.join("/workspaces", name);
   const mount =
     workspaceMount === undefined || workspaceMount === ""
-      ? { source: folder, target: usualTarget(usual, workspaceFolder) }
-      : parseMount(folder, workspaceMount);
-  const target = guestPath("workspaceMount", mount.target);
+      ? {
+          source: folder,
+          target: usualTarget(usual, workspaceFolder),
+          named: "workspaceFolder",
+        }
+      : { ...parseMount(folder, workspaceMount), named: "workspaceMount" };
+  const target = guestPath(mount.named, mount.target);
   return {
     source: mount.source,
     target,

@@ -5,6 +5,7 @@ import { refused, type GuesthouseError } from "../../../protocol/failure.ts";
 import { chooseConfig, findConfigs, insideFolder } from "./find.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { type Devcontainer, devcontainerSchema } from "./model.ts";
+import { withoutOlderNames } from "./olderNames.ts";
 import { type ConfigWarning, reviewProperties } from "./review.ts";
 import { localVariables } from "./variables.ts";
 
@@ -79,7 +80,7 @@ function parse(
     );
   }
   return {
-    file: checked.data,
+    file: withoutOlderNames(checked.data),
     digest: createHash("sha256").update(text).digest("hex"),
     warnings: reviewProperties(checked.data),
     localVariables: localVariables(checked.data),

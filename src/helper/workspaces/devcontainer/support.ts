@@ -8,7 +8,12 @@ export type Support =
       /** Ignoring it changes nothing that anybody would miss: no warning. */
       readonly silent?: true;
     }
-  | { readonly state: "notYet"; readonly how: string };
+  | {
+      readonly state: "notYet";
+      readonly how: string;
+      /** The choice of an image says it: it refuses, or tells what it takes instead. */
+      readonly silent?: true;
+    };
 
 const done = (how?: string): Support =>
   how === undefined ? { state: "done" } : { state: "done", how };
@@ -24,8 +29,11 @@ const harmless = (how: string): Support => ({
   silent: true,
 });
 
-const noContainer =
-  "containers are not built; name an image in customizations.guesthouse.image";
+const noContainer: Support = {
+  state: "notYet",
+  how: "containers are not built; name an image in customizations.guesthouse.image",
+  silent: true,
+};
 
 /**
  * The one source of what is supported: warnings, the page docs/devcontainer.md and its test come from it. A path is a
@@ -36,21 +44,24 @@ export const support: Readonly<Record<string, Support>> = {
   name: done(
     "shown; the VM's name comes from the folder, so that it is stable",
   ),
+  extends: notYet(
+    "the other file is not read (a proposal, no part of the specification); write what it says into this one",
+  ),
 
   image: differently(
     "an image of the catalog or of yours (guesthouse image list); container images are refused, naming the nearest",
   ),
-  "build.dockerfile": notYet(noContainer),
-  "build.context": notYet(noContainer),
-  "build.args": notYet(noContainer),
-  "build.target": notYet(noContainer),
-  "build.cacheFrom": notYet(noContainer),
-  "build.options": notYet(noContainer),
-  dockerFile: notYet(noContainer),
-  context: notYet(noContainer),
-  dockerComposeFile: notYet(noContainer),
-  service: notYet(noContainer),
-  runServices: notYet(noContainer),
+  "build.dockerfile": noContainer,
+  "build.context": noContainer,
+  "build.args": noContainer,
+  "build.target": noContainer,
+  "build.cacheFrom": noContainer,
+  "build.options": noContainer,
+  dockerFile: noContainer,
+  context: noContainer,
+  dockerComposeFile: noContainer,
+  service: noContainer,
+  runServices: noContainer,
 
   features: differently(
     "installed in the VM, as root, in the order of the specification; see below",
@@ -136,6 +147,12 @@ export const support: Readonly<Record<string, Support>> = {
   "customizations.vscode.extensions": done(
     "by the editor, when its window opens in the VM and is trusted",
   ),
+  settings: done(
+    "the place of customizations.vscode.settings in older files; those go before it",
+  ),
+  extensions: done(
+    "the place of customizations.vscode.extensions in older files; those come after it",
+  ),
 };
 
 /** Of this very path; undefined where the table has no such property, whatever it is called. */
@@ -162,6 +179,7 @@ Generated from \`src/helper/workspaces/devcontainer/support.ts\`; change it ther
 \`guesthouse up\` reads \`.devcontainer/devcontainer.json\`, \`.devcontainer.json\` or \`.devcontainer/<name>/devcontainer.json\`
 (with several, \`--config\` chooses) as the [specification](https://containers.dev/implementors/json_reference/) defines
 them. Whatever a file uses of what is _not yet_ done, or of what nobody knows, becomes a warning with the property's path.
+What becomes of the reference implementation's own examples: [devcontainer-fixtures.md](devcontainer-fixtures.md).
 
 | Property | Support | |
 | --- | --- | --- |
@@ -177,7 +195,9 @@ left as it is. Which variables of your computer a file has read is said each tim
 ## Features
 
 From a registry (\`ghcr.io/devcontainers/features/go:1\`, also \`@sha256:…\`), from a folder below \`.devcontainer\`
-(\`./tools\`) and from an archive's https address, without names and passwords. They are found and checked on your computer,
+(\`./tools\`) and from an archive's https address. A registry that gives nothing without a name gets the name and password
+that this computer has for it (\`DEVCONTAINERS_OCI_AUTH\`, what \`docker login\` kept or its credential helper has,
+\`GITHUB_TOKEN\` for ghcr.io), and nobody else is shown them. They are found and checked on your computer,
 where nothing of them is unpacked or run, and installed in the guest before the folder is copied. What is installed is
 remembered there: the next \`up\` installs only what is new or has changed, and one that failed is where it goes on. A feature
 that left the file stays installed, and one whose tag moved on stays as it is, until \`guesthouse rebuild\`.
@@ -203,7 +223,8 @@ what it pins is used, and anything else refused. \`guesthouse lock\` writes it; 
 Commands run in the workspace's folder, as the remote user, with its environment: a string by \`/bin/sh\`, an array without
 a shell, an object's entries in parallel. \`onCreate\`, \`updateContent\` and \`postCreate\` run once in a VM's life, \`postStart\`
 once a boot, \`postAttach\` at each \`up\`. A command that fails stops the rest; the VM stays, and the next \`up\` goes on with
-the command that failed. All output is kept in the workspace's log.
+the command that failed. One that is cancelled ends in the VM with all that it started, and so does one whose helper is gone.
+All output is kept in the workspace's log.
 
 ## Secrets and dotfiles
 

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Http } from "../../images/http.ts";
 import type { Layout } from "../../store/layout.ts";
 import { inspectArchive, largestArchiveBytes } from "./archive.ts";
+import type { FindCredentials } from "./credentials.ts";
 import {
   byDigest,
   fetchBytes,
@@ -34,6 +35,8 @@ export type FetchFeature = (
 export interface FetchDeps {
   readonly http: Http;
   readonly layout: Pick<Layout, "cache">;
+  /** Without it registries are asked without a name only. */
+  readonly credentials?: FindCredentials;
 }
 
 /**
@@ -41,13 +44,13 @@ export interface FetchDeps {
  * cache; those of the folder from there. Throws the codes of `workspaces.feature…` and `workspaces.outsideFolder`.
  */
 export function fetchFeatures(
-  { http, layout }: FetchDeps,
+  { http, layout, credentials }: FetchDeps,
   folder: string,
   configPath: string,
   signal?: AbortSignal,
 ): FetchFeature {
   const cache = join(layout.cache, "features");
-  const client = registryClient(http, signal);
+  const client = registryClient(http, credentials, signal);
   return async (reference, pin) => {
     const name = nameOf(reference);
     switch (reference.kind) {

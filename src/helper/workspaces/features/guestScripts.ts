@@ -1,4 +1,5 @@
 import { asRoot, loginBlock, script } from "../up/guestScripts.ts";
+import { holding } from "../up/held.ts";
 
 /** Where the files of a feature lie while it is installed; of root, as what lies there is run as root. */
 const folderOf = (place: string): string =>
@@ -42,29 +43,16 @@ as_root tar "$2" - -C "$1"`,
     [folderOf(place), compressed ? "-xozf" : "-xof"],
   );
 
-/**
- * As root, in the feature's folder, which goes when the feature is installed. Whoever asks for it holds the input open:
- * when they change their mind, or are gone, the installation ends with all that it started, so that the next one
- * doesn't run beside it. The watcher outlives the signal that sshd sends to all but the installation.
- */
+/** As root, in the feature's folder, which goes when the feature is installed. */
 const installer = `cd -- "$1" || exit
 printf %s "$2" > devcontainer-features.builtin.env
 printf %s "$3" > devcontainer-features.env
 chmod +x install.sh
-exec 3<&0 2>&1
-(
-  set -a
-  . ./devcontainer-features.builtin.env
-  . ./devcontainer-features.env
-  set +a
-  exec setsid ./install.sh < /dev/null 3<&-
-) &
-child=$!
-{ trap '' TERM HUP; cat <&3; kill -s TERM -- "-$child"; } > /dev/null 2>&1 &
-watcher=$!
-wait "$child"
-code=$?
-kill -s KILL "$watcher"
+${holding(`set -a
+. ./devcontainer-features.builtin.env
+. ./devcontainer-features.env
+set +a
+exec $held ./install.sh`)}
 [ "$code" = 0 ] || exit "$code"
 cd / && rm -rf -- "$1"`;
 

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { StringDecoder } from "node:string_decoder";
 import type { SshSession } from "../../ssh/session.ts";
 import type { Environment } from "../up/environment.ts";
 import { commandFailure } from "../up/failure.ts";
 import { must, remember } from "../up/guest.ts";
+import { runHeld } from "../up/held.ts";
 import type { WorkspaceLog } from "../up/log.ts";
 import { runSteps } from "../up/steps.ts";
 import { isCompressed } from "./archive.ts";
@@ -120,7 +120,7 @@ export async function installFeatures(
     );
     const outcome = await runSteps(
       [{ name: undefined, argv: [line] }],
-      (_, onOutput) => runHeld(session, line, onOutput, signal),
+      (_, onOutput) => runHeld(session, line, "", onOutput, signal),
       log,
       signal,
     );
@@ -128,19 +128,4 @@ export async function installFeatures(
       throw commandFailure(`Feature ${reference}`, outcome, log.path);
     await remember(session, featureMark(identity), "once", signal);
   }
-}
-
-/** Runs a command line whose input stays open, with nothing in it, for as long as somebody wants it to run. */
-async function runHeld(
-  session: SshSession,
-  line: string,
-  onOutput: (text: string) => void,
-  signal: AbortSignal,
-): Promise<number> {
-  const decoder = new StringDecoder("utf8");
-  const command = await session.start(line, signal);
-  command.stdin.on("error", () => undefined);
-  command.stdout.on("data", (chunk: Buffer) => onOutput(decoder.write(chunk)));
-  const { code } = await command.ended;
-  return code;
 }

@@ -38,12 +38,7 @@ export function parseReference(text: string): FeatureReference {
   const [, registry, repository, tag = "latest", digest] =
     registryPattern.exec(text.toLowerCase()) ?? [];
   if (registry === undefined || repository === undefined)
-    throw unknownReference(
-      text,
-      posix.isAbsolute(text)
-        ? "a folder is named relative to the devcontainer.json, beginning with ./"
-        : "it is neither ./folder, nor registry/namespace/name with a tag or digest, nor the https address of an archive",
-    );
+    throw unknownReference(text, whyNot(text));
   return {
     kind: "registry",
     registry,
@@ -51,6 +46,17 @@ export function parseReference(text: string): FeatureReference {
     tag,
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+function whyNot(text: string): string {
+  if (posix.isAbsolute(text))
+    return "a folder is named relative to the devcontainer.json, beginning with ./";
+  // Names of the time before registries: of the specification's own features, and of somebody's releases.
+  if (/^[a-z0-9-]+$/i.test(text))
+    return `write ghcr.io/devcontainers/features/${text}:1 for the one of the specification's makers, or ./${text} for a folder`;
+  if (/^[\w-]+\/[\w-]+\/[\w-]+(?:@[\w.-]+)?$/.test(text))
+    return "it is a release on GitHub, as features were before registries; write its name in a registry, or the https address of its archive";
+  return "it is neither ./folder, nor registry/namespace/name with a tag or digest, nor the https address of an archive";
 }
 
 /** What a feature is called whatever its version: by this, others ask to come after it. Pure. */

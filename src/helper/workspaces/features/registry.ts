@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Http } from "../../images/http.ts";
+import type { Credentials, FindCredentials } from "./credentials.ts";
 import { type Answer, fetchBytes, fetchFailure } from "./download.ts";
 import { isLocalHost, isSafeUrl } from "./reference.ts";
 
@@ -21,7 +22,7 @@ const tokenSchema = z.object({
   access_token: z.string().optional(),
 });
 
-/** One repository of an OCI registry, asked without a name or password. */
+/** One repository of an OCI registry. */
 export interface Repository {
   readonly registry: string;
   readonly repository: string;
@@ -34,15 +35,18 @@ export interface RegistryClient {
 }
 
 /**
- * Speaks the pull half of the OCI distribution specification: where a registry asks for a token, an anonymous one is
- * fetched from where it says (encrypted, or on this computer) and shown to this registry only. Throws
- * `workspaces.featureFailed`.
+ * Speaks the pull half of the OCI distribution specification. A registry is asked without a name; where it wants a token,
+ * an anonymous one is fetched from where it says (encrypted, or on this computer). Only one that refuses that gets the name
+ * and password that this computer has for it, and nobody else does: neither a server of tokens in another domain, nor the
+ * store that a redirect leads to. Throws `workspaces.featureFailed`.
  */
 export function registryClient(
   http: Http,
+  credentials: FindCredentials | undefined,
   signal?: AbortSignal,
 ): RegistryClient {
-  const tokens = new Map<string, string>();
+  /** Repository → what is shown to its registry, and whether that holds the user's name. */
+  const shown = new Map<string, Shown>();
 
   const ask = async (
     { registry, repository }: Repository,
@@ -56,16 +60,14 @@ export function registryClient(
     const url = `${scheme}://${registry}/v2/${repository}/${path}`;
     const key = `${registry}/${repository}`;
     const attempt = async (): Promise<Answer> => {
-      const token = tokens.get(key);
+      const authorization = shown.get(key)?.authorization;
       return fetchBytes(
         http,
         url,
         {
           headers: {
             ...headers,
-            ...(token === undefined
-              ? {}
-              : { authorization: `Bearer ${token}` }),
+            ...(authorization === undefined ? {} : { authorization }),
           },
           maxBytes,
           alsoStatus: [401, 403, 404],
@@ -74,16 +76,39 @@ export function registryClient(
       );
     };
     let answer = await attempt();
-    if (answer.status === 401 && !tokens.has(key)) {
-      tokens.set(key, await anonymousToken(http, key, answer, signal));
-      answer = await attempt();
+    const { challenge } = answer;
+    if (answer.status === 401 && !shown.has(key)) {
+      const token = await anonymousToken(http, key, answer, signal);
+      if (token !== undefined) {
+        shown.set(key, token);
+        answer = await attempt();
+      }
+    }
+    if (isRefusal(answer) && shown.get(key)?.named !== true) {
+      const known = await credentials?.(registry, signal);
+      const way =
+        known === undefined
+          ? undefined
+          : await namedWay(
+              http,
+              key,
+              { challenge: answer.challenge ?? challenge },
+              known,
+              signal,
+            );
+      if (way !== undefined) {
+        shown.set(key, way);
+        answer = await attempt();
+      }
     }
     if (answer.status < 300) return answer.body;
     throw fetchFailure(
       `${key}, ${path.replace("/", " ")},`,
       answer.status === 404
         ? "the registry does not have it"
-        : "the registry gives it to nobody without a name and password",
+        : shown.get(key)?.named === true
+          ? "the registry refuses the name and password that this computer has for it"
+          : "the registry gives it to nobody without a name and password, and docker login has kept none for it here",
     );
   };
 
@@ -98,6 +123,15 @@ export function registryClient(
     blob: (of, digest, maxBytes) => ask(of, `blobs/${digest}`, {}, maxBytes),
   };
 }
+
+interface Shown {
+  /** The header's value; undefined where there was no token for the name. */
+  readonly authorization?: string;
+  readonly named: boolean;
+}
+
+const isRefusal = ({ status }: Answer): boolean =>
+  status === 401 || status === 403;
 
 /** The layer that is the feature's archive. Throws `workspaces.featureFailed` for what is no feature. Pure. */
 export function featureLayer(
@@ -132,13 +166,64 @@ export function parseChallenge(
   );
 }
 
+/** Undefined where the registry wants a name, or says nothing of tokens. */
 async function anonymousToken(
   http: Http,
   repository: string,
-  { challenge }: Answer,
+  answer: Answer,
   signal: AbortSignal | undefined,
-): Promise<string> {
-  const { realm = "", service, scope } = parseChallenge(challenge) ?? {};
+): Promise<Shown | undefined> {
+  const realm = realmOf(repository, answer);
+  const token =
+    realm === undefined ? undefined : await fetchToken(http, realm, {}, signal);
+  return token === undefined
+    ? undefined
+    : { authorization: `Bearer ${token}`, named: false };
+}
+
+/** The name and password themselves where the registry wants them, else the token that it gives for them. */
+async function namedWay(
+  http: Http,
+  repository: string,
+  answer: Pick<Answer, "challenge">,
+  { username, password }: Credentials,
+  signal: AbortSignal | undefined,
+): Promise<Shown | undefined> {
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}`;
+  if (/^\s*Basic\b/i.test(answer.challenge ?? ""))
+    return { authorization, named: true };
+  const realm = realmOf(repository, answer);
+  if (realm === undefined) return undefined;
+  if (!isOfRegistry(realm.hostname, repository.replace(/\/.*$/s, "")))
+    throw fetchFailure(
+      repository,
+      `the registry wants your name and password sent to ${realm.host}, which is another's`,
+    );
+  const token = await fetchToken(http, realm, { authorization }, signal);
+  return token === undefined
+    ? { named: true }
+    : { authorization: `Bearer ${token}`, named: true };
+}
+
+/** Its own host, or one in the domain that it is in: `auth.docker.io` of `registry-1.docker.io`. Pure. */
+export function isOfRegistry(hostname: string, registry: string): boolean {
+  const host = registry.replace(/:\d+$/, "");
+  if (hostname === host) return true;
+  const [, domain] = /^[^.]+\.(.+\..*[a-z].*)$/.exec(host) ?? [];
+  return (
+    domain !== undefined &&
+    (hostname === domain || hostname.endsWith(`.${domain}`))
+  );
+}
+
+/** Where a registry gives tokens; undefined where it has none. */
+function realmOf(
+  repository: string,
+  { challenge }: Pick<Answer, "challenge">,
+): URL | undefined {
+  const fields = parseChallenge(challenge);
+  if (fields === undefined) return undefined;
+  const { realm = "", service, scope } = fields;
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (url === undefined || !isSafeUrl(url))
     throw fetchFailure(
@@ -148,21 +233,29 @@ async function anonymousToken(
   if (service !== undefined) url.searchParams.set("service", service);
   const [, ...path] = repository.split("/");
   url.searchParams.set("scope", scope ?? `repository:${path.join("/")}:pull`);
+  return url;
+}
+
+/** Undefined where it is refused. */
+async function fetchToken(
+  http: Http,
+  realm: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   const { body, status } = await fetchBytes(
     http,
-    url.href,
-    { maxBytes: 1024 * 1024, alsoStatus: [401, 403] },
+    realm.href,
+    { headers, maxBytes: 1024 * 1024, alsoStatus: [401, 403] },
     signal,
   );
   const answer = status < 300 ? Buffer.from(body).toString("utf8") : "{}";
   const parsed = tokenSchema.safeParse(jsonOf(answer));
   const token = parsed.data?.token ?? parsed.data?.access_token;
   // A token with a line break would be a second header.
-  if (token !== undefined && /^[\x21-\x7e]+$/.test(token)) return token;
-  throw fetchFailure(
-    repository,
-    "the registry gives it to nobody without a name and password",
-  );
+  return token !== undefined && /^[\x21-\x7e]+$/.test(token)
+    ? token
+    : undefined;
 }
 
 function jsonOf(text: string): unknown {

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { StringDecoder } from "node:string_decoder";
 import { failed } from "../../../protocol/failure.ts";
 import type { ExecResult, SshSession } from "../../ssh/session.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
@@ -14,10 +13,10 @@ import {
   markScript,
   prepareScript,
   probeScript,
-  runScript,
-  runScriptWithSecrets,
+  stepScript,
   writeEnvironmentScript,
 } from "./guestScripts.ts";
+import { runHeld } from "./held.ts";
 import type { RunStep } from "./steps.ts";
 
 /** What a guest remembers of earlier work. */
@@ -106,22 +105,9 @@ export async function writeEnvironment(
   return notes;
 }
 
-/** Passes the bytes of one stream on as text, without the values that are hidden. */
-function passer(
-  hidden: readonly string[],
-  tell: (text: string) => void,
-): { take: (chunk: Buffer) => void; end: () => void } {
-  const decoder = new StringDecoder("utf8");
-  const masker = new Masker(hidden);
-  return {
-    take: (chunk) => tell(masker.take(decoder.write(chunk))),
-    end: () => tell(masker.end()),
-  };
-}
-
 /**
- * Runs a step in the guest, in the workspace's folder and environment, to which the secrets are added. What it prints is
- * passed on without them, and without what else is to be `hidden`.
+ * Runs a step in the guest, in the workspace's folder and environment, to which the secrets are added, for as long as the
+ * signal allows. What it prints is passed on without them, and without what else is to be `hidden`.
  */
 export function guestRunner(
   session: SshSession,
@@ -129,25 +115,20 @@ export function guestRunner(
   secrets: Environment = {},
   hidden: readonly string[] = [],
 ): RunStep {
-  const hasSecrets = Object.keys(secrets).length > 0;
-  const lineOf = hasSecrets ? runScriptWithSecrets : runScript;
-  const values = [...Object.values(secrets), ...hidden];
+  const exports = environmentFile({}, {}, secrets);
   return async (argv, onOutput, signal) => {
+    const masker = new Masker([...Object.values(secrets), ...hidden]);
     const tell = (text: string): void => {
       if (text !== "") onOutput(text);
     };
-    const [out, err] = [passer(values, tell), passer(values, tell)];
-    const { code } = await session.exec(
-      lineOf(folder, argv),
-      {
-        ...(hasSecrets ? { stdin: environmentFile({}, {}, secrets) } : {}),
-        onStdout: out.take,
-        onStderr: err.take,
-      },
+    const code = await runHeld(
+      session,
+      stepScript(folder, argv, Buffer.byteLength(exports)),
+      exports,
+      (text) => tell(masker.take(text)),
       signal,
     );
-    out.end();
-    err.end();
+    tell(masker.end());
     return code;
   };
 }

@@ -1,4 +1,5 @@
 import { shellCommand } from "../../ssh/quote.ts";
+import { holding } from "./held.ts";
 
 /** Where the guest keeps what was done in it, so that a copy of the guest knows it too. */
 export const stateFolder = "/var/lib/guesthouse/workspace";
@@ -99,15 +100,19 @@ export const runScript = (folder: string, argv: readonly string[]): string =>
   script(`${enter}; exec "$@"`, [folder, stateFolder, ...argv]);
 
 /**
- * The same with variables that are nowhere written in the guest: it takes them from its input, as a shell's `export`s,
- * so that they stand in no command line either.
+ * The same for as long as somebody wants it (`holding`), with variables that are nowhere written in the guest: the first
+ * `secretBytes` of its input are a shell's `export`s of them, so that they stand in no command line either.
  */
-export const runScriptWithSecrets = (
+export const stepScript = (
   folder: string,
   argv: readonly string[],
+  secretBytes: number,
 ): string =>
   script(
-    // Read first: the environment may have a PATH without cat.
-    `guesthouse_secrets=$(cat); ${enter}; eval "$guesthouse_secrets"; unset guesthouse_secrets; exec "$@" < /dev/null`,
-    [folder, stateFolder, ...argv],
+    // The secrets are read first: the environment may have a PATH without head.
+    `guesthouse_secrets=$(head -c "$1"); shift
+${holding(`${enter}; eval "$guesthouse_secrets"; unset guesthouse_secrets
+exec $held "$@"`)}
+exit "$code"`,
+    [String(secretBytes), folder, stateFolder, ...argv],
   );

@@ -59,6 +59,13 @@ export function planWorkspace(
     devcontainerId: devcontainerId(folder, path ?? "", branch),
     localEnv: around.localEnv,
   };
+  // Before anything else: a file for containers only has more that is not ours, and this is what it is refused for.
+  const { image, note } = chooseImage(
+    substitute(configuration.file, first),
+    around.images,
+    around.wantedImage,
+    around.defaultImage,
+  );
   const placing = placeFiles(
     folder,
     basename(folder) || "workspace",
@@ -81,12 +88,6 @@ export function planWorkspace(
       "A VM without a way to other networks can't be made yet.",
       { remedy: 'Take "network": "none" out of customizations.guesthouse.' },
     );
-  const { image, note } = chooseImage(
-    file,
-    around.images,
-    around.wantedImage,
-    around.defaultImage,
-  );
   const { size, warnings } = chooseSize(file, around.usual, around.host);
   const ports = forwardsOf(file.forwardPorts);
   const read = configuration.localVariables;

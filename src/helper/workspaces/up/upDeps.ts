@@ -4,6 +4,7 @@ import type { Http } from "../../images/http.ts";
 import type { Reach } from "../../ssh/reach.ts";
 import type { Layout } from "../../store/layout.ts";
 import type { OnProgress } from "../copy.ts";
+import type { FindCredentials } from "../features/credentials.ts";
 import type { PrebuildFinder } from "../prebuild/choose.ts";
 import type { DiskWay } from "../sendByDisk.ts";
 import type { MachineVerbs } from "./machineVerbs.ts";
@@ -20,6 +21,7 @@ export interface UpDeps {
   readonly reach: Pick<Reach, "target">;
   /** For features. */
   readonly http: Http;
+  readonly credentials?: FindCredentials;
   readonly onLogged: (id: string, offset: number, text: string) => void;
   readonly onCopied: (machine: string) => OnProgress;
   /** See `WorkspaceHandlerDeps`. */

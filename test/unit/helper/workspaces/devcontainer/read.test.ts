@@ -57,6 +57,26 @@ describe("finding the file", () => {
 });
 
 describe("reading the file", () => {
+  test("settings and extensions of older files are those of customizations.vscode", async () => {
+    const vscode = { settings: { a: 1 }, extensions: ["x.b"] };
+    await put(
+      usual,
+      JSON.stringify({
+        settings: { a: 2, b: 2 },
+        extensions: ["x.a"],
+        customizations: { vscode, guesthouse: { cpus: 1 } },
+      }),
+    );
+    const { file, warnings } = await readConfiguration(folder);
+    expect(file).toEqual({
+      customizations: {
+        guesthouse: { cpus: 1 },
+        vscode: { settings: { a: 1, b: 2 }, extensions: ["x.a", "x.b"] },
+      },
+    });
+    expect(warnings).toEqual([]);
+  });
+
   test("comments, trailing commas and a byte order mark are taken", async () => {
     await put(
       usual,
@@ -111,8 +131,6 @@ describe("reading the file", () => {
     );
     const { warnings } = await readConfiguration(folder);
     expect(warnings.map(({ property }) => property)).toEqual([
-      "build.dockerfile",
-      "build.args",
       "appPort",
       "hostRequirements.gpu",
       "hostRequirements.tpu",
@@ -121,7 +139,9 @@ describe("reading the file", () => {
       "constructor",
       "\\u001b[2K",
     ]);
-    expect(warnings[0]?.message).toMatch(/not done yet: containers are not/);
+    expect(warnings[0]?.message).toMatch(
+      /^appPort is not done yet: use forwardPorts/,
+    );
   });
 
   test("a mistake in customizations.guesthouse is refused, not ignored", async () => {
