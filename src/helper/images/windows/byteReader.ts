@@ -1,5 +1,6 @@
 import { open } from "node:fs/promises";
-import { failed } from "../../../protocol/failure.ts";
+import { hasErrorCode, isMissing } from "../../../base/files.ts";
+import { failed, refused } from "../../../protocol/failure.ts";
 
 /** Something that bytes are read from, at any place of it. */
 export interface ByteReader {
@@ -15,14 +16,20 @@ export const invalidIso = (what: string): Error =>
       "Check its checksum against the one on the page that it came from, or download it again.",
   });
 
-/** Opens a file for the time that `use` takes. */
+/** Opens a file for the time that `use` takes. Throws `request.invalid` when there is none. */
 export async function withFile<T>(
   path: string,
   use: (reader: ByteReader) => Promise<T>,
 ): Promise<T> {
-  const file = await open(path, "r");
+  const file = await open(path, "r").catch((error: unknown) => {
+    if (isMissing(error) || hasErrorCode(error, "ENOTDIR"))
+      throw noFile(path, "There is no file");
+    throw error;
+  });
   try {
-    const { size } = await file.stat();
+    const stat = await file.stat();
+    if (!stat.isFile()) throw noFile(path, "This is no file:");
+    const { size } = stat;
     return await use({
       sizeBytes: size,
       read: async (offset, length) => {
@@ -40,3 +47,8 @@ export async function withFile<T>(
     await file.close();
   }
 }
+
+const noFile = (path: string, what: string): Error =>
+  refused("request.invalid", `${what} ${path}.`, {
+    remedy: "Give the path of an ISO file.",
+  });

@@ -30,7 +30,7 @@ You bring the ISO; Guesthouse neither has nor fetches one, and nothing that is m
 
 ## What can be done today
 
-\`guesthouse image windows --iso FILE\` reads an installation ISO, without mounting it or changing it, and tells its editions,
+\`guesthouse image inspect FILE\` reads an installation ISO, without mounting it or changing it, and tells its editions,
 languages, version and processor. The installation itself is not there yet, so no such image can be made.
 
 ## How an image is going to be made
