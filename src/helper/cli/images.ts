@@ -4,6 +4,7 @@ import type { Image, ImageReport } from "../../protocol/images.ts";
 import { bytes, table } from "./format.ts";
 import { showImage } from "./progress.ts";
 import { type Session, withHelper } from "./session.ts";
+import { addWindowsCommands } from "./windows.ts";
 
 interface JsonFlag {
   readonly json?: boolean;
@@ -132,6 +133,7 @@ export function addImageCommands(program: Command): void {
         ({ freedBytes }) => `Deleted ${name}; ${bytes(freedBytes)} freed.`,
       ),
     );
+  addWindowsCommands(image);
 }
 
 const watch = ({ client, progress }: Session): void =>

@@ -186,11 +186,17 @@ function folder(
     .map((file) => ({ ...file, id: spelling.fileName(file.name) }))
     .sort((a, b) => Buffer.compare(a.id, b.id))
     .map((file) => record(file.id, file.sector, file.size, false, createdAt));
-  return Buffer.concat([
+  const whole = Buffer.concat([
     record(Buffer.of(0), self, sectorBytes, true, createdAt),
     record(Buffer.of(1), self, sectorBytes, true, createdAt),
     ...records,
   ]);
+  // The next sector is another's.
+  if (whole.length > sectorBytes)
+    throw new Error(
+      `${String(files.length)} files are more than the root folder holds`,
+    );
+  return whole;
 }
 
 function record(

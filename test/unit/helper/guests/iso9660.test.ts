@@ -52,3 +52,11 @@ test("an empty file and no file at all make a readable volume", () => {
   ).toBeGreaterThan(18 * 2048);
   expect(isoVolume("x", []).length % 2048).toBe(0);
 });
+
+test("more files than the root folder holds are refused, and no sector is written over", () => {
+  const files = Array.from({ length: 40 }, (_, index) => ({
+    name: `a-file-with-a-long-name-${String(index)}`,
+    content: "",
+  }));
+  expect(() => isoVolume("x", files)).toThrow(/40 files are more than/);
+});

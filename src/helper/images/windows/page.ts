@@ -1,0 +1,76 @@
+import { openSshPackage } from "./openSsh.ts";
+import {
+  type StepSources,
+  type WindowsPhase,
+  type WindowsStep,
+  windowsPhases,
+  windowsSteps,
+} from "./steps.ts";
+
+const phaseTitles: Readonly<Record<WindowsPhase, string>> = {
+  windowsPE: "Setup starts (windowsPE)",
+  specialize: "Windows finds its hardware (specialize)",
+  oobe: "The first desktop is made ready (oobe)",
+  firstLogon: "The first logon",
+};
+
+/** The page docs/windows.md, as Markdown. Pure. */
+export function windowsPage(sources: StepSources): string {
+  const steps = windowsSteps(sources);
+  return `# Windows images
+
+Made from \`resources/windows/steps\` by \`src/helper/images/windows/page.ts\`; a test holds one against the other.
+
+**Unverified on Windows.** No Windows was ever run by those who wrote this: there is no medium that they could have used.
+What is shown here are its parts, with stand-ins: the answer file against the settings that are known, the medium by three other
+programs' reading, the scripts by a PowerShell grammar, the ISO reader and the boot overlay with images made for it. What
+Windows does with all of it is unverified until somebody's transcript says otherwise.
+
+You bring the ISO; Guesthouse neither has nor fetches one, and nothing that is made of it is ever published.
+
+## What can be done today
+
+\`guesthouse image inspect FILE\` reads an installation ISO, without mounting it or changing it, and tells its editions,
+languages, version and processor. The installation itself is not there yet, so no such image can be made.
+
+## How an image is going to be made
+
+- The answer medium is a second CD: \`autounattend.xml\`, the scripts, a marker file by which they find it, and the OpenSSH
+  package (${openSshPackage.version}, pinned by its SHA-256). It is an ISO 9660 volume with Joliet names.
+- Setup's own limits are kept: a command of the first logon has 1,024 characters, one of \`specialize\` 259. So each is one
+  short line that finds the medium and runs one script, which owns the order and writes a result for each step to
+  \`C:\\ProgramData\\Guesthouse\\steps\`.
+- After the first logon every step is verified. What fails is remediated, Windows restarts, and all is verified again, three
+  times at most. The marker \`ready.json\` is written last and only when everything else holds; \`failed.json\` names what
+  couldn't be mended.
+- The account's password is random and new for each image. The answer file holds it as clear text (what Windows calls hidden is
+  base64), so a step removes it, the automatic logon and every copy that setup made.
+- “Press any key to boot from CD” is avoided by an overlay above the ISO, whose boot catalog names the loader that doesn't
+  ask. The ISO itself stays as it is ([0013](decisions/0013-windows-media.md)).
+
+## Steps
+
+Each step can be installed, verified by its effect, and remediated.
+
+${windowsPhases.map((phase) => phaseTable(phase, steps)).join("\n\n")}
+`;
+}
+
+function phaseTable(
+  phase: WindowsPhase,
+  steps: readonly WindowsStep[],
+): string {
+  const rows = steps
+    .filter((step) => step.phase === phase)
+    .map(
+      ({ order, id, title, install, needs, optional }) =>
+        `| ${String(order)} | \`${id}\` | ${title}${optional === true ? " (optional)" : ""} | ${install === "script" ? "script" : "answer file"} | ${needs.join(", ")} |`,
+    );
+  return [
+    `### ${phaseTitles[phase]}`,
+    "",
+    "| | Step | What holds afterwards | Done by | After |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
