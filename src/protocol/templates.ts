@@ -8,6 +8,8 @@ export const templateShapeSchema = z.object({
   memoryMiB: z.number().int(),
   diskGiB: z.number(),
   user: z.string(),
+  /** With a display, a keyboard and a pointer; absent: without. */
+  screen: z.literal(true).optional(),
 });
 export type TemplateShape = z.infer<typeof templateShapeSchema>;
 

@@ -129,16 +129,19 @@ export function resumingRefusal(
 export function resizeRefusal(
   name: string,
   resumesState: boolean,
-  wanted: Readonly<Partial<Record<"cpus" | "memoryMiB" | "diskGiB", unknown>>>,
+  wanted: Readonly<
+    Partial<Record<"cpus" | "memoryMiB" | "diskGiB" | "screen", unknown>>
+  >,
 ): GuesthouseError | undefined {
   const resizes =
     wanted.cpus !== undefined ||
     wanted.memoryMiB !== undefined ||
-    wanted.diskGiB !== undefined;
+    wanted.diskGiB !== undefined ||
+    wanted.screen !== undefined;
   if (!resumesState || !resizes) return undefined;
   return refused(
     "machines.wrongState",
-    `Can't change processors, memory or disk of “${name}” while its memory is kept for the next start.`,
+    `Can't change processors, memory, disk or screen of “${name}” while its memory is kept for the next start.`,
     { remedy: "Start it, stop it, then change it." },
   );
 }

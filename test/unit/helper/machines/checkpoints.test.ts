@@ -16,7 +16,7 @@ const checkpoint = (id: string, note: string) => ({
   sizeBytes: 0,
   layer: "0000000000000000",
   leases: 1,
-  shape: { cpus: 1, memoryMiB: 512, diskGiB: 20 },
+  shape: { cpus: 1, memoryMiB: 512, diskGiB: 20, screen: false },
 });
 
 const machine = {
