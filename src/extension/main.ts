@@ -26,6 +26,7 @@ import { readyMaker } from "./machines/ready.ts";
 import { machineRecords } from "./machines/sync.ts";
 import { createMachinesView } from "./machines/tree.ts";
 import { registerCommands, runTold } from "./registerCommands.ts";
+import { createScreens } from "./screen/screens.ts";
 import { readSettings } from "./settings.ts";
 import { checkpointCommands } from "./snapshots/checkpointCommands.ts";
 import { forkCommands } from "./snapshots/forkCommands.ts";
@@ -147,6 +148,14 @@ export function activate(context: ExtensionContext): void {
     useLauncher,
   });
 
+  const screens = createScreens({
+    call,
+    choose,
+    machines,
+    loaded,
+    extensionUri: context.extensionUri,
+  });
+
   const ofFolders = {
     call,
     onNotice,
@@ -176,6 +185,7 @@ export function activate(context: ExtensionContext): void {
       bootLogs,
       showMarkdown,
     }),
+    ...screens.commands,
     ...imageCommands({ call, images, loaded, showMarkdown }),
     ...hostCommands(call, showMarkdown),
     ...sshCommands({ call, choose, settings, makeReady, open }),
@@ -205,6 +215,7 @@ export function activate(context: ExtensionContext): void {
       workspaces.onDidChange,
     ]),
     documents,
+    screens,
     bootLogs,
     workspaceLogs,
     workspace.onDidChangeConfiguration((event) => {
