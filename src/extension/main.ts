@@ -27,6 +27,7 @@ import { machineRecords } from "./machines/sync.ts";
 import { createMachinesView } from "./machines/tree.ts";
 import { registerCommands, runTold } from "./registerCommands.ts";
 import { createScreens } from "./screen/screens.ts";
+import { thumbnails } from "./screen/thumbnail.ts";
 import { readSettings } from "./settings.ts";
 import { checkpointCommands } from "./snapshots/checkpointCommands.ts";
 import { forkCommands } from "./snapshots/forkCommands.ts";
@@ -119,7 +120,12 @@ export function activate(context: ExtensionContext): void {
       ({ stats }) => stats,
       () => undefined,
     );
-  const machinesView = createMachinesView(machines, loaded, statsOf);
+  const machinesView = createMachinesView(
+    machines,
+    loaded,
+    statsOf,
+    thumbnails(call),
+  );
   const stopFailures = connection.onDidChangeState((state) => {
     if (state.kind === "failed")
       void presentFailure(state.failure, undefined, () => connection.refresh());

@@ -359,6 +359,14 @@ export const machineMethods = {
       complete: z.boolean(),
     }),
   ),
+  /** What its screen shows now. */
+  "machines.screenshot": request(
+    which,
+    z.object({
+      /** base64. */
+      png: z.string(),
+    }),
+  ),
   /** Fresh diagnosis, also of a healthy machine. */
   "machines.diagnose": request(which, z.object({ diagnosis: diagnosisSchema })),
 };
