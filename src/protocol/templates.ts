@@ -58,6 +58,7 @@ export const templateMethods = {
       cpus: z.number().int().min(1).max(256).optional(),
       memoryMiB: z.number().int().min(128).optional(),
       diskGiB: z.number().min(1).optional(),
+      screen: z.boolean().optional(),
     }),
     z.object({ template: templateSchema }),
   ),

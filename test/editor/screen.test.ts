@@ -198,6 +198,18 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
   await shows(first, 'keys, Az~ pasted {"a": 1}');
   await picture(page, "screenshot-screen.png");
 
+  helper.answer("machines.screenshot", async () => {
+    const filename = join(folder, "picture.png");
+    await first.qmp.execute("screendump", { filename, format: "png" });
+    return { png: (await readFile(filename)).toString("base64") };
+  });
+  await row.hover();
+  await page
+    .locator('.workbench-hover img[src^="data:image/png"], .monaco-hover img')
+    .first()
+    .waitFor();
+  await panel.locator("#screen canvas").first().click();
+
   // What is only looked at takes nothing.
   await panel.getByRole("button", { name: "Read Only" }).click();
   await page.keyboard.type("nothing", { delay: 30 });
