@@ -59,7 +59,7 @@ test("a kept memory forbids another size, and nothing else", () => {
     kind: "refused",
     code: "machines.wrongState",
     message:
-      "Can't change processors, memory or disk of “web” while its memory is kept for the next start.",
+      "Can't change processors, memory, disk or screen of “web” while its memory is kept for the next start.",
     remedy: "Start it, stop it, then change it.",
   });
   expect(resizeRefusal("web", false, { memoryMiB: 1024 })).toBeUndefined();
