@@ -80,13 +80,20 @@ async function end(launched: LaunchedQemu): Promise<void> {
   await waitForExit(launched, 5_000);
 }
 
-const running = ({ pid }: LaunchedQemu): Partial<Machine> => ({
+const running = ({
+  pid,
+  screen = true,
+}: {
+  readonly pid: number;
+  readonly screen?: boolean;
+}): Partial<Machine> => ({
+  screen,
   state: { kind: "running", sinceMs: Date.now() },
   runtime: {
     ...{ pid, startedAtMs: Date.now(), way: "cold" },
     ...{ accelerator: "tcg", acceleratorReason: "", sshPort: 40022 },
     consoleSocket: join(folder, "console"),
-    screenSocket: screenSocket(),
+    ...(screen ? { screenSocket: screenSocket() } : {}),
     forwards: [],
     network: { backend: "user", hostLoopbackReachable: true, reason: "" },
   },
@@ -139,7 +146,7 @@ beforeAll(async () => {
   helper = await startFakeHelper(folder, version);
   atEnd(helper.close);
   helper.answer("workspaces.list", () => Promise.resolve({ workspaces: [] }));
-  put({ screen: false, state: stopped });
+  put(running({ pid: 1, screen: false }));
   const server = await startEditorServer({
     vsix: [await packExtension()],
     env: { GUESTHOUSE_HOME: folder },
@@ -156,9 +163,13 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
   const row = treeRow(page, "Machines", "attic");
   await row.waitFor();
   await contextAction(row, "Open Screen");
-  await panel.getByText("attic has no screen.").waitFor();
+  await panel.getByText("A restart ends what runs in it.").waitFor();
 
   let launched: LaunchedQemu | undefined;
+  helper.answer("machines.stop", () => {
+    put({ screen: false, state: stopped });
+    return Promise.resolve({ machine: machine({ id }), how: "shutdown" });
+  });
   helper.answer("machines.set", ({ machine: set, screen }) => {
     put({ state: stopped });
     return Promise.resolve({
@@ -170,13 +181,14 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
     put(running(launched));
     return { machine: machine({ id }) };
   });
-  await panel.getByRole("button", { name: "Add a Screen and Start" }).click();
+  await panel.getByRole("button", { name: "Add a Screen and Restart" }).click();
   await panel.locator("body[data-connected]").waitFor();
   expect(
     helper.requests
       .filter(({ method }) => /^machines\.(set|start|stop)$/.test(method))
       .map(({ method, params }) => [method, params]),
   ).toEqual([
+    ["machines.stop", { machine: id }],
     ["machines.set", { machine: id, screen: true }],
     ["machines.start", { machine: id }],
   ]);

@@ -11,8 +11,8 @@ import type { Entry, Live } from "./entry.ts";
  * `qemu.monitor` when QEMU can't, as one that was built without PNG.
  */
 export async function takeScreenshot(
-  { record }: Entry,
-  live: Live,
+  { record }: Pick<Entry, "record">,
+  live: Pick<Live, "qmp">,
   { work }: Layout,
 ): Promise<Buffer> {
   if (!record.screen)

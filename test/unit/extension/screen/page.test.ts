@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { noticeOf } from "../../../../src/extension/screen/notice.ts";
 import { pageOf } from "../../../../src/extension/screen/page.ts";
+import { thumbnailMarkdown } from "../../../../src/extension/screen/thumbnail.ts";
 import type { Machine } from "../../../../src/protocol/machines.ts";
 import { machine } from "../samples.ts";
 
@@ -46,6 +47,14 @@ test("a picture is shown, or why there is none and what helps", () => {
     told({ screen: true, state: { kind: "deleting" } })?.action,
   ).toBeUndefined();
   expect(noticeOf(undefined, false)?.text).toContain("gone");
+});
+
+test("a picture that would not fit into a tooltip is left out", () => {
+  expect(thumbnailMarkdown("iVBORw0KGgo=", "attic")).toBe(
+    "\n\n![Screen of attic](data:image/png;base64,iVBORw0KGgo=|width=320)",
+  );
+  expect(thumbnailMarkdown("A".repeat(90_000), "attic")).toBe("");
+  expect(thumbnailMarkdown("", "attic")).toBe("");
 });
 
 test("the page runs its own script alone and loads nothing from elsewhere", () => {
