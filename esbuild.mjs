@@ -1,4 +1,4 @@
-// Builds the two bundles that ship: the extension and the host helper.
+// Builds the bundles that ship: the extension, the host helper, and the page of the screen panel.
 import { chmod } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import esbuild from "esbuild";
@@ -44,6 +44,13 @@ const withoutNativeAddons = {
   },
 };
 
+/** What ships of others under licences that ask to be named, with the place of the source. */
+const novnc = `/*!
+ * Holds noVNC ${JSON.parse(readFileSync(new URL("node_modules/@novnc/novnc/package.json", import.meta.url), "utf8")).version}, unchanged: Copyright (C) The noVNC authors, Mozilla Public License 2.0
+ * (https://mozilla.org/MPL/2.0/); source: https://github.com/novnc/noVNC and https://www.npmjs.com/package/@novnc/novnc.
+ * noVNC holds pako: Copyright (C) 2014-2016 Vitaly Puzrin, MIT License; source: https://github.com/nodeca/pako.
+ */`;
+
 const bundles = [
   {
     ...shared,
@@ -57,6 +64,17 @@ const bundles = [
     outfile: "dist/helper.js",
     plugins: [withoutNativeAddons],
     banner: { js: `#!/usr/bin/env node\n${shared.banner.js}` },
+  },
+  {
+    ...shared,
+    entryPoints: ["src/webview/screen/main.ts"],
+    outfile: "dist/screen.js",
+    platform: "browser",
+    // What VS Code 1.100 runs on; noVNC awaits at the top of a module.
+    target: "chrome132",
+    format: "esm",
+    define: {},
+    banner: { js: novnc },
   },
 ];
 

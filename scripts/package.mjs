@@ -14,11 +14,11 @@ const shipped = [
   /^l10n\/bundle\.l10n(\.[\w-]+)?\.json$/,
   /^(readme|changelog)\.md$/i,
   /^license(\.txt|\.md)?$/i,
-  /^dist\/(extension|helper)\.js(\.LEGAL\.txt)?$/,
+  /^dist\/(extension|helper|screen)\.js(\.LEGAL\.txt)?$/,
   /^media\/[\w./-]+\.(png|svg|md|css|js)$/,
   /^resources\/[\w./-]+$/,
 ];
-const expected = ["package.json", "dist/extension.js", "dist/helper.js"];
+const expected = ["package.json", "dist/extension.js", "dist/helper.js", "dist/screen.js"];
 
 /** Far above what it is, far below what a folder packed by mistake would make of it. */
 const largestMiB = 8;

@@ -40,6 +40,7 @@ export const commandIds = [
   "guesthouse.showBootLog",
   "guesthouse.showDiagnosis",
   "guesthouse.openConsole",
+  "guesthouse.openScreen",
   "guesthouse.doctor",
   "guesthouse.installTools",
   "guesthouse.pullImage",

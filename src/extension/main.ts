@@ -26,6 +26,8 @@ import { readyMaker } from "./machines/ready.ts";
 import { machineRecords } from "./machines/sync.ts";
 import { createMachinesView } from "./machines/tree.ts";
 import { registerCommands, runTold } from "./registerCommands.ts";
+import { createScreens } from "./screen/screens.ts";
+import { thumbnails } from "./screen/thumbnail.ts";
 import { readSettings } from "./settings.ts";
 import { checkpointCommands } from "./snapshots/checkpointCommands.ts";
 import { forkCommands } from "./snapshots/forkCommands.ts";
@@ -118,7 +120,12 @@ export function activate(context: ExtensionContext): void {
       ({ stats }) => stats,
       () => undefined,
     );
-  const machinesView = createMachinesView(machines, loaded, statsOf);
+  const machinesView = createMachinesView(
+    machines,
+    loaded,
+    statsOf,
+    thumbnails(call),
+  );
   const stopFailures = connection.onDidChangeState((state) => {
     if (state.kind === "failed")
       void presentFailure(state.failure, undefined, () => connection.refresh());
@@ -145,6 +152,14 @@ export function activate(context: ExtensionContext): void {
     makeReady,
     opened,
     useLauncher,
+  });
+
+  const screens = createScreens({
+    call,
+    choose,
+    machines,
+    loaded,
+    extensionUri: context.extensionUri,
   });
 
   const ofFolders = {
@@ -176,6 +191,7 @@ export function activate(context: ExtensionContext): void {
       bootLogs,
       showMarkdown,
     }),
+    ...screens.commands,
     ...imageCommands({ call, images, loaded, showMarkdown }),
     ...hostCommands(call, showMarkdown),
     ...sshCommands({ call, choose, settings, makeReady, open }),
@@ -205,6 +221,7 @@ export function activate(context: ExtensionContext): void {
       workspaces.onDidChange,
     ]),
     documents,
+    screens,
     bootLogs,
     workspaceLogs,
     workspace.onDidChangeConfiguration((event) => {

@@ -208,6 +208,8 @@ export const machineSchema = z.object({
       sshPort: z.number().int(),
       /** Path of the serial console's socket; one client at a time. */
       consoleSocket: z.string(),
+      /** Path of the socket where VNC clients find its screen; any number of them at once. Absent: it has no screen. */
+      screenSocket: z.string().optional(),
       forwards: z.array(forwardSchema),
       network: z.object({
         backend: z.enum(["user", "passt"]),
@@ -224,6 +226,8 @@ export const machineSchema = z.object({
   agentForwarding: z.boolean(),
   /** It is allowed to reach servers on the host's loopback. */
   hostLoopback: z.boolean(),
+  /** It has a display, a keyboard and a pointer. */
+  screen: z.boolean(),
   /** Grows with every change of this record; a lower one is old news. */
   revision: z.number().int(),
 });
@@ -273,6 +277,8 @@ export const machineMethods = {
       agentForwarding: z.boolean().optional(),
       /** Let it reach servers on the host's loopback; default false. Counts from its next boot. */
       hostLoopback: z.boolean().optional(),
+      /** Give it a display, a keyboard and a pointer; default false. */
+      screen: z.boolean().optional(),
       /** Forwarded ports beside SSH; hostPort 0 asks the system for one. */
       forwards: z.array(forwardSchema).optional(),
       start: z.boolean().optional(),
@@ -322,6 +328,8 @@ export const machineMethods = {
       agentForwarding: z.boolean().optional(),
       /** Let it reach servers on the host's loopback; default false. Counts from its next boot. */
       hostLoopback: z.boolean().optional(),
+      /** Give it a display, a keyboard and a pointer; default false. */
+      screen: z.boolean().optional(),
     }),
     answer,
   ),
@@ -349,6 +357,14 @@ export const machineMethods = {
       text: z.string(),
       nextOffset: z.number().int(),
       complete: z.boolean(),
+    }),
+  ),
+  /** What its screen shows now. */
+  "machines.screenshot": request(
+    which,
+    z.object({
+      /** base64. */
+      png: z.string(),
     }),
   ),
   /** Fresh diagnosis, also of a healthy machine. */

@@ -8,6 +8,8 @@ export const templateShapeSchema = z.object({
   memoryMiB: z.number().int(),
   diskGiB: z.number(),
   user: z.string(),
+  /** With a display, a keyboard and a pointer; absent: without. */
+  screen: z.literal(true).optional(),
 });
 export type TemplateShape = z.infer<typeof templateShapeSchema>;
 
@@ -56,6 +58,7 @@ export const templateMethods = {
       cpus: z.number().int().min(1).max(256).optional(),
       memoryMiB: z.number().int().min(128).optional(),
       diskGiB: z.number().min(1).optional(),
+      screen: z.boolean().optional(),
     }),
     z.object({ template: templateSchema }),
   ),

@@ -86,5 +86,7 @@ async function editField(
       return { ...form, agentForwarding: !form.agentForwarding };
     case "hostLoopback":
       return { ...form, hostLoopback: !form.hostLoopback };
+    case "screen":
+      return { ...form, screen: !form.screen };
   }
 }

@@ -14,6 +14,7 @@ export interface MachineForm {
   readonly diskGiB: number | undefined;
   readonly agentForwarding: boolean;
   readonly hostLoopback: boolean;
+  readonly screen: boolean;
 }
 
 export const formOf = (settings: Settings): MachineForm => ({
@@ -24,6 +25,7 @@ export const formOf = (settings: Settings): MachineForm => ({
   diskGiB: settings.diskGiB,
   agentForwarding: settings.agentForwarding,
   hostLoopback: settings.hostLoopback,
+  screen: false,
 });
 
 /** The request; it only makes the machine, so that the start's failure is about a machine with a name. */
@@ -73,6 +75,11 @@ export function linesOf(form: MachineForm): FormLine<FormField>[] {
       field: "hostLoopback",
       label: l10n.t("Reach this computer's loopback address"),
       value: form.hostLoopback ? l10n.t("on") : l10n.t("off"),
+    },
+    {
+      field: "screen",
+      label: l10n.t("Screen"),
+      value: form.screen ? l10n.t("on") : l10n.t("off"),
     },
   ];
 }

@@ -1,4 +1,10 @@
-import { l10n, type QuickPickItem, ThemeIcon, window } from "vscode";
+import {
+  l10n,
+  type QuickPickItem,
+  type Terminal,
+  ThemeIcon,
+  window,
+} from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
 import type { CommandsOf } from "../commandIds.ts";
 import type { ShowMarkdown } from "../documents.ts";
@@ -28,6 +34,8 @@ export function logCommands(deps: {
   | "guesthouse.openConsole"
 > {
   const { call, choose, machines, loaded, bootLogs, showMarkdown } = deps;
+  /** By socket and QEMU's process: a second terminal on one console would only wait for the first to be closed. */
+  const consoles = new Map<string, Terminal>();
   return {
     async "guesthouse.showBootLog"(...args) {
       await loaded();
@@ -63,11 +71,18 @@ export function logCommands(deps: {
           "machines.wrongState",
           l10n.t("{0} is not running, so it has no console.", machine.name),
         ));
+      const key = `${socket} ${String(machine.runtime?.pid)}`;
+      const open = consoles.get(key);
+      if (open !== undefined && window.terminals.includes(open)) {
+        open.show();
+        return;
+      }
       const terminal = window.createTerminal({
         name: l10n.t("{0} (console)", machine.name),
         pty: serialTerminal(socket),
         iconPath: new ThemeIcon("terminal"),
       });
+      consoles.set(key, terminal);
       terminal.show();
     },
   };

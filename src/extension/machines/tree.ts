@@ -28,6 +28,7 @@ export function createMachinesView(
   machines: Records<Machine>,
   loaded: () => Promise<void>,
   statsOf: (id: string) => Promise<MachineStats | undefined>,
+  thumbnailOf: (machine: Machine) => Promise<string>,
 ): {
   /** Tells above the rows that they may be old, e.g. because the helper is lost; undefined takes it back. */
   warn(message: string | undefined): void;
@@ -65,8 +66,13 @@ export function createMachinesView(
         item.tooltip = tooltipOf(checkpointTooltip(checkpoint));
       const machine = machines.get(id);
       if (machine === undefined) return item;
-      const stats = machine.runtime && (await statsOf(id));
-      item.tooltip = tooltipOf(machineTooltip(machine, Date.now(), stats));
+      const [stats, thumbnail] = await Promise.all([
+        machine.runtime && statsOf(id),
+        thumbnailOf(machine),
+      ]);
+      item.tooltip = tooltipOf(
+        machineTooltip(machine, Date.now(), stats) + thumbnail,
+      );
       return item;
     },
   };

@@ -168,6 +168,9 @@ export function showText(machine: Machine): string {
     ["processors", String(machine.cpus)],
     ["memory", `${String(machine.memoryMiB)} MiB`],
     ["disk", `${String(machine.diskGiB)} GiB`],
+    ...(machine.screen
+      ? [["screen", runtime?.screenSocket ?? "none before it runs"]]
+      : []),
     ["user", machine.user],
     ["ssh", `ssh ${machine.alias}`],
     ...(runtime === undefined

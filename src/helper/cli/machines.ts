@@ -34,6 +34,7 @@ export function addMachineCommands(program: Command): void {
       "--host-loopback",
       "let it reach servers on this host's loopback address",
     )
+    .option("--screen", "give it a display, a keyboard and a pointer")
     .option("--cold", "boot it even where a warm template could be resumed")
     .option("--no-start", "leave it stopped")
     .option("--no-wait", "answer as soon as it has been started")
@@ -62,6 +63,7 @@ export function addMachineCommands(program: Command): void {
                 user: flags.user,
                 agentForwarding: flags.agentForwarding,
                 hostLoopback: flags.hostLoopback,
+                screen: flags.screen,
                 warm: flags.cold === true ? false : undefined,
               }),
               forwards: flags.forward,
@@ -181,6 +183,8 @@ export function addMachineCommands(program: Command): void {
     .option("-d, --disk <size>", "disk; grows only", gibOption)
     .option("--host-loopback", "let it reach this host's loopback address")
     .option("--no-host-loopback", "keep it from this host's loopback address")
+    .option("--screen", "give it a display, a keyboard and a pointer")
+    .option("--no-screen", "take its screen away")
     .option("--name <name>", "new name")
     .option("--json", "print JSON")
     .action(async (name: string, flags: SetFlags) =>
@@ -193,6 +197,7 @@ export function addMachineCommands(program: Command): void {
             memoryMiB: flags.memory,
             diskGiB: flags.disk,
             hostLoopback: flags.hostLoopback,
+            screen: flags.screen,
           });
           // A new name alone is fine for a machine that runs.
           let answer =
@@ -248,6 +253,7 @@ interface CreateFlags extends WaitFlags {
   readonly user?: string;
   readonly agentForwarding?: boolean;
   readonly hostLoopback?: boolean;
+  readonly screen?: boolean;
   readonly forward: { hostPort: number; guestPort: number; protocol: "tcp" }[];
   readonly start: boolean;
   readonly cold?: boolean;
@@ -259,5 +265,6 @@ interface SetFlags {
   readonly memory?: number;
   readonly disk?: number;
   readonly hostLoopback?: boolean;
+  readonly screen?: boolean;
   readonly name?: string;
 }

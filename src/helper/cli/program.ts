@@ -13,6 +13,7 @@ import { addMachineCommands } from "./machines.ts";
 import { addPoolCommands } from "./pool.ts";
 import { addPrebuildCommand } from "./prebuild.ts";
 import { addProxyCommand } from "./proxy.ts";
+import { addScreenCommand } from "./screen.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
 import { addWorkspaceListCommands } from "./workspaceList.ts";
@@ -32,6 +33,7 @@ export function createProgram(): Command {
   addMachineCommands(program);
   addCheckpointCommands(program);
   addInspectCommands(program);
+  addScreenCommand(program);
   addConnectCommands(program);
   addBringBackCommand(program);
   addImageCommands(program);

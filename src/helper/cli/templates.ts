@@ -41,11 +41,17 @@ export function addTemplateCommands(program: Command): void {
     .option("-c, --cpus <count>", "virtual processors", integerOption)
     .option("-m, --memory <size>", "memory, e.g. 2G or 1536M", mebibytesOption)
     .option("-d, --disk <size>", "disk, e.g. 20G", gibOption)
+    .option("--screen", "for machines with a screen")
     .option("--json", "print JSON")
     .action(
       async (
         image: string,
-        flags: JsonFlag & { cpus?: number; memory?: number; disk?: number },
+        flags: JsonFlag & {
+          cpus?: number;
+          memory?: number;
+          disk?: number;
+          screen?: boolean;
+        },
       ) =>
         withHelper(
           flags,
@@ -64,6 +70,7 @@ export function addTemplateCommands(program: Command): void {
               cpus: flags.cpus,
               memoryMiB: flags.memory,
               diskGiB: flags.disk,
+              screen: flags.screen,
             });
             const params = { image, ...size };
             return (await client.call("templates.warmUp", params, signal))

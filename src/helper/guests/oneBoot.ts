@@ -51,6 +51,7 @@ export interface OneBootFiles {
   readonly qmpSocket: string;
   readonly agentSocket: string;
   readonly consoleSocket: string;
+  readonly screenSocket: string;
 }
 
 /** Disposing it ends whatever still runs of it. */
@@ -87,6 +88,7 @@ export async function bootOnce(
     qmpSocket: socket("qmp"),
     agentSocket: socket("agent"),
     consoleSocket: socket("console"),
+    screenSocket: socket("screen"),
   };
   const [userKey, hostKey] = [generateHostKey(), generateHostKey()];
   const [port = 0] = await freePorts(1);
@@ -137,10 +139,10 @@ export async function bootOnce(
     async [Symbol.asyncDispose]() {
       launched.qmp.close();
       await end(launched);
-      const { handoff, seed, pidFile, qmpSocket, agentSocket, consoleSocket } =
-        files;
+      const { handoff, seed, pidFile } = files;
+      const { qmpSocket, agentSocket, consoleSocket, screenSocket } = files;
       for (const path of [
-        ...[qmpSocket, agentSocket, consoleSocket],
+        ...[qmpSocket, agentSocket, consoleSocket, screenSocket],
         ...[seed, pidFile, `${handoff}.in`, `${handoff}.out`],
       ])
         await rm(path, { force: true });

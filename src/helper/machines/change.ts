@@ -44,7 +44,7 @@ export async function renameMachine(
   await registry.rewrite(entry, { name });
 }
 
-/** Changes processors, memory, disk, agent forwarding or the way to the host's loopback. A disk only grows; the guest grows its file system at boot. */
+/** Changes processors, memory, disk, screen, agent forwarding or the way to the host's loopback. A disk only grows; the guest grows its file system at boot. */
 export async function setMachine(
   entry: Entry,
   wanted: Omit<ParsedParams<"machines.set">, "machine">,
@@ -65,6 +65,11 @@ export async function setMachine(
     change.agentForwarding = wanted.agentForwarding;
   if (wanted.hostLoopback !== undefined)
     change.hostLoopback = wanted.hostLoopback;
+  if (wanted.screen !== undefined && wanted.screen !== record.screen) {
+    change.screen = wanted.screen;
+    // The template's memory knows other devices; its disk boots.
+    if (record.resumeFrom?.kind === "template") change.resumeFrom = undefined;
+  }
   if (wanted.diskGiB !== undefined && wanted.diskGiB !== record.diskGiB) {
     if (wanted.diskGiB < record.diskGiB)
       throw refused(

@@ -81,7 +81,7 @@ export async function keepPresent(
       signal,
     );
     faultPoint("checkpoint.captured");
-    const { cpus, memoryMiB, diskGiB } = record;
+    const { cpus, memoryMiB, diskGiB, screen } = record;
     const checkpoint: CheckpointRecord = {
       id,
       note,
@@ -94,7 +94,7 @@ export async function keepPresent(
       layer,
       leases: leasesOf(entry),
       ...(withMemory ? { savedWith } : {}),
-      shape: { cpus, memoryMiB, diskGiB },
+      shape: { cpus, memoryMiB, diskGiB, screen },
     };
     await registry.rewrite(entry, {
       checkpoints: [...entry.record.checkpoints, checkpoint],

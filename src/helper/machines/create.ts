@@ -24,7 +24,7 @@ import { mark } from "./bootLog.ts";
 import { claimName, newIdentity } from "./names.ts";
 import type { Entry } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
-import { shapeOf, type Warm } from "./warm.ts";
+import { screenShape, shapeOf, type Warm } from "./warm.ts";
 
 export interface CreateDeps {
   readonly layout: Layout;
@@ -195,6 +195,7 @@ export function draft(
     hostPublicKey: "",
     agentForwarding: params.agentForwarding ?? false,
     hostLoopback: params.hostLoopback ?? false,
+    screen: params.screen ?? false,
     forwards: params.forwards ?? [],
     lastStop: { reason: "created" },
   };
@@ -205,6 +206,7 @@ interface Wanted {
   readonly memoryMiB?: number | undefined;
   readonly diskGiB?: number | undefined;
   readonly user?: string | undefined;
+  readonly screen?: boolean | undefined;
 }
 
 /** Of a machine where nothing else is asked for. */
@@ -223,6 +225,7 @@ export const shapeFor = (
 ): TemplateShape => ({
   ...usualSize(wanted),
   ...fitTo(wanted, image),
+  ...screenShape(wanted.screen),
 });
 
 function fitTo(

@@ -34,10 +34,10 @@ export function forkMachine(
   return deps.registry.locks.run(parent.record.id, async () => {
     demand("fork", parent.record.name, parent.state);
     const { record, live } = parent;
-    const { cpus, memoryMiB, diskGiB } = record;
+    const { cpus, memoryMiB, diskGiB, screen } = record;
     const { entry, inherited } = await makeOffspring(
       record,
-      { name: wish.name, shape: { cpus, memoryMiB, diskGiB } },
+      { name: wish.name, shape: { cpus, memoryMiB, diskGiB, screen } },
       (files) =>
         live === undefined
           ? inheritAtRest(parent, files, deps, signal)

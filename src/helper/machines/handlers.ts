@@ -11,6 +11,7 @@ import type { Pool } from "./pool.ts";
 import { diagnoseMachine } from "./reach.ts";
 import type { Entry } from "./entry.ts";
 import { deleteMachine } from "./remove.ts";
+import { takeScreenshot } from "./screenshot.ts";
 import { machineStats } from "./stats.ts";
 import { type AskForWork, demandSaved } from "./unsaved.ts";
 
@@ -129,6 +130,13 @@ export function machineHandlers(
       const live = machines.living(entry, "stats");
       const files = layout.machine(entry.record.id);
       return { stats: await machineStats(entry, live, files, signal) };
+    },
+    "machines.screenshot": async ({ machine }) => {
+      const entry = registry.find(machine);
+      const live = machines.living(entry, "screenshot");
+      return {
+        png: (await takeScreenshot(entry, live, layout)).toString("base64"),
+      };
     },
     "machines.log": async ({ machine, offset, maxBytes }) => {
       const id = await logOwner(machine);

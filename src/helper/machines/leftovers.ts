@@ -7,6 +7,7 @@ export async function removeLeftovers(files: MachineFiles): Promise<void> {
     files.qmpSocket,
     files.agentSocket,
     files.consoleSocket,
+    files.screenSocket,
     files.captureSocket,
     files.network.socketPath,
     files.network.pidFile,

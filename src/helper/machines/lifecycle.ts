@@ -28,6 +28,7 @@ export type Verb =
   | "set"
   | "delete"
   | "stats"
+  | "screenshot"
   | "diagnose"
   | "reach"
   | "fork"
@@ -55,6 +56,7 @@ const allowed: Readonly<Record<Verb, readonly MachineStateKind[]>> = {
   set: ["stopped"],
   delete: ["stopped", "starting", "running", "unready", "paused"],
   stats: ["starting", "running", "unready", "paused"],
+  screenshot: ["starting", "running", "unready", "paused"],
   diagnose: ["starting", "running", "unready", "paused"],
   reach: ["starting", "running", "unready"],
   fork: ["stopped", "running", "unready", "paused"],
@@ -69,9 +71,10 @@ const needs: Readonly<Record<Verb, string>> = {
   pause: "Only a running machine can be paused.",
   resume: "Only a paused machine can be resumed.",
   rename: "Wait until it has come to rest.",
-  set: "Stop it first: processors, memory and disk change while a machine is stopped.",
+  set: "Stop it first: processors, memory, disk and screen change while a machine is stopped.",
   delete: "Wait until it has come to rest.",
   stats: "Start it first.",
+  screenshot: "Start it first.",
   diagnose: "Start it first.",
   reach: "Start or resume it first.",
   fork: "Wait until it has come to rest.",
@@ -82,6 +85,7 @@ const needs: Readonly<Record<Verb, string>> = {
 
 const words: Partial<Readonly<Record<Verb, string>>> = {
   rollBack: "roll back",
+  screenshot: "take a picture of",
   checkpoint: "make a checkpoint of",
 };
 
@@ -129,16 +133,19 @@ export function resumingRefusal(
 export function resizeRefusal(
   name: string,
   resumesState: boolean,
-  wanted: Readonly<Partial<Record<"cpus" | "memoryMiB" | "diskGiB", unknown>>>,
+  wanted: Readonly<
+    Partial<Record<"cpus" | "memoryMiB" | "diskGiB" | "screen", unknown>>
+  >,
 ): GuesthouseError | undefined {
   const resizes =
     wanted.cpus !== undefined ||
     wanted.memoryMiB !== undefined ||
-    wanted.diskGiB !== undefined;
+    wanted.diskGiB !== undefined ||
+    wanted.screen !== undefined;
   if (!resumesState || !resizes) return undefined;
   return refused(
     "machines.wrongState",
-    `Can't change processors, memory or disk of “${name}” while its memory is kept for the next start.`,
+    `Can't change processors, memory, disk or screen of “${name}” while its memory is kept for the next start.`,
     { remedy: "Start it, stop it, then change it." },
   );
 }

@@ -184,6 +184,7 @@ async function bootSettleSave(
             uuid: randomUUID(),
             cpus: shape.cpus,
             memoryMiB: shape.memoryMiB,
+            screen: shape.screen,
             macAddress: newMacAddress(),
             vmGenerationId: randomUUID(),
           },

@@ -8,6 +8,7 @@ import { captureFaults } from "../snapshots/capture.ts";
 import { unpinHost } from "../ssh/knownHosts.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
+  type CheckpointRecord,
   type MachineRecord,
   removeFolder,
   writeRecord,
@@ -49,8 +50,8 @@ export interface OffspringWish {
   readonly name?: string | undefined;
   /** The checkpoint that it begins at. */
   readonly checkpoint?: string | undefined;
-  /** Processors, memory and disk must be those that its memory was kept with. */
-  readonly shape: Pick<MachineRecord, "cpus" | "memoryMiB" | "diskGiB">;
+  /** These must be what its memory was kept with. */
+  readonly shape: CheckpointRecord["shape"];
 }
 
 /**

@@ -80,6 +80,7 @@ export function nameless(
     hostPublicKey: "",
     agentForwarding: false,
     hostLoopback: false,
+    screen: shape.screen ?? false,
     forwards: [],
     resumeFrom: { kind: "template", id },
     lastStop: { reason: "created" },

@@ -10,7 +10,12 @@ import type { Environment } from "./environment.ts";
 export type Hardware = Pick<
   MachineRecord,
   "name" | "uuid" | "cpus" | "memoryMiB" | "macAddress" | "vmGenerationId"
->;
+> &
+  HasScreen;
+
+interface HasScreen {
+  readonly screen?: boolean | undefined;
+}
 
 /** Where QEMU finds and leaves its files. */
 export type QemuFiles = Pick<
@@ -21,6 +26,7 @@ export type QemuFiles = Pick<
   | "agentSocket"
   | "handoff"
   | "consoleSocket"
+  | "screenSocket"
   | "log"
   | "pidFile"
 >;
@@ -42,12 +48,13 @@ export async function specOf(
     memoryMiB: hardware.memoryMiB,
     diskPath: files.disk,
     seedPath: files.seed,
-    ...(await bootOf(image)),
+    ...(await bootOf(image, hardware)),
     macAddress: hardware.macAddress,
     qmpSocket: files.qmpSocket,
     agentSocket: files.agentSocket,
     handoffPath: files.handoff,
     consoleSocket: files.consoleSocket,
+    ...(hardware.screen === true ? { screenSocket: files.screenSocket } : {}),
     consoleLog: files.log,
     pidFile: files.pidFile,
     sandbox: environment.qemu.sandbox,
@@ -58,19 +65,24 @@ export async function specOf(
 /** The kernel itself where the image has one; else firmware, which only ARM's machine lacks. */
 async function bootOf(
   image: GoldenImage,
+  { screen }: HasScreen,
 ): Promise<Pick<VmSpec, "directBoot" | "firmwarePath">> {
   if (image.directBoot)
     return {
       directBoot: {
         kernel: image.files.kernel,
         initrd: image.files.initrd,
-        arguments: image.kernelArguments ?? "",
+        arguments: withScreen(image.kernelArguments ?? "", screen),
       },
     };
   return image.architecture === "arm64"
     ? { firmwarePath: await uefiFirmware(image.architecture) }
     : {};
 }
+
+/** On a screen the kernel speaks, too. The last console named is the one that services write to: the serial port's. */
+const withScreen = (kernelArguments: string, screen = false): string =>
+  screen ? `console=tty0 ${kernelArguments}` : kernelArguments;
 
 const nobody = {
   name: "",
@@ -85,13 +97,14 @@ const nowhere: QemuFiles = {
   agentSocket: "",
   handoff: "",
   consoleSocket: "",
+  screenSocket: "",
   log: "",
   pidFile: "",
 };
 
 /** QEMU's arguments without what differs from one machine of this hardware to another: saved states fit by these. */
 export async function sharedArguments(
-  hardware: Pick<Hardware, "cpus" | "memoryMiB">,
+  hardware: Pick<Hardware, "cpus" | "memoryMiB"> & HasScreen,
   image: GoldenImage,
   environment: Environment,
 ): Promise<string[]> {

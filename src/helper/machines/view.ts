@@ -34,6 +34,7 @@ export function viewOf(
     logPath: files.log,
     agentForwarding: record.agentForwarding,
     hostLoopback: record.hostLoopback,
+    screen: record.screen,
     revision: entry.revision,
   };
   if (record.folder !== undefined) machine.folder = record.folder;
@@ -52,6 +53,7 @@ export function viewOf(
       acceleratorReason: handles.acceleratorReason,
       sshPort: handles.sshPort,
       consoleSocket: files.consoleSocket,
+      ...(record.screen ? { screenSocket: files.screenSocket } : {}),
       forwards: handles.forwards,
       network: {
         backend: handles.network.backend,

@@ -53,10 +53,19 @@ export const shapeOf = ({
   memoryMiB,
   diskGiB,
   user,
+  screen,
 }: Pick<
   MachineRecord,
-  "cpus" | "memoryMiB" | "diskGiB" | "user"
->): TemplateShape => ({ cpus, memoryMiB, diskGiB, user });
+  "cpus" | "memoryMiB" | "diskGiB" | "user" | "screen"
+>): TemplateShape => ({
+  ...{ cpus, memoryMiB, diskGiB, user },
+  ...screenShape(screen),
+});
+
+/** Absent, not false, where there is none: templates without a screen keep their ids. */
+export const screenShape = (
+  screen: boolean | undefined,
+): Pick<TemplateShape, "screen"> => (screen === true ? { screen } : {});
 
 export function createWarm(deps: WarmDeps): Warm {
   const { layout, templates, log } = deps;

@@ -65,6 +65,8 @@ export interface VmSpec {
   /** `<path>.in` and `<path>.out` are FIFOs: the far end of the handoff port, held open by QEMU itself. */
   readonly handoffPath: string;
   readonly consoleSocket: string;
+  /** The machine has a display, a keyboard and a pointer; VNC clients come to this unix socket. */
+  readonly screenSocket?: string | undefined;
   /** Everything that the guest writes to its console is appended here. */
   readonly consoleLog: string;
   readonly pidFile: string;
@@ -105,6 +107,7 @@ export function qemuArguments(spec: VmSpec): string[] {
     ...networkCard(spec),
     ...channels(spec),
     ...extras(spec),
+    ...screen(spec),
     ...process(spec),
   ];
 }
@@ -324,6 +327,28 @@ function extras(spec: VmSpec): string[] {
         `pcie-root-port,id=spare${number},chassis=${number},slot=${number}`,
       ];
     }).flat(),
+  ];
+}
+
+/**
+ * What a machine has that somebody may look at, and the VNC server that shows it: on a unix socket, without a port or a
+ * password, since whoever can open that socket can end the process, too.
+ *
+ * - The plain VGA adapter of x86 shows firmware, boot loaders and every system without a driver of its own; it is part
+ *   of saved states, but can't be plugged into a running machine. ARM's machine has no VGA memory: virtio there.
+ * - The tablet tells where the pointer is and not how far it went, so it follows the one that the user sees.
+ * - x86 has a keyboard on its board; ARM gets one on the tablet's bus.
+ */
+function screen({ arch, screenSocket }: VmSpec): string[] {
+  if (screenSocket === undefined) return [];
+  const isX86 = arch === "x86_64";
+  return [
+    ...["-device", `${isX86 ? "VGA" : "virtio-gpu-pci"},id=screen`],
+    ...["-device", "qemu-xhci,id=usb"],
+    ...["-device", "usb-tablet,id=pointer,bus=usb.0"],
+    ...(isX86 ? [] : ["-device", "usb-kbd,id=keyboard,bus=usb.0"]),
+    // Nobody who connects drives the others out.
+    ...["-vnc", `unix:${escaped(screenSocket)},share=ignore`],
   ];
 }
 

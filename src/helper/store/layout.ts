@@ -107,6 +107,8 @@ export interface MachineFiles {
   readonly qmpSocket: string;
   readonly agentSocket: string;
   readonly consoleSocket: string;
+  /** Where VNC clients find the machine's screen, if it has one. */
+  readonly screenSocket: string;
   /** Where QEMU sends its memory to while it is saved. */
   readonly captureSocket: string;
   readonly network: NetworkFiles;
@@ -203,6 +205,7 @@ export function layoutOf(
         qmpSocket: join(run, `${id}.qmp`),
         agentSocket: join(run, `${id}.agent`),
         consoleSocket: join(run, `${id}.console`),
+        screenSocket: join(run, `${id}.screen`),
         captureSocket: join(run, `${id}.save`),
         network: {
           socketPath: join(run, `${id}.net`),

@@ -48,6 +48,8 @@ export const machineRecordSchema = z.object({
   agentForwarding: z.boolean(),
   /** It may reach servers on the host's loopback. */
   hostLoopback: z.boolean().default(false),
+  /** It has a display, a keyboard and a pointer: part of what its saved states fit to. */
+  screen: z.boolean().default(false),
   /** Wanted beside SSH; hostPort 0 takes a free one at each start. */
   forwards: z.array(forwardSchema),
   folder: workspaceFolderSchema.optional(),
@@ -72,6 +74,7 @@ export const machineRecordSchema = z.object({
           cpus: z.number().int(),
           memoryMiB: z.number().int(),
           diskGiB: z.number(),
+          screen: z.boolean().default(false),
         }),
       }),
     )

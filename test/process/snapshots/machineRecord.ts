@@ -21,6 +21,7 @@ export const machineRecord: MachineRecord = {
   hostPublicKey: "",
   agentForwarding: false,
   hostLoopback: false,
+  screen: false,
   forwards: [],
   checkpoints: [],
   lastStop: { reason: "requested" },

@@ -62,7 +62,7 @@ async function furnished(): Promise<{
         sizeBytes: 0,
         layer: kept,
         leases: 1,
-        shape: { cpus: 1, memoryMiB: 160, diskGiB: 1 },
+        shape: { cpus: 1, memoryMiB: 160, diskGiB: 1, screen: false },
       },
     ],
   });

@@ -177,6 +177,8 @@ test("views of the manifest are the ones that are filled", () => {
 test("the extension is loaded when it is asked for, not with the editor", () => {
   expect(manifest.activationEvents).toEqual([
     "onResolveRemoteAuthority:ssh-remote",
+    // A panel of a window that is shown again.
+    "onWebviewPanel:guesthouse.screen",
   ]);
 });
 

@@ -26,6 +26,7 @@ export const machine = (change: Partial<Machine> = {}): Machine => ({
   logPath: "/data/logs/0123456789ab.log",
   agentForwarding: false,
   hostLoopback: false,
+  screen: false,
   revision: 1,
   ...change,
 });

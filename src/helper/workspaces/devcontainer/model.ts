@@ -73,6 +73,12 @@ export const guesthouseSchema = z.strictObject({
     .describe(
       "Files of the folder, for example package-lock.json: with other content in one of them a prebuild doesn't fit any more.",
     ),
+  screen: z
+    .boolean()
+    .optional()
+    .describe(
+      "Give the VM a display, a keyboard and a pointer, which Open Screen shows in the editor.",
+    ),
   ephemeral: z
     .boolean()
     .optional()

@@ -138,6 +138,7 @@ export const support: Readonly<Record<string, Support>> = {
     "none is refused, so that nobody relies on it",
   ),
   "customizations.guesthouse.prebuildFiles": done(),
+  "customizations.guesthouse.screen": done(),
   "customizations.guesthouse.ephemeral": done(
     "deleted a minute after its last ssh connection ended; kept, and stopped, when it holds work that is nowhere else",
   ),

@@ -48,6 +48,9 @@ export async function startMachine(
       ...plan.size,
       ...(plan.user === undefined ? {} : { user: plan.user }),
       forwards: [...plan.forwards],
+      ...(plan.file.customizations?.guesthouse?.screen === true
+        ? { screen: true }
+        : {}),
       start: false,
       ...(params.warm === undefined ? {} : { warm: params.warm }),
     },

@@ -36,6 +36,7 @@ test("one press sends defaults only and a request that the contract takes", () =
     image: "debian-12",
     agentForwarding: false,
     hostLoopback: false,
+    screen: false,
     start: false,
   });
   expect(() =>
@@ -69,6 +70,7 @@ test("the form shows a value for everything", () => {
     "Disk: automatic",
     "SSH agent forwarding: off",
     "Reach this computer's loopback address: off",
+    "Screen: off",
   ]);
 });
 

@@ -16,7 +16,7 @@ const checkpoint = (id: string, note: string) => ({
   sizeBytes: 0,
   layer: "0000000000000000",
   leases: 1,
-  shape: { cpus: 1, memoryMiB: 512, diskGiB: 20 },
+  shape: { cpus: 1, memoryMiB: 512, diskGiB: 20, screen: false },
 });
 
 const machine = {
@@ -59,7 +59,7 @@ test("a kept memory forbids another size, and nothing else", () => {
     kind: "refused",
     code: "machines.wrongState",
     message:
-      "Can't change processors, memory or disk of “web” while its memory is kept for the next start.",
+      "Can't change processors, memory, disk or screen of “web” while its memory is kept for the next start.",
     remedy: "Start it, stop it, then change it.",
   });
   expect(resizeRefusal("web", false, { memoryMiB: 1024 })).toBeUndefined();

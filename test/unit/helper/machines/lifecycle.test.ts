@@ -42,7 +42,7 @@ describe("what is allowed in which state", () => {
       code: "machines.wrongState",
       message: "Can't set “web” while it is running.",
       remedy:
-        "Stop it first: processors, memory and disk change while a machine is stopped.",
+        "Stop it first: processors, memory, disk and screen change while a machine is stopped.",
     });
   });
 

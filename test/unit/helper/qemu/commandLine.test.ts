@@ -73,6 +73,19 @@ const machines: Record<string, Partial<VmSpec>> = {
     directBoot,
     network: user,
   },
+  "x86_64-kvm-firmware-screen": {
+    accelerator: "kvm",
+    network: user,
+    screenSocket: "/run/attic.screen",
+  },
+  "aarch64-kvm-direct-screen": {
+    arch: "aarch64",
+    accelerator: "kvm",
+    seedPath,
+    directBoot,
+    network: user,
+    screenSocket: "/run/attic.screen",
+  },
   "aarch64-tcg-direct-passt": {
     arch: "aarch64",
     seedPath,

@@ -1,0 +1,51 @@
+import { l10n } from "vscode";
+import type { Machine } from "../../protocol/machines.ts";
+import { gateOf, stateText } from "../machines/describe.ts";
+import type { Notice } from "./messages.ts";
+
+/** What the panel says while there is no picture, and what helps; undefined when there is one. */
+export function noticeOf(
+  machine: Machine | undefined,
+  connected: boolean,
+): Notice | undefined {
+  if (machine === undefined)
+    return { text: l10n.t("This VM is gone, and its screen with it.") };
+  const { name, runtime, screen } = machine;
+  if (runtime?.screenSocket !== undefined)
+    return connected
+      ? undefined
+      : { text: l10n.t("Connecting to the screen of {0}…", name) };
+  const gate = gateOf(machine.state);
+  if (gate === "suspended")
+    return {
+      text: screen
+        ? l10n.t("{0} is suspended.", name)
+        : l10n.t(
+            "{0} was suspended without a screen. Resume it first; then it can be restarted with one.",
+            name,
+          ),
+      action: { id: "start", label: l10n.t("Resume") },
+    };
+  if (gate === "stopped")
+    return screen
+      ? {
+          text: l10n.t("{0} is stopped.", name),
+          action: { id: "start", label: l10n.t("Start") },
+        }
+      : {
+          text: l10n.t("{0} has no screen.", name),
+          action: {
+            id: "addScreen",
+            label: l10n.t("Add a Screen and Start"),
+          },
+        };
+  if (runtime !== undefined && !screen)
+    return {
+      text: l10n.t(
+        "{0} has no screen, and can only get one while it is off. A restart ends what runs in it.",
+        name,
+      ),
+      action: { id: "addScreen", label: l10n.t("Add a Screen and Restart") },
+    };
+  return { text: `${name}: ${stateText(machine.state)}` };
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from "node:crypto";
+import { l10n, Uri, type WebviewPanel } from "vscode";
+import type { Machine } from "../../protocol/machines.ts";
+import type { Records } from "../records.ts";
+import { type Bridge, bridgeTo } from "./bridge.ts";
+import type { FromPage, NoticeAction, PageState, ToPage } from "./messages.ts";
+import { noticeOf } from "./notice.ts";
+import { pageOf } from "./page.ts";
+
+export interface PanelDeps {
+  readonly machines: Records<Machine>;
+  readonly extensionUri: Uri;
+  readonly onAct: (machine: string, action: NoticeAction) => void;
+  /** The user wants the clipboard's text typed; answers with what to press. */
+  readonly onTypeClipboard: (
+    layout: string,
+    type: (strokes: ToPage & { kind: "type" }) => void,
+  ) => void;
+}
+
+interface Link {
+  readonly number: number;
+  /** QEMU's: another one is another machine's life. */
+  readonly pid: number;
+  readonly bridge: Bridge;
+  connected: boolean;
+}
+
+const retryMs = 500;
+
+/**
+ * Keeps a panel on a machine's screen: whenever its page is there and the machine's QEMU has a screen, they are
+ * connected; else the page says why not. A page that is hidden is gone, and its connection with it: drawing what
+ * nobody sees costs QEMU as much as drawing what somebody does, and the whole picture comes with the next connection.
+ */
+export function keepPanel(
+  panel: WebviewPanel,
+  state: PageState,
+  { machines, extensionUri, onAct, onTypeClipboard }: PanelDeps,
+): void {
+  const id = state.machine;
+  let link: Link | undefined;
+  let count = 0;
+  let pageIsThere = false;
+  let retry: NodeJS.Timeout | undefined;
+
+  const post = (message: ToPage): void =>
+    void panel.webview.postMessage(message);
+
+  const drop = (): void => {
+    link?.bridge.end();
+    link = undefined;
+  };
+
+  function connect(socketPath: string, pid: number): void {
+    const number = ++count;
+    const bridge = bridgeTo(socketPath, {
+      connected() {
+        if (link?.number !== number) return;
+        link.connected = true;
+        post({ kind: "connected", connection: number });
+        tell();
+      },
+      bytes: (bytes) => post({ kind: "bytes", connection: number, bytes }),
+      ended() {
+        if (link?.number !== number) return;
+        link = undefined;
+        post({ kind: "ended", connection: number });
+        tell();
+        // The notice of a machine's end comes after its socket's, so this may be in vain for a moment.
+        retry = setTimeout(reconcile, retryMs);
+      },
+    });
+    link = { number, pid, bridge, connected: false };
+  }
+
+  const tell = (): void =>
+    post({
+      kind: "notice",
+      notice: noticeOf(machines.get(id), link?.connected === true),
+    });
+
+  function reconcile(): void {
+    clearTimeout(retry);
+    const machine = machines.get(id);
+    if (machine !== undefined) panel.title = titleOf(machine.name);
+    if (!pageIsThere) return;
+    const { screenSocket, pid } = machine?.runtime ?? {};
+    if (link !== undefined && link.pid !== pid) {
+      post({ kind: "ended", connection: link.number });
+      drop();
+    }
+    if (link === undefined && screenSocket !== undefined && pid !== undefined)
+      connect(screenSocket, pid);
+    tell();
+  }
+
+  const received = (message: FromPage): void => {
+    switch (message.kind) {
+      case "ready":
+        pageIsThere = true;
+        drop();
+        reconcile();
+        return;
+      case "bytes":
+        if (link?.number === message.connection)
+          link.bridge.send(message.bytes);
+        return;
+      case "act":
+        onAct(id, message.action);
+        return;
+      case "typeClipboard":
+        onTypeClipboard(message.layout, post);
+    }
+  };
+
+  const stopListening = machines.onDidChange(({ changed, removed }) => {
+    if ([...changed, ...removed].some((machine) => machine.id === id))
+      reconcile();
+  });
+  panel.webview.onDidReceiveMessage(received);
+  panel.onDidChangeViewState(() => {
+    if (panel.visible) return;
+    pageIsThere = false;
+    drop();
+  });
+  panel.onDidDispose(() => {
+    clearTimeout(retry);
+    stopListening();
+    drop();
+  });
+
+  const { webview } = panel;
+  webview.options = webviewOptions(extensionUri);
+  const resource = (...path: string[]): string =>
+    webview.asWebviewUri(Uri.joinPath(extensionUri, ...path)).toString();
+  webview.html = pageOf({
+    nonce: randomBytes(16).toString("base64url"),
+    cspSource: webview.cspSource,
+    script: resource("dist", "screen.js"),
+    style: resource("media", "screen.css"),
+    state,
+  });
+}
+
+export const titleOf = (name: string): string => l10n.t("{0} (screen)", name);
+
+/** Scripts, and nothing of the disk but our own files. */
+export const webviewOptions = (
+  extensionUri: Uri,
+): { enableScripts: true; localResourceRoots: Uri[] } => ({
+  enableScripts: true,
+  localResourceRoots: [
+    Uri.joinPath(extensionUri, "dist"),
+    Uri.joinPath(extensionUri, "media"),
+  ],
+});

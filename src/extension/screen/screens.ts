@@ -1,0 +1,172 @@
+import {
+  env,
+  l10n,
+  type Uri,
+  ViewColumn,
+  type WebviewPanel,
+  window,
+} from "vscode";
+import type { Machine } from "../../protocol/machines.ts";
+import type { CommandsOf } from "../commandIds.ts";
+import { about } from "../failures/about.ts";
+import { refuse } from "../failures/raise.ts";
+import type { Call } from "../helper/connection.ts";
+import { chooseOne, type ChooseMachines } from "../machines/choose.ts";
+import { machinesViewId } from "../machines/tree.ts";
+import { withViewProgress } from "../progress.ts";
+import type { Records } from "../records.ts";
+import { runTold } from "../registerCommands.ts";
+import { isLayoutName, layoutNames, typingOf } from "./layouts.ts";
+import type { NoticeAction, PageState } from "./messages.ts";
+import { keepPanel, type PanelDeps, titleOf, webviewOptions } from "./panel.ts";
+
+const panelType = "guesthouse.screen";
+
+/** About half a minute of typing; who wants more than that wants a file. */
+const longestTyping = 2_000;
+
+/** Panels with machines' screens, one for each machine; those of a window come back with it. */
+export function createScreens(deps: {
+  readonly call: Call;
+  readonly choose: ChooseMachines;
+  readonly machines: Records<Machine>;
+  readonly loaded: () => Promise<void>;
+  readonly extensionUri: Uri;
+}): {
+  readonly commands: CommandsOf<"guesthouse.openScreen">;
+  dispose(): void;
+} {
+  const { call, choose, machines, loaded, extensionUri } = deps;
+  const panels = new Map<string, WebviewPanel>();
+
+  const ofPanels: PanelDeps = {
+    machines,
+    extensionUri,
+    onAct: (machine, action) =>
+      void runTold(() =>
+        withViewProgress(machinesViewId, () =>
+          about({ kind: "machine", id: machine }, () =>
+            act(call, machines, machine, action),
+          ),
+        ),
+      ),
+    onTypeClipboard: (layout, type) =>
+      void runTold(async () =>
+        type({ kind: "type", strokes: await clipboardStrokes(layout) }),
+      ),
+  };
+
+  const keep = (panel: WebviewPanel, state: PageState): void => {
+    panels.set(state.machine, panel);
+    panel.onDidDispose(() => {
+      if (panels.get(state.machine) === panel) panels.delete(state.machine);
+    });
+    keepPanel(panel, state, ofPanels);
+  };
+
+  const serializer = window.registerWebviewPanelSerializer(panelType, {
+    async deserializeWebviewPanel(panel, kept: unknown) {
+      const state = stateFrom(kept);
+      if (state === undefined) {
+        panel.dispose();
+        return;
+      }
+      // Without the helper the panel says that the VM is gone until it answers; the window tells why it doesn't.
+      await loaded().catch(() => undefined);
+      keep(panel, state);
+    },
+  });
+
+  return {
+    commands: {
+      async "guesthouse.openScreen"(...args) {
+        const machine = await chooseOne(choose, args, {
+          title: l10n.t("Open Screen of VM"),
+        });
+        if (machine === undefined) return;
+        const open = panels.get(machine.id);
+        if (open !== undefined) {
+          open.reveal();
+          return;
+        }
+        const panel = window.createWebviewPanel(
+          panelType,
+          titleOf(machine.name),
+          ViewColumn.Active,
+          webviewOptions(extensionUri),
+        );
+        keep(panel, newState(machine.id));
+      },
+    },
+    dispose() {
+      serializer.dispose();
+      for (const panel of [...panels.values()]) panel.dispose();
+    },
+  };
+}
+
+/** What helps a machine that shows no picture. */
+async function act(
+  call: Call,
+  machines: Records<Machine>,
+  machine: string,
+  action: NoticeAction,
+): Promise<void> {
+  if (action === "addScreen") {
+    if (machines.get(machine)?.runtime !== undefined)
+      await call("machines.stop", { machine });
+    await call("machines.set", { machine, screen: true });
+  }
+  await call("machines.start", { machine });
+}
+
+async function clipboardStrokes(
+  layout: string,
+): Promise<ReturnType<typeof typingOf>["strokes"]> {
+  const text = await env.clipboard.readText();
+  if (text.length > longestTyping)
+    return refuse(
+      "request.invalid",
+      l10n.t(
+        "The clipboard holds {0} characters; up to {1} are typed.",
+        text.length,
+        longestTyping,
+      ),
+      { remedy: l10n.t("Copy a file into the VM instead.") },
+    );
+  const { strokes, missing } = typingOf(
+    text,
+    isLayoutName(layout) ? layout : layoutNames[0],
+  );
+  if (missing.length > 0)
+    return refuse(
+      "request.invalid",
+      l10n.t(
+        "The clipboard holds characters that a {0} keyboard can't type: {1}",
+        layout.toUpperCase(),
+        missing.slice(0, 10).join(" "),
+      ),
+      { remedy: l10n.t("Nothing was typed. Choose the guest's layout.") },
+    );
+  return strokes;
+}
+
+const newState = (machine: string): PageState => ({
+  machine,
+  fit: true,
+  readOnly: false,
+  layout: layoutNames[0],
+});
+
+/** What a page kept, which an older version of ours may have written. */
+function stateFrom(kept: unknown): PageState | undefined {
+  if (typeof kept !== "object" || kept === null) return undefined;
+  const { machine, fit, readOnly, layout } = kept as Record<string, unknown>;
+  if (typeof machine !== "string") return undefined;
+  return {
+    machine,
+    fit: fit !== false,
+    readOnly: readOnly === true,
+    layout: typeof layout === "string" ? layout : layoutNames[0],
+  };
+}
