@@ -11,6 +11,7 @@ import {
   browserPrograms,
   imageBuildPrograms,
   virtualMachinePrograms,
+  windowsMediaPrograms,
 } from "./programs.mjs";
 import { Failure, step, Unavailable } from "./progress.mjs";
 
@@ -22,7 +23,7 @@ export const prerequisites = {
   unit: async () => ({}),
   protocol: async () => ({}),
   process: async () => {
-    await ensurePrograms(virtualMachinePrograms, {
+    await ensurePrograms([...virtualMachinePrograms, ...windowsMediaPrograms], {
       purpose: "test with real QEMU and OpenSSH processes",
     });
     return registryVariables();

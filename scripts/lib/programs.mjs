@@ -68,6 +68,20 @@ export const imageBuildPrograms = [
   }),
 ];
 
+/**
+ * Making and reading what stands in for the media of Windows; a test that lacks one is skipped.
+ * @type {Program[]}
+ */
+export const windowsMediaPrograms = [
+  sameEverywhere("genisoimage", "genisoimage"),
+  sameEverywhere("isoinfo", "genisoimage"),
+  sameEverywhere("7z", "p7zip", { "apt-get": "p7zip-full" }),
+  sameEverywhere("bsdtar", "bsdtar", { "apt-get": "libarchive-tools" }),
+  sameEverywhere("wimlib-imagex", "wimlib-utils", { "apt-get": "wimtools" }),
+  sameEverywhere("mformat", "mtools"),
+  sameEverywhere("swtpm", "swtpm"),
+].map((program) => ({ ...program, optional: true }));
+
 /** Compiling the native parts of VS Code's server. @type {Program[]} */
 export const nativeBuildPrograms = [
   sameEverywhere("c++", "gcc-c++", { "apt-get": "g++", pacman: "gcc" }),

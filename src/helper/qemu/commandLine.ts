@@ -109,7 +109,7 @@ export function qemuArguments(spec: VmSpec): string[] {
   ];
 }
 
-function identity(spec: VmSpec): string[] {
+export function identity(spec: Pick<VmSpec, "name" | "uuid">): string[] {
   return [
     ...["-name", `guest=${escaped(spec.name)},debug-threads=on`],
     ...["-uuid", spec.uuid],
@@ -130,7 +130,10 @@ function machine(spec: VmSpec): string[] {
 }
 
 /** One name for the memory of every machine, so that a state saved by one kind can be resumed as another. */
-function memoryBackend({ memoryMiB, memoryFile }: VmSpec): string {
+export function memoryBackend({
+  memoryMiB,
+  memoryFile,
+}: Pick<VmSpec, "memoryMiB" | "memoryFile">): string {
   const size = `size=${String(memoryMiB)}M`;
   return memoryFile === undefined
     ? `memory-backend-ram,id=memory,${size}`
@@ -163,7 +166,7 @@ function machineOptions(
     : machineType;
 }
 
-function acceleratorOptions(kind: AcceleratorKind): string {
+export function acceleratorOptions(kind: AcceleratorKind): string {
   switch (kind) {
     case "kvm":
     case "hvf":
@@ -176,7 +179,7 @@ function acceleratorOptions(kind: AcceleratorKind): string {
   }
 }
 
-function cpuModel(spec: Pick<VmSpec, "arch" | "accelerator">): string {
+export function cpuModel(spec: Pick<VmSpec, "arch" | "accelerator">): string {
   switch (spec.accelerator) {
     case "kvm":
     case "hvf":
@@ -234,7 +237,7 @@ function disks(spec: VmSpec): string[] {
   ];
 }
 
-function blockdev(
+export function blockdev(
   node: string,
   driver: string,
   path: string,
@@ -264,7 +267,7 @@ function networkCard(spec: VmSpec): string[] {
   ];
 }
 
-function netdevOptions(network: VmNetwork): string {
+export function netdevOptions(network: VmNetwork): string {
   const { netdev } = qemuIds;
   switch (network.backend) {
     case "user":
@@ -306,7 +309,7 @@ function channels(spec: VmSpec): string[] {
   ];
 }
 
-const listening = (id: string, path: string): string =>
+export const listening = (id: string, path: string): string =>
   `socket,id=${id},path=${escaped(path)},server=on,wait=off`;
 
 function extras(spec: VmSpec): string[] {
@@ -327,7 +330,9 @@ function extras(spec: VmSpec): string[] {
   ];
 }
 
-function process(spec: VmSpec): string[] {
+export function process(
+  spec: Pick<VmSpec, "sandbox" | "pidFile" | "stopped" | "incoming">,
+): string[] {
   return [
     ...(spec.sandbox ? ["-sandbox", sandboxOptions] : []),
     ...["-pidfile", spec.pidFile],
@@ -340,4 +345,4 @@ export const sandboxOptions =
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
 /** A comma inside a value of QEMU's `key=value` lists is doubled. */
-const escaped = (value: string): string => value.replaceAll(",", ",,");
+export const escaped = (value: string): string => value.replaceAll(",", ",,");
