@@ -96,6 +96,17 @@ export const testPrograms = [
     }),
     sameEverywhere("ip", "iproute2", { dnf: "iproute" }),
     sameEverywhere("isoinfo", "genisoimage", { pacman: "cdrtools" }),
+    sameEverywhere("genisoimage", "genisoimage", { pacman: "cdrtools" }),
+    sameEverywhere("7z", "p7zip", { "apt-get": "p7zip-full" }),
+    sameEverywhere("bsdtar", "bsdtar", {
+      "apt-get": "libarchive-tools",
+      pacman: "libarchive",
+    }),
+    sameEverywhere("wimlib-imagex", "wimlib-utils", {
+      "apt-get": "wimtools",
+      pacman: "wimlib",
+    }),
+    sameEverywhere("swtpm", "swtpm"),
     sameEverywhere("mke2fs", "e2fsprogs"),
     sameEverywhere("mcopy", "mtools"),
     sameEverywhere("mkfs.vfat", "dosfstools"),

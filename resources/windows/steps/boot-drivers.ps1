@@ -5,8 +5,8 @@ if ($broken) { throw "Without a working driver: $(($broken | ForEach-Object { $_
 #endregion
 
 #region remediate
-foreach ($folder in (Get-DriverFolder -Driver @('viostor', 'vioscsi', 'NetKVM'))) {
-  pnputil.exe /add-driver (Join-Path $folder '*.inf') /install
+foreach ($place in (Get-DriverFolder -Driver @('viostor', 'vioscsi', 'NetKVM'))) {
+  pnputil.exe /add-driver (Join-Path $place '*.inf') /install
 }
 pnputil.exe /scan-devices
 #endregion

@@ -1,10 +1,10 @@
 #region install
-$folders = @(Get-DriverFolder -Driver @('NetKVM', 'viostor', 'vioscsi', 'vioserial', 'Balloon', 'viorng', 'qxldod', 'pvpanic'))
-if ($folders.Count -eq 0) { throw 'No drive from D: to G: holds virtio drivers in a layout that is known.' }
-foreach ($folder in $folders) {
-  pnputil.exe /add-driver (Join-Path $folder '*.inf') /install
+$places = @(Get-DriverFolder -Driver @('NetKVM', 'viostor', 'vioscsi', 'vioserial', 'Balloon', 'viorng', 'qxldod', 'pvpanic'))
+if ($places.Count -eq 0) { throw 'No drive from D: to G: holds virtio drivers in a layout that is known.' }
+foreach ($place in $places) {
+  pnputil.exe /add-driver (Join-Path $place '*.inf') /install
   # 259: there was nothing newer; 3010: it holds from the next start on.
-  if ($LASTEXITCODE -notin @(0, 259, 3010)) { throw "pnputil refused the drivers in $folder (code $LASTEXITCODE)." }
+  if ($LASTEXITCODE -notin @(0, 259, 3010)) { throw "pnputil refused the drivers in $place (code $LASTEXITCODE)." }
 }
 pnputil.exe /scan-devices
 #endregion

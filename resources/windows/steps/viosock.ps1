@@ -1,9 +1,9 @@
 #region install
 if (-not $Guesthouse.Viosock) { return }
-$folders = @(Get-DriverFolder -Driver @('viosock'))
-if ($folders.Count -eq 0) { throw 'No drive from D: to G: holds the vsock driver.' }
-foreach ($folder in $folders) {
-  pnputil.exe /add-driver (Join-Path $folder '*.inf') /install
+$places = @(Get-DriverFolder -Driver @('viosock'))
+if ($places.Count -eq 0) { throw 'No drive from D: to G: holds the vsock driver.' }
+foreach ($place in $places) {
+  pnputil.exe /add-driver (Join-Path $place '*.inf') /install
   if ($LASTEXITCODE -notin @(0, 259, 3010)) { throw "pnputil refused the vsock driver (code $LASTEXITCODE)." }
 }
 pnputil.exe /scan-devices

@@ -112,7 +112,7 @@ export function qemuArguments(spec: VmSpec): string[] {
   ];
 }
 
-function identity(spec: VmSpec): string[] {
+export function identity(spec: Pick<VmSpec, "name" | "uuid">): string[] {
   return [
     ...["-name", `guest=${escaped(spec.name)},debug-threads=on`],
     ...["-uuid", spec.uuid],
@@ -133,7 +133,10 @@ function machine(spec: VmSpec): string[] {
 }
 
 /** One name for the memory of every machine, so that a state saved by one kind can be resumed as another. */
-function memoryBackend({ memoryMiB, memoryFile }: VmSpec): string {
+export function memoryBackend({
+  memoryMiB,
+  memoryFile,
+}: Pick<VmSpec, "memoryMiB" | "memoryFile">): string {
   const size = `size=${String(memoryMiB)}M`;
   return memoryFile === undefined
     ? `memory-backend-ram,id=memory,${size}`
@@ -166,7 +169,7 @@ function machineOptions(
     : machineType;
 }
 
-function acceleratorOptions(kind: AcceleratorKind): string {
+export function acceleratorOptions(kind: AcceleratorKind): string {
   switch (kind) {
     case "kvm":
     case "hvf":
@@ -179,7 +182,7 @@ function acceleratorOptions(kind: AcceleratorKind): string {
   }
 }
 
-function cpuModel(spec: Pick<VmSpec, "arch" | "accelerator">): string {
+export function cpuModel(spec: Pick<VmSpec, "arch" | "accelerator">): string {
   switch (spec.accelerator) {
     case "kvm":
     case "hvf":
@@ -237,7 +240,7 @@ function disks(spec: VmSpec): string[] {
   ];
 }
 
-function blockdev(
+export function blockdev(
   node: string,
   driver: string,
   path: string,
@@ -267,7 +270,7 @@ function networkCard(spec: VmSpec): string[] {
   ];
 }
 
-function netdevOptions(network: VmNetwork): string {
+export function netdevOptions(network: VmNetwork): string {
   const { netdev } = qemuIds;
   switch (network.backend) {
     case "user":
@@ -309,7 +312,7 @@ function channels(spec: VmSpec): string[] {
   ];
 }
 
-const listening = (id: string, path: string): string =>
+export const listening = (id: string, path: string): string =>
   `socket,id=${id},path=${escaped(path)},server=on,wait=off`;
 
 function extras(spec: VmSpec): string[] {
@@ -352,7 +355,9 @@ function screen({ arch, screenSocket }: VmSpec): string[] {
   ];
 }
 
-function process(spec: VmSpec): string[] {
+export function process(
+  spec: Pick<VmSpec, "sandbox" | "pidFile" | "stopped" | "incoming">,
+): string[] {
   return [
     ...(spec.sandbox ? ["-sandbox", sandboxOptions] : []),
     ...["-pidfile", spec.pidFile],
@@ -365,4 +370,4 @@ export const sandboxOptions =
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
 /** A comma inside a value of QEMU's `key=value` lists is doubled. */
-const escaped = (value: string): string => value.replaceAll(",", ",,");
+export const escaped = (value: string): string => value.replaceAll(",", ",,");

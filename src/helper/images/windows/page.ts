@@ -48,6 +48,10 @@ languages, version and processor. The installation itself is not there yet, so n
 - “Press any key to boot from CD” is avoided by an overlay above the ISO, whose boot catalog names the loader that doesn't
   ask. The ISO itself stays as it is ([0013](decisions/0013-windows-media.md)).
 
+- The machine is a q35 with UEFI firmware built for Secure Boot and variables of its own, a TPM 2.0 by swtpm, its disk and CDs on
+  AHCI, a network card that Windows knows, a tablet for the pointer, and Hyper-V's hints under KVM. QEMU and swtpm take this
+  profile (seen); Windows on it is unverified. Where the host has no swtpm, setup's check for a TPM is bypassed.
+
 ## Steps
 
 Each step can be installed, verified by its effect, and remediated.

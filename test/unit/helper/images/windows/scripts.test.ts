@@ -76,6 +76,23 @@ describe("the scripts hold what they should", () => {
     expect(all).not.toMatch(/PasswordAuthentication yes/i);
   });
 
+  test("no step writes over what the scripts rely on: PowerShell's names know no case, and its functions see their caller's variables", () => {
+    const kept = new Set(
+      [...sources.prelude.matchAll(/^\$(\w+) = /gm)]
+        .map(([, name]) => name?.toLowerCase())
+        .concat("guesthouse", "step", "steps", "part", "psscriptroot"),
+    );
+    expect(kept).toContain("folder");
+    for (const { id, parts } of windowsSteps(sources))
+      for (const body of Object.values(parts) as string[])
+        expect([
+          id,
+          [...body.matchAll(/(?<![.\w])\$(\w+)\s*(?:=|in\b)/gi)]
+            .map(([, name]) => name?.toLowerCase())
+            .filter((name) => kept.has(name)),
+        ]).toEqual([id, []]);
+  });
+
   test("B34: drivers are looked for on D: to G: in both layouts", () => {
     expect(sources.prelude).toContain("@('D', 'E', 'F', 'G')");
     expect(sources.prelude).toContain("\\$name\\$system\\amd64");
