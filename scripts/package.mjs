@@ -18,7 +18,12 @@ const shipped = [
   /^media\/[\w./-]+\.(png|svg|md|css|js)$/,
   /^resources\/[\w./-]+$/,
 ];
-const expected = ["package.json", "dist/extension.js", "dist/helper.js", "dist/screen.js"];
+const expected = [
+  "package.json",
+  "dist/extension.js",
+  "dist/helper.js",
+  "dist/screen.js",
+];
 
 /** Far above what it is, far below what a folder packed by mistake would make of it. */
 const largestMiB = 8;
