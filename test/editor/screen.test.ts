@@ -80,20 +80,13 @@ async function end(launched: LaunchedQemu): Promise<void> {
   await waitForExit(launched, 5_000);
 }
 
-const running = ({
-  pid,
-  screen = true,
-}: {
-  readonly pid: number;
-  readonly screen?: boolean;
-}): Partial<Machine> => ({
-  screen,
+const running = ({ pid }: LaunchedQemu): Partial<Machine> => ({
   state: { kind: "running", sinceMs: Date.now() },
   runtime: {
     ...{ pid, startedAtMs: Date.now(), way: "cold" },
     ...{ accelerator: "tcg", acceleratorReason: "", sshPort: 40022 },
     consoleSocket: join(folder, "console"),
-    ...(screen ? { screenSocket: screenSocket() } : {}),
+    screenSocket: screenSocket(),
     forwards: [],
     network: { backend: "user", hostLoopbackReachable: true, reason: "" },
   },
@@ -146,7 +139,7 @@ beforeAll(async () => {
   helper = await startFakeHelper(folder, version);
   atEnd(helper.close);
   helper.answer("workspaces.list", () => Promise.resolve({ workspaces: [] }));
-  put(running({ pid: 1, screen: false }));
+  put({ screen: false, state: stopped });
   const server = await startEditorServer({
     vsix: [await packExtension()],
     env: { GUESTHOUSE_HOME: folder },
@@ -163,13 +156,9 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
   const row = treeRow(page, "Machines", "attic");
   await row.waitFor();
   await contextAction(row, "Open Screen");
-  await panel.getByText("A restart ends what runs in it.").waitFor();
+  await panel.getByText("attic has no screen.").waitFor();
 
   let launched: LaunchedQemu | undefined;
-  helper.answer("machines.stop", () => {
-    put({ screen: false, state: stopped });
-    return Promise.resolve({ machine: machine({ id }), how: "shutdown" });
-  });
   helper.answer("machines.set", ({ machine: set, screen }) => {
     put({ state: stopped });
     return Promise.resolve({
@@ -181,14 +170,13 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
     put(running(launched));
     return { machine: machine({ id }) };
   });
-  await panel.getByRole("button", { name: "Add a Screen and Restart" }).click();
+  await panel.getByRole("button", { name: "Add a Screen and Start" }).click();
   await panel.locator("body[data-connected]").waitFor();
   expect(
     helper.requests
       .filter(({ method }) => /^machines\.(set|start|stop)$/.test(method))
       .map(({ method, params }) => [method, params]),
   ).toEqual([
-    ["machines.stop", { machine: id }],
     ["machines.set", { machine: id, screen: true }],
     ["machines.start", { machine: id }],
   ]);

@@ -43,12 +43,20 @@ test("a picture is what the screen shows, and leaves no file; without a screen t
   });
   const picture = (screen: boolean): Promise<Buffer> =>
     takeScreenshot({ record: { ...machineRecord, screen } }, { qmp }, layout);
-  const png = await picture(true);
-  expect([
-    png.toString("latin1", 1, 4),
-    png.readUInt32BE(16),
-    png.readUInt32BE(20),
-  ]).toEqual(["PNG", 720, 400]);
+  // Before the firmware has begun there is a message of QEMU's in the picture's place, of another size.
+  await expect
+    .poll(
+      async () => {
+        const png = await picture(true);
+        return [
+          png.toString("latin1", 1, 4),
+          png.readUInt32BE(16),
+          png.readUInt32BE(20),
+        ];
+      },
+      { timeout: 20_000 },
+    )
+    .toEqual(["PNG", 720, 400]);
   expect(await readdir(layout.work)).toEqual([]);
   await expect(picture(false)).rejects.toMatchObject({
     failure: { kind: "refused", message: "“attic” has no screen." },
