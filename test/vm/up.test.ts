@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { CameUp, Workspace } from "../../src/protocol/devcontainers.ts";
-import { type Ended, type Household, household } from "./household.ts";
+import {
+  type Ended,
+  eventually,
+  type Household,
+  household,
+} from "./household.ts";
 
 let house: Household;
 let root: string;
@@ -140,6 +145,31 @@ describe("a folder with a devcontainer.json", () => {
     });
     alias = again.alias;
     expect((await ran()).slice(before.length)).toEqual(["postAttach"]);
+  });
+
+  test("up that is cancelled ends its command in the guest, with all that it started", async () => {
+    const before = file["postAttachCommand"];
+    await put({
+      postAttachCommand: `trap '' HUP; sleep 600 & echo $! $$ > ~/pids.new; mv ~/pids.new ~/pids; wait`,
+    });
+    const controller = new AbortController();
+    // As Ctrl+C does it.
+    const attempt = house.guesthouse(
+      ["up", "--skip-initialize", "--", folder],
+      { cancelSignal: controller.signal, killSignal: "SIGINT" },
+    );
+    const until = (what: string, script: string): Promise<true> =>
+      eventually(what, 120_000, async () =>
+        (await house.ssh(alias, [script])).exitCode === 0 ? true : undefined,
+      );
+    await until("The command", "kill -0 $(cat ~/pids)");
+    controller.abort();
+    expect((await attempt).exitCode).not.toBe(0);
+    await until(
+      "Its end",
+      "for p in $(cat ~/pids); do ! kill -0 $p || exit 1; done",
+    );
+    await put({ postAttachCommand: before });
   });
 
   test("exec runs in the workspace, with its environment and its own exit code", async () => {

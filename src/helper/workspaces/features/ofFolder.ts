@@ -46,7 +46,7 @@ export async function featuresOfFolder(
     fetchFeatures(deps, folder, path, signal),
   );
   const keys = new Set([...resolution.lock.keys()].map(lockKey));
-  const unlocked = [...keys].filter((key) => locked?.has(key) === false);
+  const unlocked = [...keys].filter((key) => locked?.has(key) === false).sort();
   const gone = Object.keys(kept).filter((key) => !keys.has(key));
   const names = (some: readonly string[]): string => visible(some.join(", "));
   return {

@@ -44,7 +44,11 @@ export function installOrder<T extends OrderNode>(
     );
   while (waiting.size > 0) {
     const round = [...waiting].filter((node) => waitsFor(node).length === 0);
-    if (round.length === 0) throw circle([...waiting], waitsFor);
+    // Told the same whatever came first out of the network.
+    if (round.length === 0)
+      throw circle([...waiting].sort(compare), (node) =>
+        waitsFor(node).sort(compare),
+      );
     const highest = Math.max(...round.map(priority));
     const chosen = round
       .filter((node) => priority(node) === highest)

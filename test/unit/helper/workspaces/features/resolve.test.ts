@@ -127,7 +127,7 @@ describe("the order of features", () => {
       [f("c")]: { dependsOn: { [f("a")]: {} } },
     };
     await expect(resolve(world, { [f("c")]: {} })).rejects.toThrow(
-      /: ghcr.io\/x\/c → ghcr.io\/x\/a → ghcr.io\/x\/b → ghcr.io\/x\/c\./,
+      /: ghcr.io\/x\/a → ghcr.io\/x\/b → ghcr.io\/x\/c → ghcr.io\/x\/a\./,
     );
     await expect(
       resolve({ "./s": { dependsOn: { "./s": {} } } }, { "./s": {} }),
