@@ -1,6 +1,10 @@
 import { sleep } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
-import { cancelled, type Failure, toFailure } from "../../../protocol/failure.ts";
+import {
+  cancelled,
+  type Failure,
+  toFailure,
+} from "../../../protocol/failure.ts";
 import type { Machine } from "../../../protocol/machines.ts";
 import { connectSsh } from "../../ssh/session.ts";
 import type { SshTarget } from "../../ssh/target.ts";
