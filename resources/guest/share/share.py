@@ -95,7 +95,7 @@ class Share:
             if node.parent is not None:
                 self.news.put(("entry", node.parent.id, node.name))
         for handle in self.handles.values():
-            if handle.get("flags") is not None:
+            if handle.get("opened"):
                 self.tell("open", h=handle["id"], p=handle["node"].path(), f=handle["flags"])
         waiting, self.pending = self.pending, {}
         for number, (op, frame, then) in waiting.items():
@@ -143,8 +143,11 @@ class Share:
                     self.changed(*change)
             else:
                 _, _, then = self.pending.pop(fields["i"], (None, None, None))
-                if then is not None:
-                    then(fields, payload)
+                try:
+                    if then is not None:
+                        then(fields, payload)
+                except Exception:
+                    traceback.print_exc()
         del self.inbox[:at]
 
     # What is known
@@ -282,9 +285,9 @@ class Share:
         try:
             os.write(self.fuse, OUT.pack(16 + len(data), -code, unique) + data)
         except OSError as error:
-            # The process that asked is gone.
-            if error.errno not in (errno.ENOENT, errno.EINVAL):
-                raise
+            # ENOENT: the process that asked is gone. It shall not wait for ever for an answer that the kernel refuses.
+            if error.errno == errno.EINVAL and code == 0:
+                self.reply(unique, code=errno.EIO)
 
     def attributes(self, attr):
         return ATTR.pack(
@@ -301,13 +304,16 @@ class Share:
         valid = FOREVER if self.known(node) is not None else 0
         return struct.pack("<QII", valid, 0, 0) + self.attributes(attr)
 
-    def on_attr(self, unique, node, count_epoch=True):
+    def on_attr(self, unique, node):
         """Answers a request whose answer from the host is a file's attributes."""
         epoch = node.epoch
 
         def come(answer, _):
             if "e" in answer:
                 return self.reply(unique, code=answer["e"])
+            if node.key not in (None, key_of(answer["a"])):
+                # Another file by the same name: the kernel looks anew.
+                return self.reply(unique, code=errno.ESTALE)
             self.touched(node, answer["a"] if node.epoch == epoch else None)
             self.reply(unique, self.attr_out(node, answer["a"]))
 
@@ -503,6 +509,7 @@ class Share:
                 self.handles.pop(fh, None)
                 return self.reply(unique, code=answer["e"])
             attr = answer["a"]
+            self.handles[fh]["opened"] = True
             if plain & os.O_TRUNC:
                 self.touched(node, attr)
             # What the kernel has of the content is right where the file is what it was at the last open.
@@ -517,7 +524,7 @@ class Share:
         fh = self.hold(None, flags & (3 | os.O_APPEND))
 
         def after(attr):
-            self.handles[fh]["node"] = self.keys[key_of(attr)]
+            self.handles[fh].update(node=self.keys[key_of(attr)], opened=True)
             return struct.pack("<QII", fh, 0, 0)
 
         def come(answer, payload):

@@ -200,6 +200,7 @@ describe.skipIf(reason !== undefined)(
       await writeFile(at("new"), "22");
       await pause(150);
       await mkdir(at("folder"));
+      await pause(150);
       await run("echo own > watched/own");
       await pause(150);
       await unlink(at("new"));
