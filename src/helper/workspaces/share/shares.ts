@@ -2,6 +2,7 @@ import { sleep } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
 import {
   cancelled,
+  failed,
   type Failure,
   toFailure,
 } from "../../../protocol/failure.ts";
