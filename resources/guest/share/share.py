@@ -398,7 +398,7 @@ class Share:
         attr = self.known(node)
         if attr is not None:
             return self.reply(unique, self.attr_out(node, attr))
-        if flags & 1 and fh in self.handles and self.handles[fh].get("flags") is not None:
+        if flags & 1 and self.handles.get(fh, {}).get("opened"):
             return self.ask("stat", self.on_attr(unique, node), h=fh)
         self.ask("stat", self.on_attr(unique, node), p=node.path())
 
@@ -502,6 +502,12 @@ class Share:
         if self.readonly and flags & 3:
             return self.reply(unique, code=errno.EROFS)
         plain = flags & (3 | os.O_APPEND | os.O_TRUNC)
+        attr = self.known(node)
+        if attr is not None and not plain & (3 | os.O_TRUNC) and attr[MODE] & 0o400:
+            # What the kernel has of it may be all that is read: the host opens it when more is wanted.
+            same = node.cached == attr[: CTIMENS + 1]
+            node.cached = attr[: CTIMENS + 1]
+            return self.reply(unique, struct.pack("<QII", self.hold(node, 0, lazy=True), 2 if same else 0, 0))
         fh = self.hold(node, flags & (3 | os.O_APPEND))
 
         def come(answer, _):
@@ -536,6 +542,12 @@ class Share:
 
     def read(self, unique, node, body):
         fh, offset, size = struct.unpack_from("<QQI", body)
+        handle = self.handles.get(fh, {})
+        if handle.pop("lazy", False):
+            def come(answer, _):
+                handle["opened"] = "e" not in answer
+            # Not waited for: the host takes what comes behind it in order.
+            self.ask("open", come, p=handle["node"].path(), h=fh, f=0)
         self.ask("read", lambda answer, data: self.reply(unique, data, answer.get("e", 0)), h=fh, s=offset, c=size)
 
     def write(self, unique, node, body):
@@ -552,12 +564,14 @@ class Share:
 
     def fsync(self, unique, node, body):
         fh = struct.unpack_from("<Q", body)[0]
+        if self.handles.get(fh, {}).get("lazy"):
+            return self.reply(unique)
         self.ask("sync", lambda answer, _: self.reply(unique, code=answer.get("e", 0)), h=fh)
 
     def release(self, unique, node, body):
         handle = self.handles.pop(struct.unpack_from("<Q", body)[0], None)
         self.reply(unique)
-        if handle is not None and handle["flags"] is not None:
+        if handle is not None and handle["flags"] is not None and not handle.get("lazy"):
             self.tell("close", h=handle["id"])
 
     def opendir(self, unique, node, body):
@@ -671,12 +685,16 @@ class Share:
     def raise_events(self, device):
         """A thread of its own: to tell the kernel may wait for a request that the main one has yet to answer."""
         self.raiser = threading.get_native_id()
-        root = os.open(self.target, os.O_PATH | os.O_DIRECTORY)
         while True:
             what, id, detail = self.news.get()
             try:
                 if what == "raise":
-                    self.raise_event(root, device, id, *detail)
+                    # Not kept open, or the file system could never be unmounted.
+                    root = os.open(self.target, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
+                    try:
+                        self.raise_event(root, device, id, *detail)
+                    finally:
+                        os.close(root)
                 else:
                     self.inval(what, id, detail)
             except OSError:
