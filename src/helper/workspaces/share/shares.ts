@@ -64,7 +64,16 @@ export class Shares {
       });
     });
     aborted.catch(() => undefined);
-    await Promise.race([held.mounting, aborted]);
+    try {
+      await Promise.race([held.mounting, aborted]);
+    } catch (error) {
+      if (!(error instanceof Ended)) throw error;
+      throw failed(
+        "workspaces.shareFailed",
+        "The folder could not be mounted, as its VM does not run any more.",
+        { remedy: "Bring the folder up again.", actions: ["retry"] },
+      );
+    }
   }
 
   /** Waits a little for a mount that is under way: who opens the folder shall not find it empty. Never throws. */
