@@ -1,5 +1,6 @@
 import { workspace } from "vscode";
 import type { ParsedParams } from "../protocol/contract.ts";
+import type { FilesWay } from "../protocol/devcontainers.ts";
 
 export type WarmTemplates = "automatic" | "manual";
 export type OpenIn = "newWindow" | "currentWindow";
@@ -14,6 +15,8 @@ export interface Settings {
   readonly memoryMiB: number | undefined;
   readonly diskGiB: number | undefined;
   readonly openIn: OpenIn;
+  /** How the files of folders come into their VMs. */
+  readonly files: FilesWay;
   /** The user's own, for folders that are brought up; undefined when there are none. */
   readonly dotfiles: ParsedParams<"workspaces.up">["dotfiles"];
   readonly manageSshConfig: boolean;
@@ -44,6 +47,7 @@ export function readSettings(): Settings {
     memoryMiB: size("memoryMiB"),
     diskGiB: size("diskGiB"),
     openIn: ours.get<OpenIn>("openIn", "newWindow"),
+    files: ours.get<FilesWay>("files", "copy"),
     dotfiles: dotfilesOf(
       ours.get("dotfiles.repository", ""),
       ours.get("dotfiles.targetPath", "~/dotfiles"),

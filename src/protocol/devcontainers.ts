@@ -4,6 +4,10 @@ import { imageSchema } from "./images.ts";
 import { forwardSchema } from "./machines.ts";
 import { notice, request } from "./method.ts";
 
+/** How a folder's files come into its VM: as a copy, or mounted live, for writing too or for reading only. */
+export const filesWays = ["copy", "share", "share-readonly"] as const;
+export type FilesWay = (typeof filesWays)[number];
+
 /** The way of a folder into its VM, in order; the later names are those of the file's commands. */
 export const upStages = [
   "configuration",
@@ -63,6 +67,8 @@ export const workspaceSchema = z.object({
   machine: z.object({ id: z.string(), name: z.string() }).optional(),
   /** What an editor opens: a folder of the guest, and as whom. Absent while there is no VM. */
   remote: z.object({ folder: z.string(), user: z.string() }).optional(),
+  /** Absent while there is no VM. */
+  files: z.enum(filesWays).optional(),
   /** Extensions for the editor's server in the VM, `publisher.name[@version]`. Absent where there are none. */
   extensions: z.array(z.string()).optional(),
   /** A sentence on what the last `up` did not manage without ending at it. */
@@ -114,9 +120,12 @@ const up = which.extend({
   digest: z.string().optional(),
   /** Goes before the file's. */
   image: z.string().optional(),
+  /** The user's word on how the files come into a new VM; goes before the file's, and is consent to what it asks for. */
+  files: z.enum(filesWays).optional(),
   /** Where the file says nothing, from the client's settings. */
   defaults: z
     .object({
+      files: z.enum(filesWays).optional(),
       image: z.string().optional(),
       cpus: z.number().int().min(1).optional(),
       memoryMiB: z.number().int().min(128).optional(),
@@ -178,10 +187,12 @@ export type CameUp = z.infer<typeof cameUp>;
 
 /** Nothing that is a person's own goes into an image. */
 const personal = { secrets: true, dotfiles: true, serverFolder: true } as const;
-const prebuild = up.omit({ prebuild: true, until: true, ...personal }).extend({
-  /** Make it although there is one of the same file and the same content. */
-  force: z.boolean().optional(),
-});
+const prebuild = up
+  .omit({ prebuild: true, until: true, files: true, ...personal })
+  .extend({
+    /** Make it although there is one of the same file and the same content. */
+    force: z.boolean().optional(),
+  });
 
 /** A prebuild on its way: the stages of an `up`, then what follows on them. */
 export const prebuildStages = [...upStages, "generalise", "keep"] as const;
@@ -212,6 +223,8 @@ export const devcontainerMethods = {
       secrets: z.array(recommendedSecretSchema),
       /** What would run on the host, as it stands in the file. */
       initializeCommand: z.string().optional(),
+      /** How the file wants its files in the VM. */
+      files: z.enum(filesWays).optional(),
       /** Present when an `up` was here before. */
       workspace: workspaceSchema.optional(),
     }),

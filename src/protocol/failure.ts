@@ -58,6 +58,7 @@ export const failureCodes = [
   "workspaces.commandFailed",
   "workspaces.featureInvalid",
   "workspaces.featureFailed",
+  "workspaces.shareFailed",
   "qemu.monitor",
   "request.invalid",
   "request.cancelled",

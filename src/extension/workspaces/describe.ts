@@ -20,5 +20,9 @@ const stageTexts: Readonly<Record<UpStage, () => string>> = {
 export const stageText = (stage: UpStage): string => stageTexts[stage]();
 
 /** The text of a workspace's work under way; undefined while nothing goes on. */
-export const workText = ({ state }: Workspace): string | undefined =>
-  state.kind === "working" ? stageText(state.stage) : undefined;
+export const workText = ({ state, files }: Workspace): string | undefined => {
+  if (state.kind !== "working") return undefined;
+  return state.stage === "files" && files !== undefined && files !== "copy"
+    ? l10n.t("mounting the folder")
+    : stageText(state.stage);
+};

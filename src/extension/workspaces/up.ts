@@ -14,6 +14,7 @@ import {
 } from "./consent.ts";
 import { workText } from "./describe.ts";
 import { type Place, placeKey } from "./folders.ts";
+import { askFiles } from "./shareConsent.ts";
 import { gatherSecrets, type SecretStore } from "./secrets.ts";
 
 export interface UpDeps {
@@ -49,6 +50,15 @@ export async function bringUp(
   const wished = await askWhatToBringUp(deps, place);
   if (wished === undefined) return undefined;
   const { read, seesHost, params } = wished;
+  const isTrusted = deps.isTrusted() && place.isCloned !== true;
+  const usual = settings().files;
+  const files = await askFiles(
+    read,
+    folder,
+    { isTrusted, usual },
+    deps.consents,
+  );
+  if (files === undefined) return undefined;
   const secrets = await gatherSecrets(read, folder, seesHost, deps.secrets);
   if (secrets === undefined) return undefined;
   const serverFolder = await deps.serverFolder();
@@ -63,6 +73,8 @@ export async function bringUp(
         "workspaces.up",
         {
           ...params,
+          ...files,
+          defaults: { ...params.defaults, files: usual },
           ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
           ...(dotfiles === undefined ? {} : { dotfiles }),
           ...(serverFolder === undefined ? {} : { serverFolder }),

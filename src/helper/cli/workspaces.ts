@@ -1,6 +1,10 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
-import type { CameUp } from "../../protocol/devcontainers.ts";
+import { type Command, Option } from "commander";
+import {
+  type CameUp,
+  type FilesWay,
+  filesWays,
+} from "../../protocol/devcontainers.ts";
 import { inherit } from "./connect.ts";
 import { seconds } from "./format.ts";
 import { withHelper, type Session } from "./session.ts";
@@ -38,6 +42,12 @@ export function addWorkspaceCommands(program: Command): void {
       .option(
         verb === "up" ? "--no-prebuild" : "--no-cache",
         "make a new VM of the base image even where a prebuild fits",
+      )
+      .addOption(
+        new Option(
+          "--files <way>",
+          "how the folder comes into a new VM; share lets the VM write to it",
+        ).choices([...filesWays]),
       )
       .option("--json", "print JSON")
       .action(async (folder: string, flags: UpFlags) =>
@@ -173,6 +183,7 @@ interface DownFlags extends PlaceFlags {
 interface UpFlags extends PlaceFlags, PersonalFlags, WishFlags {
   readonly json?: boolean;
   readonly discard?: boolean;
+  readonly files?: FilesWay;
   /** False by `--no-prebuild` and `--no-cache`. */
   readonly prebuild?: boolean;
   readonly cache?: boolean;
@@ -206,6 +217,7 @@ async function bringUp(
       ...wishParams(read, flags),
       ...given({
         discard: flags.discard,
+        files: flags.files,
         prebuild:
           flags.prebuild === false || flags.cache === false ? false : undefined,
       }),

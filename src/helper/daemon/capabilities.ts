@@ -7,6 +7,7 @@ import type {
   NoticeParams,
 } from "../../protocol/contract.ts";
 import type { helperMethods } from "../../protocol/helper.ts";
+import type { Machine } from "../../protocol/machines.ts";
 import { chooseAccelerator } from "../host/accelerator.ts";
 import { hostHandlers } from "../host/handlers.ts";
 import { findTools, requireTool } from "../host/tools.ts";
@@ -53,8 +54,13 @@ import { createPrebuilds } from "../workspaces/prebuild/prebuilds.ts";
 import type { DiskWay } from "../workspaces/sendByDisk.ts";
 import { workspaceHandlers } from "../workspaces/handlers.ts";
 import { credentialsOf } from "../workspaces/features/credentials.ts";
-import { createWorkspaceRoom } from "../workspaces/upHandlers.ts";
+import type { Shares } from "../workspaces/share/shares.ts";
+import {
+  createWorkspaceRoom,
+  type WorkspaceRoom,
+} from "../workspaces/upHandlers.ts";
 import { machineVerbs } from "./machineVerbs.ts";
+import { afterMount, createShares, unforkable } from "./sharedFolders.ts";
 
 export interface CapabilityOptions {
   readonly layout: Layout;
@@ -100,9 +106,11 @@ export async function createCapabilities({
   // The pool comes last of all, as it needs all.
   let nudgePool = (): void => undefined;
   let machineGone: (id: string) => Promise<void> = () => Promise.resolve();
+  let shared: (machine: Machine) => void = () => undefined;
   const registry = new MachineRegistry(layout, {
     changed: (machine) => {
       tellAll("machines.changed", { machine });
+      shared(machine);
       nudgePool();
     },
     removed: (id, name, revision) => {
@@ -230,6 +238,12 @@ export async function createCapabilities({
     serial: lentSerial,
     scratch: layout.work,
   });
+  const shares: Shares = createShares({
+    reach,
+    room: () => workspaceRoom,
+    resources: resourcesFolder,
+    log,
+  });
   const forUp = {
     layout,
     log,
@@ -244,8 +258,9 @@ export async function createCapabilities({
       (machine: string) => (progress: { files: number; bytes: number }) =>
         tellAll("workspaces.copied", { machine, ...progress, done: false }),
   };
-  const workspaceRoom = await createWorkspaceRoom({
+  const workspaceRoom: WorkspaceRoom = await createWorkspaceRoom({
     ...forUp,
+    shares,
     prebuilds: await createPrebuilds({
       ...forUp,
       images,
@@ -261,11 +276,14 @@ export async function createCapabilities({
     onFetching: (url, text) => tellAll("workspaces.fetching", { url, text }),
   });
   machineGone = (id) => workspaceRoom.machineGone(id);
+  shared = (machine) => shares.changed(machine);
+  for (const entry of registry.entries()) shared(registry.view(entry));
   const ofSnapshots = snapshotHandlers({
     layout,
     registry,
     machines,
     askForWork: askAboutWork,
+    unforkable: (id) => unforkable(workspaceRoom, id),
     log,
     usersChanged: (digest) => images.usersChanged(digest),
     survey: async (digest, signal) => {
@@ -328,7 +346,7 @@ export async function createCapabilities({
         return freed;
       },
     }),
-    ...sshHandlers({ files: layout.ssh, ...reach }),
+    ...sshHandlers({ files: layout.ssh, ...afterMount(reach, shares) }),
     ...bringBackHandlers(workspaces),
     ...workspaceHandlers({
       ...reach,
@@ -344,6 +362,7 @@ export async function createCapabilities({
       imagesWorking.size > 0 ||
       warm.busy() ||
       workspaceRoom.busy() ||
+      shares.size > 0 ||
       idle.watching() ||
       registry
         .entries()
@@ -363,6 +382,7 @@ export async function createCapabilities({
     async close() {
       idle.close();
       await workspaceRoom.close();
+      await shares.close();
       await forUp.http.close();
       machines.leave();
       await keeper.close();

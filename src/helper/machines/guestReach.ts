@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import type { Reach } from "../ssh/reach.ts";
+import type { SshTarget } from "../ssh/target.ts";
 import type { Layout } from "../store/layout.ts";
+import type { Entry } from "./entry.ts";
 import type { Machines } from "./machines.ts";
 import type { MachineRegistry } from "./registry.ts";
 
@@ -18,6 +20,17 @@ export function guestReach({
   registry,
   machines,
 }: GuestReachDeps): Reach {
+  const targetOf = async (
+    { record }: Pick<Entry, "record">,
+    port: number,
+  ): Promise<SshTarget> => ({
+    host,
+    port,
+    user: record.user,
+    privateKey: await readFile(layout.ssh.identity, "utf8"),
+    hostKey: record.hostPublicKey,
+  });
+
   return {
     find(machine) {
       const { record, live } = registry.find(machine);
@@ -39,13 +52,15 @@ export function guestReach({
       const entry = registry.find(machine);
       await machines.start(entry, { wait: true }, signal);
       const { handles } = machines.living(entry, "reach");
-      return {
-        host,
-        port: handles.sshPort,
-        user: entry.record.user,
-        privateKey: await readFile(layout.ssh.identity, "utf8"),
-        hostKey: entry.record.hostPublicKey,
-      };
+      return targetOf(entry, handles.sshPort);
+    },
+
+    async running(machine) {
+      const entry = registry.find(machine);
+      const { state, live } = entry;
+      return state.kind === "running" && live !== undefined
+        ? targetOf(entry, live.handles.sshPort)
+        : undefined;
     },
 
     aliases: () => registry.entries().map(({ record }) => record.alias),

@@ -6,6 +6,7 @@ import {
   createCheckpoint,
   deleteCheckpoint,
 } from "./checkpoints.ts";
+import { refused } from "../../protocol/failure.ts";
 import type { Entry } from "./entry.ts";
 import type { Machines } from "./machines.ts";
 import { forkMachine } from "./fork.ts";
@@ -17,6 +18,8 @@ import { type AskForWork, forgetWork, noteWork } from "./unsaved.ts";
 export interface SnapshotHandlerDeps extends SnapshotDeps {
   readonly machines: Machines;
   readonly askForWork: AskForWork;
+  /** Why this machine is not to have copies of itself; undefined where it may. */
+  readonly unforkable?: (id: string) => string | undefined;
   /** Machines came or went. */
   readonly onRosterChanged: () => Promise<void>;
 }
@@ -31,8 +34,22 @@ export function snapshotHandlers(
   const answer = (entry: Entry): { machine: Machine } => ({
     machine: registry.view(entry),
   });
+  const demandForkable = (machine: string): void => {
+    const { id, name } = registry.find(machine).record;
+    const why = deps.unforkable?.(id);
+    if (why !== undefined)
+      throw refused(
+        "machines.badRequest",
+        `“${name}” can't be forked: ${why}`,
+        {
+          remedy:
+            "Bring the folder, or one of its branches, up with --files copy: such a VM can be forked.",
+        },
+      );
+  };
   return {
     "machines.fork": async ({ machine, name, ...options }, { signal }) => {
+      demandForkable(machine);
       const { entry, pausedMs } = await forkMachine(
         registry.find(machine),
         { name },
@@ -80,6 +97,7 @@ export function snapshotHandlers(
       { machine, checkpoint, name, ...options },
       { signal },
     ) => {
+      demandForkable(machine);
       const { entry } = await branchMachine(
         registry.find(machine),
         checkpoint,

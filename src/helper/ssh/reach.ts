@@ -23,5 +23,7 @@ export interface Reach {
   ) => Promise<{ readonly host: string; readonly port: number }>;
   /** Of a guest that can be reached now; refuses with `machines.wrongState` or `machines.notReady`. */
   readonly target: (machine: string, signal: AbortSignal) => Promise<SshTarget>;
+  /** Of a guest that can be reached now, without ever starting it; undefined for another one. */
+  readonly running: (machine: string) => Promise<SshTarget | undefined>;
   readonly aliases: () => readonly string[];
 }

@@ -27,6 +27,11 @@ export const workspaceRecordSchema = z.object({
       /** Where the copy lies in the guest, and what is opened of it. */
       target: z.string(),
       workspaceFolder: z.string(),
+      /** A folder of the host that is mounted at `target`; absent: it was copied there. */
+      share: z
+        .object({ folder: z.string(), readonly: z.boolean() })
+        .or(z.undefined())
+        .optional(),
       /** Of what the file says of the machine itself. */
       shapeDigest: z.string(),
       /** Its features: reference → digest. What moves on meanwhile comes with a rebuild. */

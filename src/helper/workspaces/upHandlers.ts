@@ -23,6 +23,8 @@ import { type Configuration, readConfiguration } from "./devcontainer/read.ts";
 import type { MachineSize } from "./devcontainer/size.ts";
 import { lockFolder } from "./features/ofFolder.ts";
 import type { Prebuilds } from "./prebuild/prebuilds.ts";
+import type { FilesWish } from "./share/filesWay.ts";
+import { filesWish, type ShareRoom, shareRoom } from "./share/ofWorkspace.ts";
 import { recommendedSecrets } from "./editor/secrets.ts";
 import { afterUseOf } from "./up/afterUse.ts";
 import { runScript } from "./up/guestScripts.ts";
@@ -52,7 +54,7 @@ interface Anew {
   readonly discard: boolean;
 }
 
-export interface WorkspaceRoom {
+export interface WorkspaceRoom extends ShareRoom {
   readonly handlers: HandlersOf<
     keyof typeof devcontainerMethods | keyof typeof branchMethods
   >;
@@ -97,6 +99,7 @@ export async function createWorkspaceRoom(
   const plan = async (
     configuration: Configuration,
     { localEnv, image, defaults = {} }: UpParams,
+    files?: FilesWish,
   ): Promise<Plan> => {
     const { cpus: cpuCount, memoryMiB, diskGiB } = defaults;
     return planWorkspace(configuration, {
@@ -113,6 +116,7 @@ export async function createWorkspaceRoom(
         cpus: cpus().length,
         memoryMiB: Math.floor(totalmem() / mib),
       },
+      ...(files === undefined ? {} : { files }),
     });
   };
 
@@ -192,7 +196,9 @@ export async function createWorkspaceRoom(
     anew: Anew | undefined,
   ): Promise<Up> => {
     requireConsent(configuration, params.initialize ?? "refuse", params.digest);
-    const planned = await plan(configuration, params);
+    const found = anew === undefined ? registry.find(configuration) : undefined;
+    const wish = filesWish(params, found, registry);
+    const planned = await plan(configuration, params, wish);
     const entry = await registry.claim(
       configuration,
       (await clones.ofFolder(configuration.folder))?.url,
@@ -293,6 +299,9 @@ export async function createWorkspaceRoom(
           ...(file.initializeCommand === undefined
             ? {}
             : { initializeCommand: commandText(file.initializeCommand) }),
+          ...(file.customizations?.guesthouse?.files === undefined
+            ? {}
+            : { files: file.customizations.guesthouse.files }),
           ...(entry === undefined ? {} : { workspace: registry.view(entry) }),
         };
       },
@@ -367,6 +376,7 @@ export async function createWorkspaceRoom(
       const entry = registry.ofMachine(machine);
       if (entry !== undefined) await endUse(entry, act);
     },
+    ...shareRoom(registry),
     machineGone: (id) => registry.machineGone(id),
     works: (machine) =>
       running.has(registry.ofMachine(machine)?.record.id ?? ""),

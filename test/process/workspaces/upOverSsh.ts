@@ -21,13 +21,13 @@ import * as samples from "../../unit/extension/samples.ts";
 import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
 
 /** The server gets folders of its own: what is written for a guest must not be written for this host, nor read of it. */
-const apart: readonly string[] = [
+export const apart: readonly string[] = [
   ...["unshare", "--mount", "sh", "-c"],
   'set -e; mount -t tmpfs guest /var/lib; cp -a /etc /var/lib/etc; mount --bind /var/lib/etc /etc; mount -t tmpfs home /root; exec "$@"',
   "sh",
 ];
 const tryMount = ["--mount", "mount", "-t", "tmpfs", "trial", "/mnt"];
-const unable =
+export const unable =
   process.getuid?.() !== 0
     ? "mounts need root"
     : (await execa("unshare", tryMount, { reject: false })).exitCode === 0

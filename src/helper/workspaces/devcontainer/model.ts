@@ -61,6 +61,12 @@ export const guesthouseSchema = z.strictObject({
     .describe(
       "Disk, for example 40gb; it takes only the room that the guest fills. Goes before hostRequirements.storage.",
     ),
+  files: z
+    .enum(["copy", "share", "share-readonly"])
+    .optional()
+    .describe(
+      "How the folder's files come into the VM: copied (the default), or mounted live, for writing too or for reading only. A mount needs the user's consent.",
+    ),
   network: z
     .enum(["outward", "none"])
     .optional()

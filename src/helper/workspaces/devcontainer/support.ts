@@ -134,6 +134,9 @@ export const support: Readonly<Record<string, Support>> = {
   "customizations.guesthouse.cpus": done(),
   "customizations.guesthouse.memory": done(),
   "customizations.guesthouse.disk": done(),
+  "customizations.guesthouse.files": done(
+    "copy, share or share-readonly; a mount of your folder needs your consent (--files), as the VM may then write to it",
+  ),
   "customizations.guesthouse.network": notYet(
     "none is refused, so that nobody relies on it",
   ),

@@ -29,7 +29,8 @@ export async function startMachine(
     new Set(machines.list().map((each) => each.name)),
   );
   const found =
-    params.prebuild === false
+    // What a prebuild has made of the files would lie below the mount.
+    params.prebuild === false || plan.files !== "copy"
       ? undefined
       : await prebuilds?.choose(configuration, plan, features);
   if (found?.note !== undefined) {
@@ -65,6 +66,14 @@ export async function startMachine(
       user: machine.user,
       target: plan.placing.target,
       workspaceFolder: plan.placing.workspaceFolder,
+      ...(plan.files === "copy"
+        ? {}
+        : {
+            share: {
+              folder: plan.placing.source,
+              readonly: plan.files === "share-readonly",
+            },
+          }),
       shapeDigest: plan.shapeDigest,
     },
   });

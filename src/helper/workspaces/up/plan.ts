@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { visible } from "../../../base/visible.ts";
+import type { FilesWay } from "../../../protocol/devcontainers.ts";
 import { refused } from "../../../protocol/failure.ts";
 import type { Forward } from "../../../protocol/machines.ts";
 import { chooseImage } from "../devcontainer/image.ts";
@@ -15,6 +16,7 @@ import {
   substitute,
   type VariableValues,
 } from "../devcontainer/variables.ts";
+import { chooseFiles, type FilesWish } from "../share/filesWay.ts";
 import type { GuestCommand } from "./due.ts";
 import { editorWarnings } from "../editor/warnings.ts";
 
@@ -27,6 +29,8 @@ export interface Surroundings {
   readonly defaultImage: string;
   readonly usual: MachineSize;
   readonly host: { readonly cpus: number; readonly memoryMiB: number };
+  /** Absent: they are copied, whatever the file says. */
+  readonly files?: FilesWish;
 }
 
 /** Everything that a VM is made of and set up with. */
@@ -37,6 +41,7 @@ export interface Plan {
   readonly user: string | undefined;
   readonly forwards: readonly Forward[];
   readonly placing: Placing;
+  readonly files: FilesWay;
   /** The file with its variables filled in, but for those of the guest. */
   readonly file: Devcontainer;
   readonly variables: VariableValues;
@@ -90,6 +95,14 @@ export function planWorkspace(
     );
   const { size, warnings } = chooseSize(file, around.usual, around.host);
   const ports = forwardsOf(file.forwardPorts);
+  const files =
+    around.files === undefined
+      ? { way: "copy" as const }
+      : chooseFiles(
+          around.files,
+          file.customizations?.guesthouse?.files,
+          configuration.tree !== undefined,
+        );
   const read = configuration.localVariables;
   return {
     image,
@@ -97,11 +110,13 @@ export function planWorkspace(
     user: file.remoteUser ?? file.containerUser,
     forwards: ports.forwards,
     placing,
+    files: files.way,
     file,
     variables,
     shapeDigest: digestOf(configuration.file),
     notes: [
       ...(note === undefined ? [] : [note]),
+      ...(files.note === undefined ? [] : [files.note]),
       ...(read.length === 0
         ? []
         : [

@@ -17,6 +17,7 @@ import {
 } from "../../store/workspaceRecords.ts";
 import { chooseConfig } from "../devcontainer/find.ts";
 import type { Configuration } from "../devcontainer/read.ts";
+import { filesWayOf } from "../share/filesWay.ts";
 import type { MachineVerbs } from "./machineVerbs.ts";
 
 export interface WorkspaceEntry {
@@ -196,6 +197,7 @@ export class WorkspaceRegistry {
               folder: record.made.workspaceFolder,
               user: record.made.user,
             },
+            files: filesWayOf(record.made),
             ...(record.made.extensions === undefined
               ? {}
               : { extensions: record.made.extensions }),

@@ -12,6 +12,7 @@ import { featuresKey, noFeatures } from "../features/resolve.ts";
 import { setUpFeatures } from "../features/stage.ts";
 import { filesCameWith, freshMarks } from "../prebuild/clone.ts";
 import { applyEditor } from "../editor/apply.ts";
+import { shareOf } from "../share/ofWorkspace.ts";
 import { dotfilesFailed, planDotfiles } from "../editor/dotfiles.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
@@ -158,6 +159,15 @@ async function perform(
     const target = await deps.reach.target(machine.id, signal);
     session = await connectSsh(target, {}, signal);
     const connected = session;
+    const share = shareOf(entry.record.made);
+    // Before anything looks at the folder: a mount that nobody serves lets it wait.
+    if (share !== undefined && deps.shares?.isMounted(machine.id) !== true)
+      await stage("files", async () => {
+        await deps.shares?.ensure(machine.id, signal);
+        log.note(
+          `${share.folder} is mounted at ${share.target}${share.readonly ? ", for reading only" : ""}`,
+        );
+      });
     const memory = await prepareGuest(connected, made.target, signal);
     const featuresEnv = await setUpFeatures(
       connected,
@@ -169,7 +179,7 @@ async function perform(
       signal,
     );
     let { marks } = memory;
-    if (marks.get("files") !== "once")
+    if (share === undefined && marks.get("files") !== "once")
       await stage("files", async () => {
         await filesOf(configuration, signal);
         const folder = sourceIn(configuration, plan.placing.source);

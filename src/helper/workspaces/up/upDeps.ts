@@ -7,6 +7,7 @@ import type { OnProgress } from "../copy.ts";
 import type { FindCredentials } from "../features/credentials.ts";
 import type { PrebuildFinder } from "../prebuild/choose.ts";
 import type { DiskWay } from "../sendByDisk.ts";
+import type { Shares } from "../share/shares.ts";
 import type { MachineVerbs } from "./machineVerbs.ts";
 import type { WorkspaceRegistry } from "./registry.ts";
 
@@ -26,6 +27,8 @@ export interface UpDeps {
   readonly onCopied: (machine: string) => OnProgress;
   /** See `WorkspaceHandlerDeps`. */
   readonly diskWay?: (id: string) => DiskWay;
+  /** Without it nothing is mounted live. */
+  readonly shares?: Pick<Shares, "ensure" | "isMounted">;
   /** Without it every new machine is made of the base image. */
   readonly prebuilds?: PrebuildFinder;
 }

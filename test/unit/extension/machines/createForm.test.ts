@@ -15,6 +15,7 @@ vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
 const settings = {
   home: "",
   qemuPath: "",
+  files: "copy",
   warmTemplates: "automatic",
   warmPool: 0,
   idleStopMinutes: 0,

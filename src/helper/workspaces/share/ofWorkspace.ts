@@ -1,0 +1,68 @@
+import type { FilesWay } from "../../../protocol/devcontainers.ts";
+import type { Failure } from "../../../protocol/failure.ts";
+import type { WorkspaceRecord } from "../../store/workspaceRecords.ts";
+import type { WorkspaceEntry, WorkspaceRegistry } from "../up/registry.ts";
+import type { UpParams } from "../up/upDeps.ts";
+import type { FilesWish } from "./filesWay.ts";
+import { filesWayOf } from "./filesWay.ts";
+import type { ShareSpec } from "./mountShare.ts";
+
+/** What a workspace has mounted in its VM; undefined where it was copied. Pure. */
+export const shareOf = (
+  made: WorkspaceRecord["made"],
+): ShareSpec | undefined =>
+  made?.share === undefined
+    ? undefined
+    : { ...made.share, target: made.target };
+
+/** What counts when a workspace is brought up: by the request, and by the VM that is kept, `known`. Pure. */
+export function filesWish(
+  { files, defaults }: Pick<UpParams, "files" | "defaults">,
+  known: WorkspaceEntry | undefined,
+  registry: Pick<WorkspaceRegistry, "machineOf">,
+): FilesWish {
+  const made: FilesWay | undefined =
+    known?.record.made === undefined || registry.machineOf(known) === undefined
+      ? undefined
+      : filesWayOf(known.record.made);
+  return {
+    wanted: files,
+    usual: defaults?.files,
+    made,
+    platform: process.platform,
+  };
+}
+
+const beginning = "The folder is not mounted in its VM: ";
+
+/** What the keeper of the mounts asks of the workspaces. */
+export interface ShareRoom {
+  /** The folder that this machine is to have mounted. */
+  shareOf(machine: string): ShareSpec | undefined;
+  /** Its mount does not come about, and is tried again; undefined: it has come about. */
+  noteShare(machine: string, failure: Failure | undefined): void;
+}
+
+export const shareRoom = (
+  registry: Pick<WorkspaceRegistry, "ofMachine" | "tell">,
+): ShareRoom => ({
+  shareOf: (machine) => shareOf(registry.ofMachine(machine)?.record.made),
+  noteShare: (machine, failure) => noteShare(machine, failure, registry),
+});
+
+/** What else went wrong in the workspace stays. */
+function noteShare(
+  machine: string,
+  failure: Failure | undefined,
+  registry: Pick<WorkspaceRegistry, "ofMachine" | "tell">,
+): void {
+  const entry = registry.ofMachine(machine);
+  if (entry === undefined) return;
+  const { mishap } = entry;
+  if (failure === undefined && mishap?.startsWith(beginning) !== true) return;
+  const told =
+    failure === undefined ? undefined : `${beginning}${failure.message}`;
+  if (told === mishap) return;
+  entry.mishap = told;
+  registry.tell(entry);
+}
