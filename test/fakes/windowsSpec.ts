@@ -18,6 +18,6 @@ export const windowsSpec = (
     drivers: join(folder, "drivers.iso"),
   },
   networkCard: "e1000e",
-  vncSocket: join(folder, "vnc"),
+  screenSocket: join(folder, "vnc"),
   ...changes,
 });

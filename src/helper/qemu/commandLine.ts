@@ -106,6 +106,7 @@ export function qemuArguments(spec: VmSpec): string[] {
     ...disks(spec),
     ...networkCard(spec),
     ...channels(spec),
+    ...handoff(spec),
     ...extras(spec),
     ...screen(spec),
     ...process(spec),
@@ -287,7 +288,12 @@ export function netdevOptions(network: VmNetwork): string {
 }
 
 /** Monitor, console and guest agent: each a unix socket that clients come to and leave as they like. */
-function channels(spec: VmSpec): string[] {
+export function channels(
+  spec: Pick<
+    VmSpec,
+    "qmpSocket" | "consoleSocket" | "consoleLog" | "agentSocket"
+  >,
+): string[] {
   return [
     ...["-chardev", listening("qmp", spec.qmpSocket)],
     ...["-mon", "chardev=qmp,mode=control"],
@@ -302,9 +308,16 @@ function channels(spec: VmSpec): string[] {
       "-device",
       "virtserialport,bus=channels.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0",
     ],
-    // FIFOs and not a socket: QEMU holds both ends open, so the guest sees a connected port and sleeps in its read,
-    // whether or not anybody is at the host's end.
-    ...["-chardev", `pipe,id=handoff,path=${escaped(spec.handoffPath)}`],
+  ];
+}
+
+/**
+ * FIFOs and not a socket: QEMU holds both ends open, so the guest sees a connected port and sleeps in its read, whether
+ * or not anybody is at the host's end.
+ */
+function handoff({ handoffPath }: VmSpec): string[] {
+  return [
+    ...["-chardev", `pipe,id=handoff,path=${escaped(handoffPath)}`],
     ...[
       "-device",
       `virtserialport,bus=channels.0,nr=2,chardev=handoff,name=${handoffPort}`,
@@ -312,7 +325,7 @@ function channels(spec: VmSpec): string[] {
   ];
 }
 
-export const listening = (id: string, path: string): string =>
+const listening = (id: string, path: string): string =>
   `socket,id=${id},path=${escaped(path)},server=on,wait=off`;
 
 function extras(spec: VmSpec): string[] {
@@ -342,7 +355,10 @@ function extras(spec: VmSpec): string[] {
  * - The tablet tells where the pointer is and not how far it went, so it follows the one that the user sees.
  * - x86 has a keyboard on its board; ARM gets one on the tablet's bus.
  */
-function screen({ arch, screenSocket }: VmSpec): string[] {
+export function screen({
+  arch,
+  screenSocket,
+}: Pick<VmSpec, "arch" | "screenSocket">): string[] {
   if (screenSocket === undefined) return [];
   const isX86 = arch === "x86_64";
   return [

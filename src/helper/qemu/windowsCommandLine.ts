@@ -1,14 +1,15 @@
 import {
   acceleratorOptions,
   blockdev,
+  channels,
   cpuModel,
   escaped,
   identity,
-  listening,
   memoryBackend,
   netdevOptions,
   process,
   qemuIds,
+  screen,
   type VmSpec,
 } from "./commandLine.ts";
 
@@ -42,7 +43,7 @@ export interface WindowsVmSpec extends Omit<
   };
   /** `e1000e` while Windows is installed: it has a driver for that one. */
   readonly networkCard: "e1000e" | "virtio-net-pci";
-  readonly vncSocket: string;
+  readonly screenSocket: string;
 }
 
 /** Ports of q35's AHCI controller. Explicit, so that Windows sees each drive where it was before. */
@@ -66,7 +67,7 @@ export function windowsQemuArguments(spec: WindowsVmSpec): string[] {
       `${spec.networkCard},id=${qemuIds.nic},netdev=${qemuIds.netdev},mac=${spec.macAddress},romfile=`,
     ],
     ...channels(spec),
-    ...screen(spec),
+    ...screen({ arch: "x86_64", screenSocket: spec.screenSocket }),
     ...["-object", "rng-builtin,id=random"],
     ...["-device", "virtio-rng-pci,rng=random"],
     ...["-device", `vmgenid,guid=${spec.vmGenerationId}`],
@@ -155,30 +156,3 @@ function drives({ diskPath, cds }: WindowsVmSpec): string[] {
     ...cd("drivers", cds.drivers),
   ];
 }
-
-function channels(spec: WindowsVmSpec): string[] {
-  return [
-    ...["-chardev", listening("qmp", spec.qmpSocket)],
-    ...["-mon", "chardev=qmp,mode=control"],
-    ...[
-      "-chardev",
-      `${listening("console", spec.consoleSocket)},logfile=${escaped(spec.consoleLog)},logappend=on`,
-    ],
-    ...["-serial", "chardev:console"],
-    ...["-chardev", listening("agent", spec.agentSocket)],
-    ...["-device", "virtio-serial-pci,id=channels,max_ports=4"],
-    ...[
-      "-device",
-      "virtserialport,bus=channels.0,nr=1,chardev=agent,name=org.qemu.guest_agent.0",
-    ],
-  ];
-}
-
-/** The tablet tells where the pointer is; a mouse would only tell how far it moved. */
-const screen = ({ vncSocket }: WindowsVmSpec): string[] => [
-  ...["-device", "VGA"],
-  ...["-vnc", `unix:${escaped(vncSocket)}`],
-  ...["-device", "qemu-xhci,id=usb"],
-  ...["-device", "usb-tablet,bus=usb.0"],
-  ...["-device", "usb-kbd,bus=usb.0"],
-];
