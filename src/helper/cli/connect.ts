@@ -207,6 +207,8 @@ function sides(
   );
 }
 
+const passedOn = ["SIGTERM", "SIGHUP"] as const;
+
 /** Runs a program on our own terminal; answers its exit code, 128 + n after signal n, as shells do. */
 export async function inherit(
   program: string,
@@ -216,6 +218,9 @@ export async function inherit(
   // Ctrl-C belongs to the program in the foreground.
   const ignore = (): void => undefined;
   process.on("SIGINT", ignore);
+  // Of these it hears by us only.
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of passedOn) process.on(signal, pass);
   try {
     const [code, signal] = (await once(child, "exit")) as [
       number | null,
@@ -229,5 +234,6 @@ export async function inherit(
     });
   } finally {
     process.removeListener("SIGINT", ignore);
+    for (const signal of passedOn) process.removeListener(signal, pass);
   }
 }

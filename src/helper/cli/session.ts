@@ -38,7 +38,7 @@ export function electronEnvironment(): Record<string, string> {
 
 /**
  * Runs one command against the helper: connects (starting the helper when needed), shows progress on the terminal,
- * cancels on Ctrl-C, turns a failure into a message and an exit code.
+ * cancels on Ctrl-C and its like, turns a failure into a message and an exit code.
  */
 export async function withHelper<T>(
   output: OutputOptions,
@@ -74,17 +74,20 @@ export function say<T>(
   if (text !== undefined && text !== "") process.stdout.write(`${text}\n`);
 }
 
+/** Ctrl-C; `kill` and `timeout`; a terminal that was closed. Each ends what goes on for this command in the helper, too. */
+const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 export async function reportFailures(
   output: OutputOptions,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
   const interrupt = (): void => {
-    // A second Ctrl-C does not wait for anybody.
+    // A second one does not wait for anybody.
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
   };
-  process.on("SIGINT", interrupt);
+  for (const signal of endings) process.on(signal, interrupt);
   try {
     await work(controller.signal);
   } catch (error) {
@@ -92,7 +95,7 @@ export async function reportFailures(
     process.stderr.write(describe(failure, output.json === true));
     process.exitCode = exitCodeOf(failure);
   } finally {
-    process.removeListener("SIGINT", interrupt);
+    for (const signal of endings) process.removeListener(signal, interrupt);
   }
 }
 
