@@ -65,11 +65,13 @@ export async function setMachine(
     change.agentForwarding = wanted.agentForwarding;
   if (wanted.hostLoopback !== undefined)
     change.hostLoopback = wanted.hostLoopback;
-  if (wanted.screen !== undefined && wanted.screen !== record.screen) {
-    change.screen = wanted.screen;
-    // The template's memory knows other devices; its disk boots.
-    if (record.resumeFrom?.kind === "template") change.resumeFrom = undefined;
-  }
+  if (wanted.screen !== undefined) change.screen = wanted.screen;
+  const isReshaped = (["cpus", "memoryMiB", "screen"] as const).some(
+    (key) => change[key] !== undefined && change[key] !== record[key],
+  );
+  // The template's memory knows other devices; its disk boots.
+  if (isReshaped && record.resumeFrom?.kind === "template")
+    change.resumeFrom = undefined;
   if (wanted.diskGiB !== undefined && wanted.diskGiB !== record.diskGiB) {
     if (wanted.diskGiB < record.diskGiB)
       throw refused(

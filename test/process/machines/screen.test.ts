@@ -10,7 +10,7 @@ import { machineRecord } from "../snapshots/machineRecord.ts";
 
 const stopped = { kind: "stopped", reason: "created" } as const;
 
-test("another screen is another machine: the template's memory is given up, and nothing else", async () => {
+test("another screen or size is another machine: the template's memory is given up, and nothing else", async () => {
   const { layout, files } = await home();
   await mkdir(files.folder, { recursive: true });
   const registry = new MachineRegistry(layout, {
@@ -19,17 +19,23 @@ test("another screen is another machine: the template's memory is given up, and 
   });
   const resumeFrom = { kind: "template", id: "0123456789abcdef" } as const;
   const entry = registry.add({ ...machineRecord, resumeFrom }, stopped);
-  const set = (screen: boolean): Promise<void> =>
+  const set = (wanted: Parameters<typeof setMachine>[1]): Promise<void> =>
     setMachine(
       entry,
-      { screen },
+      wanted,
       { registry, layout },
       new AbortController().signal,
     );
-  await set(false);
+  const { cpus, memoryMiB } = machineRecord;
+  await set({ screen: false, cpus, memoryMiB });
   expect(entry.record.resumeFrom).toEqual(resumeFrom);
   expect(shapeOf(entry.record)).not.toHaveProperty("screen");
-  await set(true);
+  for (const other of [{ cpus: cpus + 1 }, { memoryMiB: memoryMiB * 2 }]) {
+    await set(other);
+    expect(entry.record.resumeFrom).toBeUndefined();
+    await registry.rewrite(entry, { resumeFrom });
+  }
+  await set({ screen: true });
   const read = await readRecord(files);
   expect(read).toMatchObject({ kind: "read", value: { screen: true } });
   expect(entry.record.resumeFrom).toBeUndefined();
