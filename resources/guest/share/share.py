@@ -6,7 +6,7 @@
 # What the kernel and this program remember of a folder is right for as long as the helper watches that folder: a change
 # there comes as a notice behind every answer that was given before it. So nothing is asked twice, and nothing is stale.
 # The connection may break (the helper was renewed, the VM suspended): requests wait, and the next connection is handed
-# in through a socket. See docs/decisions/0013-shared-folders.md.
+# in through a socket. See docs/decisions/0014-shared-folders.md.
 import errno, json, os, queue, select, signal, socket, stat, struct, subprocess, sys, threading, time, traceback
 
 FOREVER = 86400
