@@ -1,13 +1,10 @@
 import { basename } from "node:path";
 import { l10n, window } from "vscode";
 import type { Result } from "../../protocol/contract.ts";
-import type { FilesWay } from "../../protocol/devcontainers.ts";
+import { type FilesWay, opensMore } from "../../protocol/devcontainers.ts";
 import type { Consents } from "./consent.ts";
 
 type Read = Pick<Result<"workspaces.read">, "files" | "digest" | "workspace">;
-
-const opens = (way: FilesWay): number =>
-  ["copy", "share-readonly", "share"].indexOf(way);
 
 /**
  * Decides how the files of a folder come into a new VM, where the user's setting alone doesn't. A mount that only the
@@ -22,7 +19,7 @@ export async function askFiles(
 ): Promise<{ readonly files?: FilesWay } | undefined> {
   if (workspace?.machine !== undefined) return {};
   if (!isTrusted) return (asked ?? usual) === "copy" ? {} : { files: "copy" };
-  if (asked === undefined || opens(asked) <= opens(usual)) return {};
+  if (asked === undefined || !opensMore(asked, usual)) return {};
   const key = `${asked}:${digest}`;
   if (consents.given(key)) return { files: asked };
   const share = l10n.t("Mount the Folder");

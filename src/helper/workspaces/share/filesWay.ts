@@ -1,4 +1,4 @@
-import type { FilesWay } from "../../../protocol/devcontainers.ts";
+import { type FilesWay, opensMore } from "../../../protocol/devcontainers.ts";
 import { refused } from "../../../protocol/failure.ts";
 
 export interface FilesWish {
@@ -50,7 +50,7 @@ export function chooseFiles(
   if (way === "copy") return { way };
   if (obstacle !== undefined)
     return { way: "copy", note: `${obstacle}: its files are copied.` };
-  if (asked === undefined || opens(usual) >= opens(asked)) return { way };
+  if (asked === undefined || !opensMore(asked, usual)) return { way };
   throw refused(
     "workspaces.consentNeeded",
     `The configuration wants this folder mounted in the VM${way === "share" ? ", where programs can change its files on this computer, those in .git that git runs included" : ", with all that git ignores in it"}.`,
@@ -67,9 +67,6 @@ export const filesWayOf = ({
   readonly share?: { readonly readonly: boolean } | undefined;
 }): FilesWay =>
   share === undefined ? "copy" : share.readonly ? "share-readonly" : "share";
-
-const opens = (way: FilesWay): number =>
-  ["copy", "share-readonly", "share"].indexOf(way);
 
 const titles: Readonly<Record<FilesWay, string>> = {
   copy: "a copy",
