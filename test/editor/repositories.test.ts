@@ -89,7 +89,10 @@ test("Add VM Configuration Files… asks for image and size, and shows what it w
   await runCommand(page, title);
   expect(await question(page)).toContain("Image of the VM");
   await pick(page, "debian-12");
-  expect(await pickLabels(page)).toContain("4 CPUs, 8 GB");
+  // The next question takes the place of the last one.
+  await expect
+    .poll(() => pickLabels(page), { timeout: 30_000 })
+    .toContain("4 CPUs, 8 GB");
   await pick(page, "Default size");
   const shown = page.locator('.tab[aria-label*="devcontainer.json"]');
   await shown.waitFor();

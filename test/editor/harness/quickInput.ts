@@ -47,8 +47,14 @@ export async function pick(page: Page, label: string | RegExp): Promise<void> {
 /** The labels that a quick pick shows, after it shows any. */
 export async function pickLabels(page: Page): Promise<string[]> {
   const rows = widget(page).locator(".quick-input-list .monaco-list-row");
-  await rows.first().waitFor();
-  return rows.locator(".quick-input-list-row .label-name").allInnerTexts();
+  for (;;) {
+    await rows.first().waitFor();
+    const labels = await rows
+      .locator(".quick-input-list-row .label-name")
+      .allInnerTexts();
+    // Between two questions the rows of the first may be gone by now.
+    if (labels.length > 0) return labels;
+  }
 }
 
 /** Types into the input box that asks for something and confirms. */
