@@ -1,6 +1,6 @@
 import { workspace } from "vscode";
 import type { ParsedParams } from "../protocol/contract.ts";
-import type { FilesWay } from "../protocol/devcontainers.ts";
+import type { FilesWay } from "../protocol/filesWays.ts";
 
 export type WarmTemplates = "automatic" | "manual";
 export type OpenIn = "newWindow" | "currentWindow";

@@ -1,19 +1,9 @@
 import * as z from "zod";
 import { failureSchema } from "./failure.ts";
+import { filesWays } from "./filesWays.ts";
 import { imageSchema } from "./images.ts";
 import { forwardSchema } from "./machines.ts";
 import { notice, request } from "./method.ts";
-
-/**
- * How a folder's files come into its VM: as a copy, or mounted live, for reading only or for writing too. Each lets the VM do
- * more to the folder on this computer than the one before.
- */
-export const filesWays = ["copy", "share-readonly", "share"] as const;
-export type FilesWay = (typeof filesWays)[number];
-
-/** Does `way` let the VM do more than `other`? Pure. */
-export const opensMore = (way: FilesWay, other: FilesWay): boolean =>
-  filesWays.indexOf(way) > filesWays.indexOf(other);
 
 /** The way of a folder into its VM, in order; the later names are those of the file's commands. */
 export const upStages = [

@@ -1,3 +1,4 @@
+import { benchActivation } from "./activation.ts";
 import { benchBundles } from "./bundles.ts";
 import { benchColdClone } from "./coldClone.ts";
 import { benchCopyIn } from "./copyIn.ts";
@@ -15,6 +16,7 @@ const benches: Readonly<
   Record<string, (root: string, flags: readonly string[]) => Promise<Row[]>>
 > = {
   bundles: benchBundles,
+  activation: benchActivation,
   helper: benchHelper,
   "cold-clone": benchColdClone,
   "warm-clone": benchWarmClone,

@@ -1,11 +1,26 @@
 // npm run bench [name…]: bundles the benches and runs them, all or those named.
-import { rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import esbuild from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-// As deep below the root as the sources are, which find the project from where they lie.
+/** Sources find the project from where they lie, not from where the bundle lies. */
+const ownPlaces = {
+  name: "own-places",
+  setup(build) {
+    build.onLoad(
+      { filter: /[\\/](?:src|test)[\\/].*\.ts$/ },
+      async ({ path }) => ({
+        contents: (await readFile(path, "utf8")).replaceAll(
+          "import.meta.url",
+          JSON.stringify(pathToFileURL(path).href),
+        ),
+        loader: "ts",
+      }),
+    );
+  },
+};
 const folder = join(root, "dist-test", "bench");
 try {
   const outfile = join(folder, "bench.mjs");
@@ -15,9 +30,16 @@ try {
     bundle: true,
     platform: "node",
     format: "esm",
-    external: ["ssh2", "cpu-features"],
+    external: [
+      "ssh2",
+      "cpu-features",
+      // Found by what the editor's tests start, too; and a bundler can't be bundled.
+      "esbuild",
+      "@vscode/*",
+    ],
+    plugins: [ownPlaces],
     banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
     logLevel: "warning",
   });

@@ -10,6 +10,8 @@ interface SourceFile {
   readonly text: string;
   readonly lines: number;
   readonly imports: readonly string[];
+  /** Those of them that are loaded together with this file: neither types nor asked for later. */
+  readonly loads: readonly string[];
 }
 
 const sources = readSources("src");
@@ -25,22 +27,26 @@ function readSources(folder: string): SourceFile[] {
     .map((name) => {
       const path = join(folder, name).split(sep).join("/");
       const text = readFileSync(join(root, path), "utf8");
-      const specifiers = [
-        ...text.matchAll(
-          /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"/g,
-        ),
-        ...text.matchAll(/\bimport\(\s*"([^"]+)"\s*\)/g),
-      ].map((match) => match[1]!);
+      const specifiersBy = (pattern: RegExp): string[] =>
+        [...text.matchAll(pattern)].map((match) =>
+          match[1]!.startsWith(".")
+            ? relative(root, resolve(root, dirname(path), match[1]!))
+                .split(sep)
+                .join("/")
+            : match[1]!,
+        );
       return {
         path,
         text,
         lines: text.split("\n").length - 1,
-        imports: specifiers.map((specifier) =>
-          specifier.startsWith(".")
-            ? relative(root, resolve(root, dirname(path), specifier))
-                .split(sep)
-                .join("/")
-            : specifier,
+        imports: [
+          ...specifiersBy(
+            /(?:^|\n)\s*(?:import|export)\b[^;]*?\bfrom\s+"([^"]+)"/g,
+          ),
+          ...specifiersBy(/\bimport\(\s*"([^"]+)"\s*\)/g),
+        ],
+        loads: specifiersBy(
+          /(?:^|\n)(?:import|export)\s+(?!type\b)[^;]*?\bfrom\s+"([^"]+)"/g,
         ),
       };
     });
@@ -194,6 +200,22 @@ describe("who may import whom", () => {
     };
     for (const path of graph.keys()) visit(path, []);
     expect(circles).toEqual([]);
+  });
+
+  test("activation loads neither the contract's schemas nor what speaks it: the first request does", () => {
+    const loaded = new Map<string, readonly string[]>();
+    const load = (path: string, trail: readonly string[]): void => {
+      if (loaded.has(path)) return;
+      loaded.set(path, trail);
+      const file = sources.find((source) => source.path === path);
+      for (const next of file?.loads ?? []) load(next, [...trail, next]);
+    };
+    load("src/extension/main.ts", []);
+    expect(loaded.size).toBeGreaterThan(20);
+    expect([loaded.get("zod"), loaded.get("vscode-jsonrpc/node")]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   test("only handlers, the contract and clients name RPC methods", () => {

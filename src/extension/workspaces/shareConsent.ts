@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { l10n, window } from "vscode";
 import type { Result } from "../../protocol/contract.ts";
-import { type FilesWay, opensMore } from "../../protocol/devcontainers.ts";
+import { type FilesWay, opensMore } from "../../protocol/filesWays.ts";
 import type { Consents } from "./consent.ts";
 
 type Read = Pick<Result<"workspaces.read">, "files" | "digest" | "workspace">;

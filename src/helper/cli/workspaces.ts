@@ -1,10 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import {
-  type CameUp,
-  type FilesWay,
-  filesWays,
-} from "../../protocol/devcontainers.ts";
+import { type CameUp } from "../../protocol/devcontainers.ts";
+import { type FilesWay, filesWays } from "../../protocol/filesWays.ts";
 import { inherit } from "./connect.ts";
 import { seconds } from "./format.ts";
 import { withHelper, type Session } from "./session.ts";

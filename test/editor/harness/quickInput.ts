@@ -10,8 +10,8 @@ export async function runCommand(page: Page, title: string): Promise<void> {
   await page.keyboard.press("F1");
   await input(page).fill(`>${title}`);
   await pick(page, title);
-  // What the command itself asks comes up in the same widget.
-  await row(page, title).waitFor({ state: "hidden" });
+  // What the command itself asks comes up in the same widget. Titles that begin with this one are told by it, too.
+  await row(page, title).first().waitFor({ state: "hidden" });
 }
 
 /** Whether the palette offers a command now (its `when` holds). */

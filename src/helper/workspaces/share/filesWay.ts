@@ -1,4 +1,4 @@
-import { type FilesWay, opensMore } from "../../../protocol/devcontainers.ts";
+import { type FilesWay, opensMore } from "../../../protocol/filesWays.ts";
 import { refused } from "../../../protocol/failure.ts";
 
 export interface FilesWish {

@@ -1,4 +1,4 @@
-import type { FilesWay } from "../../../protocol/devcontainers.ts";
+import type { FilesWay } from "../../../protocol/filesWays.ts";
 import type { Failure } from "../../../protocol/failure.ts";
 import type { WorkspaceRecord } from "../../store/workspaceRecords.ts";
 import type { WorkspaceEntry, WorkspaceRegistry } from "../up/registry.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { visible } from "../../../base/visible.ts";
-import type { FilesWay } from "../../../protocol/devcontainers.ts";
+import type { FilesWay } from "../../../protocol/filesWays.ts";
 import { refused } from "../../../protocol/failure.ts";
 import type { Forward } from "../../../protocol/machines.ts";
 import { chooseImage } from "../devcontainer/image.ts";
