@@ -49,8 +49,9 @@ ln -sf /lib/systemd/system/cloud-init.target \
 # Registers an interpreter that nobody starts by its byte code.
 rm -f "$root"/usr/lib/binfmt.d/python3*.conf
 
-# Messages of the day run a dozen programs before the prompt.
-rm -rf "$root"/etc/update-motd.d/*
+# Messages of the day run a dozen programs before the prompt, and three even
+# when there is none: without the folder PAM starts nothing.
+rm -rf "$root"/etc/update-motd.d
 : >"$root/etc/motd"
 
 # How the build talked to its mirror is the host's business; which files dpkg
