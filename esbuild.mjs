@@ -62,8 +62,16 @@ const bundles = [
     ...shared,
     entryPoints: ["src/helper/main.ts"],
     outfile: "dist/helper.js",
+    banner: { js: "#!/usr/bin/env node" },
+  },
+  {
+    ...shared,
+    entryPoints: {
+      commands: "src/helper/cli/commands.ts",
+      proxy: "src/helper/cli/proxyAlone.ts",
+    },
+    outdir: "dist",
     plugins: [withoutNativeAddons],
-    banner: { js: `#!/usr/bin/env node\n${shared.banner.js}` },
   },
   {
     ...shared,

@@ -14,7 +14,7 @@ const shipped = [
   /^l10n\/bundle\.l10n(\.[\w-]+)?\.json$/,
   /^(readme|changelog)\.md$/i,
   /^license(\.txt|\.md)?$/i,
-  /^dist\/(extension|helper|screen)\.js(\.LEGAL\.txt)?$/,
+  /^dist\/(extension|helper|commands|proxy|screen)\.js(\.LEGAL\.txt)?$/,
   /^media\/[\w./-]+\.(png|svg|md|css|js)$/,
   /^resources\/[\w./-]+$/,
 ];
@@ -22,6 +22,8 @@ const expected = [
   "package.json",
   "dist/extension.js",
   "dist/helper.js",
+  "dist/commands.js",
+  "dist/proxy.js",
   "dist/screen.js",
 ];
 

@@ -9,5 +9,9 @@ export async function benchBundles(root: string): Promise<Row[]> {
     value: `${((await stat(join(root, "dist", name))).size / 1024).toFixed(0)} KiB`,
     against: "",
   });
-  return Promise.all([row("extension.js"), row("helper.js")]);
+  return Promise.all([
+    row("extension.js"),
+    row("commands.js"),
+    row("proxy.js"),
+  ]);
 }

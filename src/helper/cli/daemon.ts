@@ -4,7 +4,8 @@ import { failed } from "../../protocol/failure.ts";
 import { defaultHome } from "../../rpc/address.ts";
 import { processIdentity, waitForExit } from "../qemu/process.ts";
 import { bytes, table } from "./format.ts";
-import { reportFailures, runningHelper, say } from "./session.ts";
+import { reportFailures } from "./reportFailures.ts";
+import { runningHelper, say } from "./session.ts";
 
 const endTimeoutMs = 15_000;
 

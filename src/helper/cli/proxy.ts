@@ -1,39 +1,41 @@
 import { connect } from "node:net";
 import type { Command } from "commander";
 import { defaultHome } from "../../rpc/address.ts";
+import { ensureHelper } from "../../rpc/launch.ts";
 import { takeLease } from "../ssh/leases.ts";
 import { layoutOf } from "../store/layout.ts";
-import { withHelper } from "./session.ts";
+import { launchOptions } from "./launchOptions.ts";
+import { reportFailures } from "./reportFailures.ts";
 
-/**
- * `guesthouse proxy NAME`, ssh's ProxyCommand: brings the machine up when it is stopped, then carries bytes between
- * standard input and output and the guest's sshd. Any number may run at once.
- */
+/** `guesthouse proxy`, for those who look for it; what ssh runs is loaded without the other commands (src/helper/main.ts). */
 export function addProxyCommand(program: Command): void {
   program
     .command("proxy")
     .argument("<name>")
     .description("carry an ssh connection (used by ssh itself)")
-    .action(async (name: string) => {
-      // Before the machine is brought up, so that it can't be taken for idle in between.
-      // A lease that finds no room on the disk keeps nobody from connecting.
-      const { leases } = layoutOf(defaultHome());
-      const lease = await takeLease(leases, name).catch(() => undefined);
-      let endpoint: { host: string; port: number } | undefined;
-      await withHelper(
-        { json: false },
-        async ({ client, signal }) => {
-          endpoint = await client.call(
-            "ssh.prepare",
-            { machine: name },
-            signal,
-          );
-        },
-        () => undefined,
-      );
-      if (endpoint !== undefined) await carry(endpoint.host, endpoint.port);
-      await lease?.release();
-    });
+    .action(proxy);
+}
+
+/**
+ * ssh's ProxyCommand: brings the machine up when it is stopped, then carries bytes between standard input and output
+ * and the guest's sshd. Any number may run at once.
+ */
+export async function proxy(name: string): Promise<void> {
+  // Before the machine is brought up, so that it can't be taken for idle in between.
+  // A lease that finds no room on the disk keeps nobody from connecting.
+  const { leases } = layoutOf(defaultHome());
+  const lease = await takeLease(leases, name).catch(() => undefined);
+  let endpoint: { host: string; port: number } | undefined;
+  await reportFailures({}, async (signal) => {
+    const { client } = await ensureHelper(launchOptions(), signal);
+    try {
+      endpoint = await client.call("ssh.prepare", { machine: name }, signal);
+    } finally {
+      client.close();
+    }
+  });
+  if (endpoint !== undefined) await carry(endpoint.host, endpoint.port);
+  await lease?.release();
 }
 
 async function carry(host: string, port: number): Promise<void> {

@@ -6,7 +6,8 @@ import {
   type WindowsIso,
 } from "../images/windows/inspectIso.ts";
 import { bytes, table } from "./format.ts";
-import { reportFailures, say } from "./session.ts";
+import { reportFailures } from "./reportFailures.ts";
+import { say } from "./session.ts";
 
 /** `guesthouse image inspect`. It only reads a file, so it needs no helper. */
 export function addWindowsCommands(image: Command): void {

@@ -91,7 +91,7 @@ function launcherOf(layout: Layout): Launcher {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  return { command: [process.execPath, __filename], env };
+  return { command: [process.execPath, join(__dirname, "helper.js")], env };
 }
 
 /** Data that ships beside the bundle: `dist/../resources`. */

@@ -15,7 +15,7 @@ export async function rebuildHandles(
   identity: ProcessIdentity,
   record: MachineRecord,
 ): Promise<MachineHandles> {
-  const args = (await processTable().commandLine(identity.pid)) ?? [];
+  const args = (await (await processTable()).commandLine(identity.pid)) ?? [];
   const onPasst = args.some((arg) => arg.includes(files.network.socketPath));
   return {
     ...identity,
@@ -47,7 +47,9 @@ async function passtHandles(files: MachineFiles): Promise<NetworkHandles> {
     (one, other) => one.pid - other.pid,
   );
   const args =
-    found === undefined ? [] : await processTable().commandLine(found.pid);
+    found === undefined
+      ? []
+      : await (await processTable()).commandLine(found.pid);
   return {
     ...splitForwards(passtForwards(args ?? [])),
     leases: 0,

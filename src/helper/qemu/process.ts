@@ -147,7 +147,7 @@ async function identityOf(child: ChildProcess): Promise<ProcessIdentity> {
 export async function processIdentity(
   pid: number,
 ): Promise<ProcessIdentity | undefined> {
-  const startTime = await processTable().startTime(pid);
+  const startTime = await (await processTable()).startTime(pid);
   return startTime === undefined ? undefined : { pid, startTime };
 }
 
@@ -155,7 +155,10 @@ export async function processIdentity(
 export async function isSameProcess(
   identity: ProcessIdentity,
 ): Promise<boolean> {
-  return (await processTable().startTime(identity.pid)) === identity.startTime;
+  return (
+    (await (await processTable()).startTime(identity.pid)) ===
+    identity.startTime
+  );
 }
 
 /** Same process, still a QEMU, and an argument of its command line has `marker`: the path of the QMP socket (B15). */
@@ -169,7 +172,7 @@ export async function isOurQemu(
 }
 
 async function isQemuWith(pid: number, marker: string): Promise<boolean> {
-  const args = await processTable().commandLine(pid);
+  const args = await (await processTable()).commandLine(pid);
   return args !== undefined && namesQemu(args, marker);
 }
 
@@ -193,12 +196,12 @@ export const findQemu = (marker: string): Promise<ProcessIdentity[]> =>
 export async function findProcesses(
   wanted: (args: readonly string[]) => boolean,
 ): Promise<ProcessIdentity[]> {
-  const pids = await processTable().mine();
+  const pids = await (await processTable()).mine();
   const found = await Promise.all(
     pids
       .filter((pid) => pid !== process.pid)
       .map(async (pid) => {
-        const args = await processTable().commandLine(pid);
+        const args = await (await processTable()).commandLine(pid);
         return args !== undefined && wanted(args)
           ? await processIdentity(pid)
           : undefined;
@@ -240,4 +243,4 @@ export async function waitForExit(
 
 /** Processor time and memory of a process; undefined when it is gone. */
 export const processUsage = (pid: number): Promise<ProcessUsage | undefined> =>
-  processTable().usage(pid);
+  processTable().then((table) => table.usage(pid));

@@ -1,18 +1,15 @@
 import type { ProcessTable } from "./processFacts.ts";
-import { linuxProcesses } from "./processesLinux.ts";
-import { macProcesses } from "./processesMac.ts";
-import { windowsProcesses } from "./processesWindows.ts";
 
-/** How this system tells about processes. */
-export function processTable(
+/** How this system tells about processes. The other systems' ways are not even loaded: ssh waits for our proxy. */
+export async function processTable(
   platform: NodeJS.Platform = process.platform,
-): ProcessTable {
+): Promise<ProcessTable> {
   switch (platform) {
     case "win32":
-      return windowsProcesses;
+      return (await import("./processesWindows.ts")).windowsProcesses;
     case "darwin":
-      return macProcesses;
+      return (await import("./processesMac.ts")).macProcesses;
     default:
-      return linuxProcesses;
+      return (await import("./processesLinux.ts")).linuxProcesses;
   }
 }

@@ -1,0 +1,3 @@
+import { proxy } from "./proxy.ts";
+
+void proxy(process.argv[3] ?? "");
