@@ -5,13 +5,15 @@ import {
   readdir,
   readFile,
   readlink,
+  rm,
   stat,
   symlink,
   writeFile,
 } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   applyByAgent,
   openHandoff,
@@ -23,6 +25,7 @@ import {
   type HandoffIdentity,
 } from "../../../src/helper/guests/handoffMessage.ts";
 import { generateHostKey } from "../../../src/helper/ssh/keys.ts";
+import { missing as noSshd, sshdWithKey } from "../ssh/realSshd.ts";
 import {
   type HandoffGuest,
   handoffGuest,
@@ -121,6 +124,43 @@ describe.skipIf(missing)(
       expect(await guest.read("etc/environment")).toBe("EDITOR=nano\n");
       expect(await readdir(join(guest.root, "etc/apt/apt.conf.d"))).toEqual([]);
     });
+
+    test.skipIf(noSshd)(
+      `an sshd that waits for its host key answers with the clone's own (skipped where ${noSshd ?? "something is missing"})`,
+      async () => {
+        const key = join(guest.root, "etc/ssh/ssh_host_ed25519_key");
+        const waiting = join(guest.root, "run/guesthouse-host-key");
+        await rm(key);
+        await execa("mkfifo", ["-m", "600", waiting]);
+        await symlink(waiting, key);
+        const sshd = await sshdWithKey(key);
+        try {
+          await vi.waitFor(
+            async () =>
+              expect(
+                await readFile(`/proc/${String(sshd.pid)}/wchan`, "utf8"),
+              ).toMatch(/wait_for_partner|fifo_open/),
+            { timeout: 10_000 },
+          );
+          handoff.prepare(identity);
+          guest.serve();
+          expect(await handoff.complete({ timeoutMs })).toMatchObject({
+            kind: "applied",
+            applied: everyPart,
+          });
+          expect((await lstat(key)).isFile()).toBe(true);
+          await vi.waitFor(
+            async () =>
+              expect(await sshd.offeredKey()).toBe(
+                hostKey.publicKey.split(" ", 2).join(" "),
+              ),
+            { timeout: 10_000 },
+          );
+        } finally {
+          await sshd.end();
+        }
+      },
+    );
 
     test("B37: a part that can't be applied is told, and the others are", async () => {
       guest.serve();

@@ -134,3 +134,35 @@ export async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+/** A server that serves connections itself, with a host key that need not be there yet. */
+export async function sshdWithKey(hostKey: string): Promise<{
+  readonly pid: number;
+  /** The public half of the key that it shows to clients; undefined while it doesn't listen. */
+  offeredKey(): Promise<string | undefined>;
+  end(): Promise<void>;
+}> {
+  const port = await freePort();
+  if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true });
+  const server = spawn(
+    sshd ?? "",
+    [
+      ...["-D", "-r", "-e", "-f", "/dev/null", "-h", hostKey],
+      ...["-o", `ListenAddress=127.0.0.1:${String(port)}`],
+      ...["-o", "PidFile=none"],
+    ],
+    { stdio: "ignore" },
+  );
+  return {
+    pid: server.pid ?? 0,
+    async offeredKey() {
+      const { stdout } = await execa(
+        "ssh-keyscan",
+        ["-T", "2", "-t", "ed25519", "-p", String(port), "127.0.0.1"],
+        { reject: false },
+      );
+      return /\S+ (ssh-ed25519 \S+)/.exec(stdout)?.[1];
+    },
+    end: () => end(server),
+  };
+}
