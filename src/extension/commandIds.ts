@@ -27,6 +27,7 @@ export const commandIds = [
   "guesthouse.reopenInMachine",
   "guesthouse.openFolderInMachine",
   "guesthouse.rebuildMachine",
+  "guesthouse.rebuildMachineWithoutCache",
   "guesthouse.reopenLocally",
   "guesthouse.showWorkspaceLog",
   "guesthouse.prebuildFolder",

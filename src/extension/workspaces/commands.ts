@@ -11,6 +11,7 @@ import {
   findWorkspace,
   localFolder,
   placeKey,
+  type Wish,
 } from "./folders.ts";
 import type { WorkspaceLogs } from "./logs.ts";
 import { fetchClone, type OpenDeps, workspaceOpener } from "./open.ts";
@@ -27,6 +28,7 @@ export function workspaceCommands(
   | "guesthouse.reopenInMachine"
   | "guesthouse.openFolderInMachine"
   | "guesthouse.rebuildMachine"
+  | "guesthouse.rebuildMachineWithoutCache"
   | "guesthouse.reopenLocally"
   | "guesthouse.showWorkspaceLog"
   | "guesthouse.setSecrets"
@@ -61,6 +63,39 @@ export function workspaceCommands(
     return (await window.showQuickPick(items, { title }))?.workspace;
   };
 
+  const rebuild = async (wish: Pick<Wish, "prebuild"> = {}): Promise<void> => {
+    await loaded();
+    const current = currentWorkspace(workspaces);
+    const folder = current?.folder ?? (await localFolder(undefined, ask));
+    if (folder === undefined) return;
+    const place = { folder, branch: current?.branch };
+    const known = findWorkspace(workspaces, place);
+    const id = known?.machine?.id;
+    // Where there is none, nothing is lost.
+    if (id !== undefined) {
+      const yes = l10n.t("Rebuild");
+      const answer = await window.showWarningMessage(
+        l10n.t("Rebuild the VM of {0}?", basename(folder)),
+        {
+          modal: true,
+          detail: l10n.t(
+            "The VM is deleted with everything in it, and a new one is made of the folder on this computer.",
+          ),
+        },
+        yes,
+      );
+      if (answer !== yes) return;
+      const { machine } = await call("machines.show", { machine: id });
+      const bringBack = (held: Machine): Promise<void> =>
+        bringBackWork(call, held);
+      if (!(await deleteMachine(call, machine, bringBack))) return;
+    }
+    const url = known?.url;
+    const isCloned = url !== undefined;
+    if (isCloned) await fetchClone(deps, url, place.branch);
+    await upAndOpen({ ...place, ...wish, isCloned }, "currentWindow");
+  };
+
   return {
     async "guesthouse.reopenInMachine"() {
       const folder = await localFolder(undefined, ask);
@@ -72,37 +107,8 @@ export function workspaceCommands(
       if (folder !== undefined) await upAndOpen({ folder }, settings().openIn);
     },
 
-    async "guesthouse.rebuildMachine"() {
-      await loaded();
-      const current = currentWorkspace(workspaces);
-      const folder = current?.folder ?? (await localFolder(undefined, ask));
-      if (folder === undefined) return;
-      const place = { folder, branch: current?.branch };
-      const rebuild = l10n.t("Rebuild");
-      const answer = await window.showWarningMessage(
-        l10n.t("Rebuild the VM of {0}?", basename(folder)),
-        {
-          modal: true,
-          detail: l10n.t(
-            "The VM is deleted with everything in it, and a new one is made of the folder on this computer.",
-          ),
-        },
-        rebuild,
-      );
-      if (answer !== rebuild) return;
-      const known = findWorkspace(workspaces, place);
-      const id = known?.machine?.id;
-      if (id !== undefined) {
-        const { machine } = await call("machines.show", { machine: id });
-        const bringBack = (held: Machine): Promise<void> =>
-          bringBackWork(call, held);
-        if (!(await deleteMachine(call, machine, bringBack))) return;
-      }
-      const url = known?.url;
-      const isCloned = url !== undefined;
-      if (isCloned) await fetchClone(deps, url, place.branch);
-      await upAndOpen({ ...place, isCloned }, "currentWindow");
-    },
+    "guesthouse.rebuildMachine": () => rebuild(),
+    "guesthouse.rebuildMachineWithoutCache": () => rebuild({ prebuild: false }),
 
     async "guesthouse.reopenLocally"() {
       const title = l10n.t("Reopen Locally");

@@ -43,6 +43,14 @@ export interface Place {
   readonly branch?: string | undefined;
 }
 
+/** What of it is brought up, and how. */
+export interface Wish extends Place {
+  /** Cloned a moment ago: nobody has looked at it. */
+  readonly isCloned?: boolean;
+  /** False where no prebuild shall be cloned, even if one fits. */
+  readonly prebuild?: boolean;
+}
+
 /** Names a place where only a text goes: on the buttons of a failure. */
 export const placeKey = ({ folder, branch }: Place): string =>
   branch === undefined ? folder : `${folder}\n${branch}`;

@@ -3,7 +3,7 @@ import { about } from "../failures/about.ts";
 import { withCancellableProgress } from "../progress.ts";
 import type { OpenIn } from "../settings.ts";
 import type { OpenMachine } from "../ssh/open.ts";
-import { type Place, placeKey } from "./folders.ts";
+import { placeKey, type Wish } from "./folders.ts";
 import { bringUp, type UpDeps } from "./up.ts";
 
 export interface OpenDeps extends UpDeps {
@@ -16,10 +16,7 @@ export interface OpenDeps extends UpDeps {
  */
 export const workspaceOpener =
   (deps: OpenDeps) =>
-  (
-    place: Place & { readonly isCloned?: boolean },
-    openIn: OpenIn,
-  ): Promise<void> =>
+  (place: Wish, openIn: OpenIn): Promise<void> =>
     about({ kind: "workspace", id: placeKey(place) }, async () => {
       const came = await bringUp(deps, place);
       const id = came?.workspace.machine?.id;

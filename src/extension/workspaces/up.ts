@@ -13,7 +13,7 @@ import {
   localEnvOf,
 } from "./consent.ts";
 import { workText } from "./describe.ts";
-import { type Place, placeKey } from "./folders.ts";
+import { type Place, placeKey, type Wish } from "./folders.ts";
 import { askFiles } from "./shareConsent.ts";
 import { gatherSecrets, type SecretStore } from "./secrets.ts";
 
@@ -43,7 +43,7 @@ export interface Which {
  */
 export async function bringUp(
   deps: UpDeps,
-  place: Place & { readonly isCloned?: boolean },
+  place: Wish,
 ): Promise<CameUp | undefined> {
   const { call, settings } = deps;
   const { folder, branch } = place;
@@ -78,6 +78,7 @@ export async function bringUp(
           ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
           ...(dotfiles === undefined ? {} : { dotfiles }),
           ...(serverFolder === undefined ? {} : { serverFolder }),
+          ...(place.prebuild === undefined ? {} : { prebuild: place.prebuild }),
           until: "waitFor",
         },
         signal,
@@ -97,7 +98,7 @@ export async function bringUp(
  */
 export async function askWhatToBringUp(
   { call, settings, consents, isTrusted }: UpDeps,
-  place: Place & { readonly isCloned?: boolean },
+  place: Wish,
 ) {
   const { folder } = place;
   const which = await chooseConfig(call, place);
