@@ -1,6 +1,6 @@
 import { sleep } from "../../base/deadline.ts";
 import { retry } from "../../base/retry.ts";
-import { failed, GuesthouseError } from "../../protocol/failure.ts";
+import { failed, GuesthouseError, refused } from "../../protocol/failure.ts";
 import { readGuestFile, writeGuestFile } from "./agentFiles.ts";
 import { AgentWire } from "./agentWire.ts";
 import * as shape from "./agentShapes.ts";
@@ -43,6 +43,7 @@ export interface GuestAgent {
   commands(signal?: AbortSignal): Promise<ReadonlySet<string>>;
   osInfo(signal?: AbortSignal): Promise<GuestOs>;
   networkInterfaces(signal?: AbortSignal): Promise<GuestInterface[]>;
+  /** Refused when the program writes more than 16 MiB. */
   exec(
     argv: readonly string[],
     options?: { input?: string; timeoutMs?: number },
@@ -63,6 +64,7 @@ export interface GuestAgent {
   trim(signal?: AbortSignal): Promise<void>;
   /** Writes everything to the disk. */
   sync(signal?: AbortSignal): Promise<void>;
+  time(signal?: AbortSignal): Promise<Date>;
   setTime(at: Date, signal?: AbortSignal): Promise<void>;
   /** Acknowledged by the guest going away; settles once the request is sent. */
   shutdown(mode: "powerdown" | "reboot", signal?: AbortSignal): Promise<void>;
@@ -171,6 +173,11 @@ function agentOver(wire: AgentWire): GuestAgent {
           { remedy: "Check the guest's disk for errors and free space." },
         );
     },
+    time: async (signal) =>
+      new Date(
+        shape.time.parse(await wire.call("guest-get-time", {}, signal)) /
+          nanosecondsPerMs,
+      ),
     setTime: async (at, signal) => {
       await wire.call(
         "guest-set-time",
@@ -217,6 +224,8 @@ async function execute(
     const status = shape.execStatus.parse(
       await wire.call("guest-exec-status", { pid }, signal),
     );
+    if (status["out-truncated"] === true || status["err-truncated"] === true)
+      throw tooMuch(argv);
     if (status.exited)
       return {
         code: status.exitcode ?? -1,
@@ -233,6 +242,14 @@ async function execute(
     await sleep(pauseMs, signal);
   }
 }
+
+/** Not tried again: half of an answer is worse than none, and the next half would be the same. */
+const tooMuch = (argv: readonly string[]): Error =>
+  refused(
+    "machines.badRequest",
+    `“${argv.join(" ")}” wrote more in the guest than the 16 MiB that the guest agent keeps.`,
+    { remedy: "Let it write to a file, and copy that over SSH." },
+  );
 
 const decode = (base64: string | undefined): string =>
   Buffer.from(base64 ?? "", "base64").toString("utf8");
