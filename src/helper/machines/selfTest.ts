@@ -87,14 +87,17 @@ async function answerOf(
 
 /** What the questions of one run share. */
 interface Means {
-  agent<T>(work: (agent: GuestAgent) => Promise<T>): Promise<T>;
+  readonly agent: <T>(work: (agent: GuestAgent) => Promise<T>) => Promise<T>;
   /** By a program that the agent starts, once. */
-  run(argv: readonly string[], timeoutMs: number): Promise<GuestExecResult>;
+  readonly run: (
+    argv: readonly string[],
+    timeoutMs: number,
+  ) => Promise<GuestExecResult>;
   /** One login for all. */
-  session(): Promise<SshSession>;
+  readonly session: () => Promise<SshSession>;
   /** What the steps' verification said, by step: one run for all. */
-  steps(): Promise<ReadonlyMap<string, Answer>>;
-  close(): Promise<void>;
+  readonly steps: () => Promise<ReadonlyMap<string, Answer>>;
+  readonly close: () => Promise<void>;
 }
 
 function createMeans(guest: GuestUnderTest, signal: AbortSignal): Means {
@@ -135,16 +138,16 @@ const scriptHead =
 
 async function ask(
   question: Question,
-  { agent, run, session, steps }: Means,
+  means: Means,
   guest: GuestUnderTest,
   signal: AbortSignal,
 ): Promise<Answer> {
   switch (question.by) {
     case "agent":
-      return askAgent(question.call, guest, agent, signal);
+      return askAgent(question.call, guest, means.agent, signal);
     case "powershell":
       return judgeOutput(
-        await run(
+        await means.run(
           [
             ...[...powerShell, "-EncodedCommand"],
             encodedScript(scriptHead + question.script),
@@ -154,29 +157,31 @@ async function ask(
         question,
       );
     case "file": {
-      const content = await agent((one) => one.readFile(question.path, signal));
+      const content = await means.agent((one) =>
+        one.readFile(question.path, signal),
+      );
       return judgeOutput(
         { code: 0, stdout: content.toString("utf8"), stderr: "" },
         question,
       );
     }
     case "ssh": {
-      const running = await session();
+      const session = await means.session();
       return judgeOutput(
         await withDeadline(
           "The command",
           scriptTimeoutMs,
-          (inTime) => running.exec(question.command, {}, inTime),
+          (inTime) => session.exec(question.command, {}, inTime),
           signal,
         ),
         question,
       );
     }
     case "sftp":
-      return exchangeFile(await session(), signal);
+      return exchangeFile(await means.session(), signal);
     case "step":
       return (
-        (await steps()).get(question.step) ?? {
+        (await means.steps()).get(question.step) ?? {
           output: "",
           reason: `${verifyScript} says nothing of this step.`,
         }
