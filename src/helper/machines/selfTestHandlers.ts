@@ -52,7 +52,10 @@ export function selfTestHandlers(
           macAddress: record.macAddress,
           address: record.guestAddress,
           hidden: [
-            [record.user, "(user)"],
+            // A distribution's usual user says nothing of anybody.
+            ...(record.user === system.id
+              ? []
+              : [[record.user, "(user)"] as const]),
             [record.name, "(machine)"],
           ],
         },

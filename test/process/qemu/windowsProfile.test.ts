@@ -11,21 +11,20 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { allocatedBytes } from "../../../src/base/files.ts";
 import { connectAgent } from "../../../src/helper/guests/agent.ts";
 import { isoVolume } from "../../../src/helper/guests/iso9660.ts";
-import {
-  answerMedium,
-  mediumFiles,
-} from "../../../src/helper/images/windows/medium.ts";
-import { readScriptSources } from "../../../src/helper/images/windows/scripts.ts";
 import { createOverlay } from "../../../src/helper/qemu/block.ts";
+import { processUsage } from "../../../src/helper/qemu/process.ts";
 import { swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
 import {
   captureMachine,
   strategyFor,
 } from "../../../src/helper/snapshots/capture.ts";
+import { saveDevices } from "../../../src/helper/snapshots/saveDevices.ts";
 import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
 import { missing as agentMissing } from "../guests/realAgent.ts";
+import { answerCd } from "./standIn/answers.ts";
 import { signedBoot, standInDisk } from "./standIn/disk.ts";
 import {
   enrolledVariables,
@@ -63,9 +62,15 @@ describe.skipIf(missing.length > 0)(
     let answerFile: Buffer;
     let one: ProfileMachine;
     let clone: ProfileMachine | undefined;
+    const clones: ProfileMachine[] = [];
+    const times: number[] = [];
     let bootMs: number;
     const place = randomBytes(8);
     const digest = randomBytes(32);
+    /** What a register holds that was extended with `digest` once. */
+    const extended = createHash("sha256")
+      .update(Buffer.concat([Buffer.alloc(32), digest]))
+      .digest("hex");
 
     beforeAll(async () => {
       home = await mkdtemp(join(tmpdir(), "gh-"));
@@ -85,13 +90,16 @@ describe.skipIf(missing.length > 0)(
       );
       await standInDisk(signedBoot ?? "", home, files.disk);
       const startedAt = performance.now();
-      one = await startProfile(files, cds);
+      one = await startProfile(files, {
+        cds,
+        memoryFile: { path: join(home, "memory"), shared: true },
+      });
       await agentAnswers(one);
       bootMs = performance.now() - startedAt;
     });
 
     afterAll(async () => {
-      await clone?.end();
+      for (const each of [...clones, clone]) await each?.end();
       // Absent when the boot itself failed.
       await (one as ProfileMachine | undefined)?.end();
       await rm(home, { recursive: true, force: true });
@@ -164,9 +172,6 @@ describe.skipIf(missing.length > 0)(
         extendRegister(digest),
       ])
         expect(codeOf(await one.run(tpmLine(hex)))).toBe(0);
-      const extended = createHash("sha256")
-        .update(Buffer.concat([Buffer.alloc(32), digest]))
-        .digest("hex");
       expect(await register(one, debugRegister)).toBe(extended);
       const bootId = await one.run("cat /proc/sys/kernel/random/boot_id");
       const before = await counted(one);
@@ -188,7 +193,10 @@ describe.skipIf(missing.length > 0)(
         backingPath: layout.layer(layer),
       });
       const startedAt = performance.now();
-      clone = await startProfile(cloned, one.spec.cds, join(home, "state"));
+      clone = await startProfile(cloned, {
+        cds: one.spec.cds,
+        statePath: join(home, "state"),
+      });
       await clone.qemu.qmp.execute("cont");
       await agentAnswers(clone);
       const resumeMs = performance.now() - startedAt;
@@ -210,7 +218,6 @@ describe.skipIf(missing.length > 0)(
       for (const each of [one, clone])
         await each.run("udhcpc -n -q -f -i eth0 -s /bin/true");
 
-      const disk = await stat(cloned.disk);
       expect(resumeMs).toBeLessThan(bootMs);
       const figures = {
         bootMs: Math.round(bootMs),
@@ -219,10 +226,8 @@ describe.skipIf(missing.length > 0)(
         parentPausedMs: Math.round(pausedMs),
         stateMiB: mebibytes(stateBytes),
         memoryMiB: one.spec.memoryMiB,
-        parentDiskMiB: mebibytes(
-          (await stat(layout.layer(layer))).blocks * 512,
-        ),
-        cloneDiskMiB: mebibytes(disk.blocks * 512),
+        parentDiskMiB: mebibytes(await allocatedBytes(layout.layer(layer))),
+        cloneDiskMiB: mebibytes(await allocatedBytes(cloned.disk)),
       };
       process.stdout.write(
         `warm clone of Windows' profile: ${JSON.stringify(figures)}\n`,
@@ -236,6 +241,66 @@ describe.skipIf(missing.length > 0)(
       if (clone === undefined) return;
       expect((await variablesOf(clone)).equals(await variablesOf(one))).toBe(
         true,
+      );
+    });
+
+    test("as a template, its clones map its memory and need no copy of it; each has its own disk and TPM", async () => {
+      const bootId = await one.run("cat /proc/sys/kernel/random/boot_id");
+      const statePath = join(home, "devices");
+      const { qmp } = one.qemu;
+      await qmp.execute("stop");
+      await saveDevices(
+        qmp,
+        { file: statePath, socket: one.files.captureSocket },
+        AbortSignal.timeout(60_000),
+      );
+      const wholeBytes = (await processUsage(one.qemu.pid))?.memoryBytes ?? 0;
+      await one.end();
+      for (const id of ["0123456789ad", "0123456789ae"]) {
+        const files = layout.machine(id);
+        await mkdir(files.folder, { mode: 0o700 });
+        await createOverlay({ path: files.disk, backingPath: one.files.disk });
+        const startedAt = performance.now();
+        const another = await startProfile(files, {
+          cds: one.spec.cds,
+          memoryFile: { path: join(home, "memory"), shared: false },
+          statePath,
+        });
+        clones.push(another);
+        await another.qemu.qmp.execute("cont");
+        await agentAnswers(another);
+        times.push(Math.round(performance.now() - startedAt));
+      }
+      for (const each of clones) {
+        expect(await each.run("cat /proc/sys/kernel/random/boot_id")).toBe(
+          bootId,
+        );
+        expect(await register(each, debugRegister)).toBe(extended);
+        expect(placeIn(await each.run(tpmLine(readPlace())))).toBe(
+          place.toString("hex"),
+        );
+        await countsOn(each, await counted(each));
+        await each.run("udhcpc -n -q -f -i eth0 -s /bin/true");
+      }
+      const [first, second] = clones;
+      if (first === undefined || second === undefined) throw new Error();
+      expect(codeOf(await first.run(tpmLine(extendRegister(digest))))).toBe(0);
+      expect(await register(first, debugRegister)).not.toBe(extended);
+      expect(await register(second, debugRegister)).toBe(extended);
+
+      const figures = {
+        bootMs: Math.round(bootMs),
+        cloneMs: times,
+        stateMiB: mebibytes((await stat(statePath)).size),
+        templateMiB: mebibytes(await allocatedBytes(join(home, "memory"))),
+        bootedMemoryMiB: mebibytes(wholeBytes),
+        cloneMemoryMiB: mebibytes(
+          (await processUsage(second.qemu.pid))?.memoryBytes ?? 0,
+        ),
+        cloneDiskMiB: mebibytes(await allocatedBytes(second.files.disk)),
+      };
+      process.stdout.write(
+        `clones of Windows' profile as a template: ${JSON.stringify(figures)}\n`,
       );
     });
   },
@@ -283,34 +348,4 @@ async function agentAnswers({ files, qemu }: ProfileMachine): Promise<void> {
       throw new Error(`${status}\n${console}`, { cause: error });
     }
   }
-}
-
-/** An answer medium as it is made for an installation. */
-async function answerCd(): Promise<{ medium: Buffer; answerFile: Buffer }> {
-  const openSsh = Buffer.alloc(300_001, "an installer ");
-  const made = mediumFiles(
-    {
-      architecture: "amd64",
-      language: "en-US",
-      editionIndex: 1,
-      computerName: "GUESTHOUSE",
-      user: "dev",
-      password: "pass & <word>",
-      driverSystems: ["w11"],
-      tpm: true,
-      authorizedKeys: ["ssh-ed25519 AAAA"],
-      viosock: false,
-      openSsh,
-    },
-    await readScriptSources(join(import.meta.dirname, "../../../resources")),
-    {
-      sha256: createHash("sha256").update(openSsh).digest("hex"),
-      file: "OpenSSH-Win64.msi",
-    },
-  );
-  const xml = made.find(({ name }) => name === "autounattend.xml");
-  return {
-    medium: answerMedium(made),
-    answerFile: Buffer.from(xml?.content ?? ""),
-  };
 }

@@ -47,7 +47,12 @@ export async function standInDisk(
   const disk = await open(raw, "w", 0o600);
   try {
     await disk.truncate((espMiB + 2) * 1024 ** 2);
-    await disk.write(await readFile(esp), 0, undefined, firstSector * sectorBytes);
+    await disk.write(
+      await readFile(esp),
+      0,
+      undefined,
+      firstSector * sectorBytes,
+    );
   } finally {
     await disk.close();
   }
@@ -111,9 +116,18 @@ async function initramfs(parts: string): Promise<Buffer> {
     .split("\n")
     .filter((name) => name !== "");
   const entries: CpioEntry[] = [
-    ...["bin", "dev", "lib", "lib64", "modules", "proc", "run", "sys", "tmp", "mnt"].map(
-      (path) => ({ kind: "folder", path }) as const,
-    ),
+    ...[
+      "bin",
+      "dev",
+      "lib",
+      "lib64",
+      "modules",
+      "proc",
+      "run",
+      "sys",
+      "tmp",
+      "mnt",
+    ].map((path) => ({ kind: "folder", path }) as const),
     { kind: "characterDevice", path: "dev/console", major: 5, minor: 1 },
     text("init", init),
     text("lease", lease),

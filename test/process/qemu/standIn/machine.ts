@@ -1,5 +1,8 @@
 import { copyFile, open, writeFile } from "node:fs/promises";
-import { withAgent, type GuestAgent } from "../../../../src/helper/guests/agent.ts";
+import {
+  withAgent,
+  type GuestAgent,
+} from "../../../../src/helper/guests/agent.ts";
 import { restoreState } from "../../../../src/helper/qemu/migration.ts";
 import {
   endProcess,
@@ -33,11 +36,17 @@ export interface ProfileMachine {
   end(): Promise<void>;
 }
 
+export interface ProfileOptions {
+  readonly cds: WindowsVmSpec["cds"];
+  readonly memoryFile?: WindowsVmSpec["memoryFile"];
+  /** A whole state, or that of the devices alone where the memory is in a file. */
+  readonly statePath?: string;
+}
+
 /** Starts the machine whose disk is in place: by its firmware, or from a saved state, where it stands paused. */
 export async function startProfile(
   files: MachineFiles,
-  cds: WindowsVmSpec["cds"],
-  statePath?: string,
+  { cds, memoryFile, statePath }: ProfileOptions,
 ): Promise<ProfileMachine> {
   const variablesPath = `${files.folder}/variables.fd`;
   await copyFile(enrolledVariables, variablesPath);
@@ -57,6 +66,7 @@ export async function startProfile(
     screenSocket: files.screenSocket,
     consoleLog: files.log,
     pidFile: files.pidFile,
+    ...(memoryFile === undefined ? {} : { memoryFile }),
     ...(statePath === undefined ? {} : { incoming: true }),
   });
   await writeFile(files.log, "", { mode: 0o600 });
@@ -87,7 +97,9 @@ export async function startProfile(
       inherit: state === undefined ? [] : [state.fd],
     });
     if (state !== undefined)
-      await restoreState(qemu.qmp, firstInherited, { ignoreShared: false });
+      await restoreState(qemu.qmp, firstInherited, {
+        ignoreShared: memoryFile !== undefined,
+      });
     return {
       ...{ files, spec, qemu, tpm, agent, end },
       run: async (line) => {

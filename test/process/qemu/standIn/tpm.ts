@@ -9,7 +9,11 @@ export const debugRegister = 16;
 /** Adds 32 bytes to what the register stands for. */
 export const extendRegister = (digest: Buffer): string =>
   // One digest, of SHA-256 (0x000b).
-  command("00000182", hex32(debugRegister), `00000001000b${digest.toString("hex")}`);
+  command(
+    "00000182",
+    hex32(debugRegister),
+    `00000001000b${digest.toString("hex")}`,
+  );
 
 const index = "01500016";
 const owner = "40000001";
@@ -18,7 +22,11 @@ const counterBytes = 8;
 /** Makes a place of 8 bytes that the owner writes and reads; it is kept without power. */
 export const definePlace = (): string =>
   // No password of its own; its public area: index, SHA-256, attributes, no policy, size.
-  command("0000012a", owner, `0000000e${index}000b020600060000${hex16(counterBytes)}`);
+  command(
+    "0000012a",
+    owner,
+    `0000000e${index}000b020600060000${hex16(counterBytes)}`,
+  );
 
 export const writePlace = (content: Buffer): string =>
   command(
