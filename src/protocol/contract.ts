@@ -7,6 +7,7 @@ import { hostMethods } from "./host.ts";
 import { imageMethods, imageNotices } from "./images.ts";
 import { machineMethods, machineNotices } from "./machines.ts";
 import { poolMethods } from "./pool.ts";
+import { selfTestMethods } from "./selfTest.ts";
 import { sshMethods } from "./ssh.ts";
 import { storageMethods } from "./storage.ts";
 import { templateMethods, templateNotices } from "./templates.ts";
@@ -22,6 +23,7 @@ export const methods = {
   ...imageMethods,
   ...machineMethods,
   ...poolMethods,
+  ...selfTestMethods,
   ...sshMethods,
   ...storageMethods,
   ...templateMethods,

@@ -10,6 +10,7 @@ import { hostAddress } from "./hostAddress.ts";
 import { runInGuest } from "./inGuest.ts";
 import { describeLoopback } from "./loopback.ts";
 import { describeOpenSsh } from "./openSsh.ts";
+import { describeSelfTest } from "./selfTest.ts";
 
 let house: Household;
 let one: Machine;
@@ -128,6 +129,7 @@ describe("two clones of one image, created at once", () => {
 });
 
 describeOpenSsh(() => ({ house, one, two }));
+describeSelfTest(() => ({ house, one, two }));
 describeLoopback(() => ({ house, one, two }));
 describeCrashes(() => ({ house, one, two }));
 

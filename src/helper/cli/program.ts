@@ -14,6 +14,7 @@ import { addPoolCommands } from "./pool.ts";
 import { addPrebuildCommand } from "./prebuild.ts";
 import { addProxyCommand } from "./proxy.ts";
 import { addScreenCommand } from "./screen.ts";
+import { addSelfTestCommand } from "./selfTest.ts";
 import { addStorageCommands } from "./storage.ts";
 import { addTemplateCommands } from "./templates.ts";
 import { addWorkspaceListCommands } from "./workspaceList.ts";
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   addPoolCommands(program);
   addStorageCommands(program);
   addDoctorCommand(program);
+  addSelfTestCommand(program);
   addDaemonCommands(program);
   addProxyCommand(program);
   addCompletion(program);

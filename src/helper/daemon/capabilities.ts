@@ -32,6 +32,7 @@ import { createPool } from "../machines/pool.ts";
 import { poolHandlers } from "../machines/poolHandlers.ts";
 import { PoolSizes, poolSizeFrom } from "../machines/poolSizes.ts";
 import { MachineRegistry } from "../machines/registry.ts";
+import { selfTestHandlers } from "../machines/selfTestHandlers.ts";
 import { snapshotHandlers } from "../machines/snapshotHandlers.ts";
 import { storageHandlers } from "../machines/storageHandlers.ts";
 import { templateHandlers } from "../machines/templateHandlers.ts";
@@ -324,6 +325,7 @@ export async function createCapabilities({
     }),
     ...imageHandlers(images, templatesOfGoneImages),
     ...ofMachines,
+    ...selfTestHandlers({ layout, registry, machines }, resourcesFolder),
     ...workspaceRoom.handlers,
     ...templateHandlers({ images, templates, warm, pool: keeper }),
     ...poolHandlers(keeper),

@@ -1,6 +1,7 @@
 import { sleep } from "../../base/deadline.ts";
 import { retry } from "../../base/retry.ts";
-import { failed, GuesthouseError } from "../../protocol/failure.ts";
+import { failed, GuesthouseError, refused } from "../../protocol/failure.ts";
+import { readGuestFile, writeGuestFile } from "./agentFiles.ts";
 import { AgentWire } from "./agentWire.ts";
 import * as shape from "./agentShapes.ts";
 
@@ -21,7 +22,15 @@ export interface GuestExecResult {
   readonly stderr: string;
 }
 
+/** Somebody who is logged in at the guest's console or desktop. */
+export interface GuestUser {
+  readonly user: string;
+  /** Of Windows. */
+  readonly domain?: string | undefined;
+}
+
 export interface GuestOs {
+  /** `debian`, …; Windows says `mswindows`. */
   readonly id?: string | undefined;
   readonly prettyName?: string | undefined;
   readonly kernel?: string | undefined;
@@ -30,17 +39,32 @@ export interface GuestOs {
 /** The agent inside one guest, over one connection. Calls run one after the other; a broken connection ends it (B39). */
 export interface GuestAgent {
   ping(signal?: AbortSignal): Promise<void>;
+  /** Names of the commands that it takes: those that it was not built with or that somebody forbade are left out. */
+  commands(signal?: AbortSignal): Promise<ReadonlySet<string>>;
   osInfo(signal?: AbortSignal): Promise<GuestOs>;
   networkInterfaces(signal?: AbortSignal): Promise<GuestInterface[]>;
+  /** Refused when the program writes more than 16 MiB. */
   exec(
     argv: readonly string[],
     options?: { input?: string; timeoutMs?: number },
     signal?: AbortSignal,
   ): Promise<GuestExecResult>;
+  /** A whole file; refused beyond 16 MiB. */
+  readFile(path: string, signal?: AbortSignal): Promise<Buffer>;
+  /** Makes the file or writes over it; who may read it is as the guest has it for new files. */
+  writeFile(path: string, content: Buffer, signal?: AbortSignal): Promise<void>;
+  users(signal?: AbortSignal): Promise<GuestUser[]>;
+  /** Afterwards these public key lines are the only ones of the user. */
+  authorizeKeys(
+    user: string,
+    keys: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Gives freed blocks of all file systems back to the host. */
   trim(signal?: AbortSignal): Promise<void>;
   /** Writes everything to the disk. */
   sync(signal?: AbortSignal): Promise<void>;
+  time(signal?: AbortSignal): Promise<Date>;
   setTime(at: Date, signal?: AbortSignal): Promise<void>;
   /** Acknowledged by the guest going away; settles once the request is sent. */
   shutdown(mode: "powerdown" | "reboot", signal?: AbortSignal): Promise<void>;
@@ -110,6 +134,23 @@ function agentOver(wire: AgentWire): GuestAgent {
     ping: async (signal) => {
       await wire.call("guest-ping", {}, signal);
     },
+    commands: async (signal) => {
+      const { supported_commands: all } = shape.info.parse(
+        await wire.call("guest-info", {}, signal),
+      );
+      return new Set(
+        all.filter(({ enabled }) => enabled).map(({ name }) => name),
+      );
+    },
+    readFile: (path, signal) => readGuestFile(wire, path, signal),
+    writeFile: (path, content, signal) =>
+      writeGuestFile(wire, path, content, signal),
+    users: async (signal) =>
+      shape.users.parse(await wire.call("guest-get-users", {}, signal)),
+    authorizeKeys: async (username, keys, signal) => {
+      const args = { username, keys, reset: true };
+      await wire.call("guest-ssh-add-authorized-keys", args, signal);
+    },
     osInfo: async (signal) =>
       shape.osInfo.parse(await wire.call("guest-get-osinfo", {}, signal)),
     networkInterfaces: async (signal) =>
@@ -132,6 +173,11 @@ function agentOver(wire: AgentWire): GuestAgent {
           { remedy: "Check the guest's disk for errors and free space." },
         );
     },
+    time: async (signal) =>
+      new Date(
+        shape.time.parse(await wire.call("guest-get-time", {}, signal)) /
+          nanosecondsPerMs,
+      ),
     setTime: async (at, signal) => {
       await wire.call(
         "guest-set-time",
@@ -178,6 +224,8 @@ async function execute(
     const status = shape.execStatus.parse(
       await wire.call("guest-exec-status", { pid }, signal),
     );
+    if (status["out-truncated"] === true || status["err-truncated"] === true)
+      throw tooMuch(argv);
     if (status.exited)
       return {
         code: status.exitcode ?? -1,
@@ -194,6 +242,14 @@ async function execute(
     await sleep(pauseMs, signal);
   }
 }
+
+/** Not tried again: half of an answer is worse than none, and the next half would be the same. */
+const tooMuch = (argv: readonly string[]): Error =>
+  refused(
+    "machines.badRequest",
+    `“${argv.join(" ")}” wrote more in the guest than the 16 MiB that the guest agent keeps.`,
+    { remedy: "Let it write to a file, and copy that over SSH." },
+  );
 
 const decode = (base64: string | undefined): string =>
   Buffer.from(base64 ?? "", "base64").toString("utf8");

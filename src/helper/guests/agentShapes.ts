@@ -10,6 +10,9 @@ export const execStatus = z.object({
   signal: z.number().optional(),
   "out-data": z.string().optional(),
   "err-data": z.string().optional(),
+  /** The agent kept 16 MiB and threw the rest away. */
+  "out-truncated": z.boolean().optional(),
+  "err-truncated": z.boolean().optional(),
 });
 
 export const osInfo = z
@@ -45,4 +48,27 @@ export const interfaces = z.array(
       receivedBytes: one.statistics?.["rx-bytes"],
       sentBytes: one.statistics?.["tx-bytes"],
     })),
+);
+
+export const info = z.object({
+  supported_commands: z.array(
+    z.object({ name: z.string(), enabled: z.boolean() }),
+  ),
+});
+
+/** Nanoseconds since 1970: past what a number holds exactly, by less than a microsecond. */
+export const time = z.number();
+
+export const fileHandle = z.number();
+export const fileWritten = z.object({ count: z.number() });
+export const fileRead = z.object({
+  count: z.number(),
+  "buf-b64": z.string(),
+  eof: z.boolean(),
+});
+
+export const users = z.array(
+  z
+    .object({ user: z.string(), domain: z.string().optional() })
+    .transform(({ user, domain }) => ({ user, domain })),
 );

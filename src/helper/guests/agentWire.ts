@@ -14,6 +14,8 @@ import {
 /** Makes the agent's parser, and ours, forget half a message of an earlier client. No valid UTF-8 contains it. */
 const flushByte = 0xff;
 
+const lineEnd = 0x0a;
+
 /** One guest-exec with its output may be large; more than this is an agent gone mad. */
 const maxLineBytes = 64 * 1024 * 1024;
 
@@ -21,7 +23,9 @@ const maxLineBytes = 64 * 1024 * 1024;
 export class AgentWire {
   readonly #socket: Socket;
   readonly #timeoutMs: number;
-  #buffer: Buffer = Buffer.alloc(0);
+  /** What came and was not delivered yet, in pieces: a large answer comes in hundreds of them. */
+  #pieces: Buffer[] = [];
+  #bytes = 0;
   #waiter: ((line: string) => void) | undefined;
   #broken: string | undefined;
   readonly #ended = promiseWithResolvers<never>();
@@ -139,21 +143,31 @@ export class AgentWire {
   }
 
   #take(chunk: Buffer): void {
-    this.#buffer = Buffer.concat([this.#buffer, chunk]);
-    if (this.#buffer.length > maxLineBytes)
+    // Whatever precedes a flush byte is the rest of an older conversation.
+    const flushed = chunk.lastIndexOf(flushByte);
+    if (flushed >= 0) this.#keep([]);
+    const piece = chunk.subarray(flushed + 1);
+    this.#pieces.push(piece);
+    this.#bytes += piece.length;
+    if (this.#bytes > maxLineBytes)
       this.#break("it sent a line without an end");
-    else this.#deliver();
+    else if (piece.includes(lineEnd)) this.#deliver();
+  }
+
+  #keep(pieces: Buffer[]): void {
+    this.#pieces = pieces;
+    this.#bytes = pieces.reduce((sum, { length }) => sum + length, 0);
   }
 
   #deliver(): void {
-    // Whatever precedes a flush byte is the rest of an older conversation.
-    const flushed = this.#buffer.lastIndexOf(flushByte);
-    if (flushed >= 0) this.#buffer = this.#buffer.subarray(flushed + 1);
-    while (this.#waiter !== undefined) {
-      const end = this.#buffer.indexOf(0x0a);
-      if (end < 0) return;
-      const line = this.#buffer.toString("utf8", 0, end).trim();
-      this.#buffer = this.#buffer.subarray(end + 1);
+    while (
+      this.#waiter !== undefined &&
+      this.#pieces.some((piece) => piece.includes(lineEnd))
+    ) {
+      const buffer = Buffer.concat(this.#pieces);
+      const end = buffer.indexOf(lineEnd);
+      const line = buffer.toString("utf8", 0, end).trim();
+      this.#keep([buffer.subarray(end + 1)]);
       if (line === "") continue;
       const waiter = this.#waiter;
       this.#waiter = undefined;

@@ -14,24 +14,37 @@ export const missing: string | undefined =
 /** QEMU's guest agent of this host, on a unix socket as in a guest's channel. */
 export interface RealAgent {
   readonly socket: string;
+  /** Kills it and starts another one in its place. */
+  restart(): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function startAgent(...options: string[]): Promise<RealAgent> {
   const folder = await mkdtemp(join(tmpdir(), "agent-"));
   const socket = join(folder, "socket");
-  const agent = spawn(
-    "qemu-ga",
-    [
-      ...["-m", "unix-listen", "-p", socket, "-t", folder],
-      ...["-f", join(folder, "pid"), "-F/bin/true", ...options],
-    ],
-    { stdio: "ignore" },
-  );
-  for (let i = 0; i < 100 && !existsSync(socket); i++)
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const start = async (): Promise<ChildProcess> => {
+    // What a killed one left: neither takes the place of the other's.
+    for (const path of [socket, join(folder, "pid")])
+      await rm(path, { force: true });
+    const child = spawn(
+      "qemu-ga",
+      [
+        ...["-m", "unix-listen", "-p", socket, "-t", folder],
+        ...["-f", join(folder, "pid"), "-F/bin/true", ...options],
+      ],
+      { stdio: "ignore" },
+    );
+    for (let i = 0; i < 100 && !existsSync(socket); i++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    return child;
+  };
+  let agent = await start();
   return {
     socket,
+    async restart() {
+      await end(agent);
+      agent = await start();
+    },
     async close() {
       await end(agent);
       await rm(folder, { recursive: true, force: true });
