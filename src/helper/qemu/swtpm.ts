@@ -121,7 +121,9 @@ export const findSwtpm = (marker: string): Promise<ProcessIdentity[]> =>
  */
 export async function endStraySwtpms(run: string): Promise<void> {
   for (const tpm of await findSwtpm(`${run}/`)) {
-    const socket = socketIn((await processTable().commandLine(tpm.pid)) ?? []);
+    const socket = socketIn(
+      (await (await processTable()).commandLine(tpm.pid)) ?? [],
+    );
     if (socket !== undefined && (await findQemu(socket)).length === 0)
       await endCompanion(tpm);
   }
