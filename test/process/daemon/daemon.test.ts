@@ -9,7 +9,7 @@ import {
 } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -164,14 +164,15 @@ describe("hand-over (B20)", () => {
     const { version } = JSON.parse(
       await readFile(new URL("../../../package.json", import.meta.url), "utf8"),
     ) as { version: string };
+    for (const file of ["helper.js", "commands.js"])
+      await writeFile(
+        join(dist, file),
+        (await readFile(join(dirname(bundle), file), "utf8")).replaceAll(
+          JSON.stringify(version),
+          '"99.0.0"',
+        ),
+      );
     const newer = join(dist, "helper.js");
-    await writeFile(
-      newer,
-      (await readFile(bundle, "utf8")).replaceAll(
-        JSON.stringify(version),
-        '"99.0.0"',
-      ),
-    );
     await house.json(["list"]);
     const old = await status();
     const helper = await ensureHelper({
