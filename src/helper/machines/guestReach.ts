@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
 import type { Reach } from "../ssh/reach.ts";
-import type { SshTarget } from "../ssh/target.ts";
 import type { Layout } from "../store/layout.ts";
-import type { Entry } from "./entry.ts";
 import type { Machines } from "./machines.ts";
 import type { MachineRegistry } from "./registry.ts";
+import { guestHost, sshTarget } from "./sshTarget.ts";
 
 export interface GuestReachDeps {
   readonly layout: Layout;
@@ -12,25 +10,12 @@ export interface GuestReachDeps {
   readonly machines: Machines;
 }
 
-const host = "127.0.0.1";
-
 /** The way from a machine's name to its guest, for those who speak SSH. */
 export function guestReach({
   layout,
   registry,
   machines,
 }: GuestReachDeps): Reach {
-  const targetOf = async (
-    { record }: Pick<Entry, "record">,
-    port: number,
-  ): Promise<SshTarget> => ({
-    host,
-    port,
-    user: record.user,
-    privateKey: await readFile(layout.ssh.identity, "utf8"),
-    hostKey: record.hostPublicKey,
-  });
-
   return {
     find(machine) {
       const { record, live } = registry.find(machine);
@@ -45,21 +30,21 @@ export function guestReach({
       if (entry.state.kind !== "unready")
         await machines.start(entry, { wait: true }, signal);
       const { handles } = machines.living(entry, "reach");
-      return { host, port: handles.sshPort };
+      return { host: guestHost, port: handles.sshPort };
     },
 
     async target(machine, signal) {
       const entry = registry.find(machine);
       await machines.start(entry, { wait: true }, signal);
       const { handles } = machines.living(entry, "reach");
-      return targetOf(entry, handles.sshPort);
+      return sshTarget(layout, entry.record, handles.sshPort);
     },
 
     async running(machine) {
       const entry = registry.find(machine);
       const { state, live } = entry;
       return state.kind === "running" && live !== undefined
-        ? targetOf(entry, live.handles.sshPort)
+        ? sshTarget(layout, entry.record, live.handles.sshPort)
         : undefined;
     },
 

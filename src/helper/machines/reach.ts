@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import { toFailure } from "../../protocol/failure.ts";
 import type { BootStage, Diagnosis } from "../../protocol/machines.ts";
@@ -11,6 +10,7 @@ import { mark } from "./bootLog.ts";
 import type { Entry, Live } from "./entry.ts";
 import { hasLostNetwork } from "./networkGone.ts";
 import type { MachineRegistry } from "./registry.ts";
+import { sshTarget } from "./sshTarget.ts";
 
 export interface ReachDeps {
   readonly layout: Layout;
@@ -88,11 +88,7 @@ async function look(
       logPath: files.log,
       logOffset: handles.logOffset,
       agentSocket: files.agentSocket,
-      host: "127.0.0.1",
-      port: handles.sshPort,
-      user: entry.record.user,
-      privateKey: await readFile(layout.ssh.identity, "utf8"),
-      hostKey: entry.record.hostPublicKey,
+      ...(await sshTarget(layout, entry.record, handles.sshPort)),
       startedAtMs: handles.startedAtMs,
       timeoutMs,
     },
@@ -174,11 +170,7 @@ export async function diagnoseMachine(
       logPath: files.log,
       logOffset: live.handles.logOffset,
       agentSocket: files.agentSocket,
-      host: "127.0.0.1",
-      port: live.handles.sshPort,
-      user: entry.record.user,
-      privateKey: await readFile(deps.layout.ssh.identity, "utf8"),
-      hostKey: entry.record.hostPublicKey,
+      ...(await sshTarget(deps.layout, entry.record, live.handles.sshPort)),
     },
     signal,
   );

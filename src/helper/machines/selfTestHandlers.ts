@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import { version } from "../../base/version.ts";
 import type { HandlersOf } from "../../protocol/contract.ts";
@@ -11,6 +10,7 @@ import type { Layout } from "../store/layout.ts";
 import type { Machines } from "./machines.ts";
 import type { MachineRegistry } from "./registry.ts";
 import { askGuest } from "./selfTest.ts";
+import { sshTarget } from "./sshTarget.ts";
 
 export interface SelfTestDeps {
   readonly layout: Layout;
@@ -42,13 +42,7 @@ export function selfTestHandlers(
       const lines = await askGuest(
         {
           agentSocket,
-          ssh: {
-            host: "127.0.0.1",
-            port: handles.sshPort,
-            user: record.user,
-            privateKey: await readFile(layout.ssh.identity, "utf8"),
-            hostKey: record.hostPublicKey,
-          },
+          ssh: await sshTarget(layout, record, handles.sshPort),
           macAddress: record.macAddress,
           address: record.guestAddress,
           hidden: [

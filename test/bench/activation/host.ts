@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
-import { runMocha } from "../../editor/harness/hostRunner.ts";
+import { env, runMocha } from "../../editor/harness/hostRunner.ts";
 
 /** Waits until this process has hardly anything to do for half a second: the editor's own extensions start up in it. */
 async function untilIdle(): Promise<void> {
@@ -26,12 +26,6 @@ async function activation(id: string): Promise<number> {
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }
-
-const env = (name: string): string => {
-  const value = process.env[name];
-  assert.ok(value !== undefined, `${name} is not set`);
-  return value;
-};
 
 export const run = (): Promise<void> =>
   runMocha(() => {

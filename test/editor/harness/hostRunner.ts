@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import Mocha from "mocha";
 import type { HostTest } from "./hostTests.ts";
@@ -40,4 +41,11 @@ export async function runMocha(define: () => void): Promise<void> {
     writeFileSync(reportFile, JSON.stringify(tests));
   if (failures > 0)
     throw new Error(`${failures} of ${tests.length} tests failed.`);
+}
+
+/** A variable that the outside has set for the suite. */
+export function env(name: string): string {
+  const value = process.env[name];
+  assert.ok(value !== undefined, `${name} is not set`);
+  return value;
 }

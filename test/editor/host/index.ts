@@ -13,16 +13,10 @@ import {
   mergeSettings,
   settingsOf,
 } from "../../../src/helper/workspaces/editor/settings.ts";
-import { runMocha } from "../harness/hostRunner.ts";
+import { env, runMocha } from "../harness/hostRunner.ts";
 import { watchCommands } from "./watchCommands.ts";
 
 const extensionId = "guesthouse.guesthouse";
-const env = (name: string): string => {
-  const value = process.env[name];
-  assert.ok(value !== undefined, `${name} is not set`);
-  return value;
-};
-
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let waitedMs = 0; !holds(); waitedMs += 100) {
     assert.ok(waitedMs < 30_000, `${what} did not come`);
