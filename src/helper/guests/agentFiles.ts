@@ -15,9 +15,13 @@ export async function readGuestFile(
 ): Promise<Buffer> {
   return withFile(wire, path, "r", signal, async (handle) => {
     const chunks: Buffer[] = [];
-    for (let bytes = 0; ; ) {
+    for (let bytes = 0; ;) {
       const read = shape.fileRead.parse(
-        await wire.call("guest-file-read", { handle, count: chunkBytes }, signal),
+        await wire.call(
+          "guest-file-read",
+          { handle, count: chunkBytes },
+          signal,
+        ),
       );
       const chunk = Buffer.from(read["buf-b64"], "base64");
       bytes += chunk.length;
@@ -36,7 +40,7 @@ export async function writeGuestFile(
   signal?: AbortSignal,
 ): Promise<void> {
   await withFile(wire, path, "w", signal, async (handle) => {
-    for (let at = 0; at < content.length; ) {
+    for (let at = 0; at < content.length;) {
       const chunk = content.subarray(at, at + chunkBytes);
       const { count } = shape.fileWritten.parse(
         await wire.call(

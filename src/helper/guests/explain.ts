@@ -34,10 +34,13 @@ export interface Explanation {
   readonly hint: string;
 }
 
-type Rule = (facts: Facts) => Explanation | undefined;
+export type Rule = (facts: Facts) => Explanation | undefined;
 
 /** The likely cause, most certain evidence first (B8). Pure. */
-export function explain(facts: Facts): Explanation {
+export const explain = (facts: Facts): Explanation => explainBy(rules, facts);
+
+/** What the first rule says that knows; else that it is slow. */
+export function explainBy(rules: readonly Rule[], facts: Facts): Explanation {
   for (const rule of rules) {
     const found = rule(facts);
     if (found !== undefined) return found;
@@ -48,7 +51,7 @@ export function explain(facts: Facts): Explanation {
   };
 }
 
-const qemuState: Rule = ({ runState }) => {
+export const qemuState: Rule = ({ runState }) => {
   if (runState === "paused" || runState === "suspended")
     return { cause: "paused", hint: "The machine is paused; resume it." };
   if (["running", "inmigrate", "prelaunch"].includes(runState))
@@ -64,10 +67,10 @@ export const networkGoneFinding: Explanation = {
   hint: "passt, which connects this machine to the network, has ended, so nothing reaches it any more; the guest itself still runs. Restart the machine.",
 };
 
-const lostNetwork: Rule = ({ networkGone }) =>
+export const lostNetwork: Rule = ({ networkGone }) =>
   networkGone === true ? networkGoneFinding : undefined;
 
-const reached: Rule = ({ login, cloudInit }) => {
+export const reached: Rule = ({ login, cloudInit }) => {
   if (login !== "ok") return undefined;
   if (cloudInit?.status === "error")
     return {
@@ -120,7 +123,7 @@ const deadEnds: readonly (readonly [RegExp, string, string])[] = [
   ],
 ];
 
-const deadEnd: Rule = ({ consoleLines }) => {
+export const deadEnd: Rule = ({ consoleLines }) => {
   for (const [sign, cause, hint] of deadEnds)
     if (consoleLines.some((line) => sign.test(line))) return { cause, hint };
   return undefined;
@@ -153,7 +156,7 @@ const waitingUnit: Rule = ({ consoleLines }) => {
   };
 };
 
-const network: Rule = (facts) => {
+export const network: Rule = (facts) => {
   const { frames, addresses } = facts;
   if (frames?.driver === false && userlandUp(facts))
     return {
