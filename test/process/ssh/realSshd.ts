@@ -37,9 +37,13 @@ export interface RealSshd {
   close(): Promise<void>;
 }
 
-/** `wrap`: a program with arguments that runs the server's command line, such as unshare(1). */
+/**
+ * `wrap`: a program with arguments that runs the server's command line, such as unshare(1). `sftp`: the command line that
+ * serves SFTP.
+ */
 export async function startSshd(
   wrap: readonly string[] = [],
+  sftp = "internal-sftp",
 ): Promise<RealSshd> {
   const folder = await mkdtemp(join(tmpdir(), "sshd-"));
   const userKey = generateHostKey("user");
@@ -64,7 +68,7 @@ export async function startSshd(
       "UsePAM no",
       "PermitRootLogin prohibit-password",
       "PasswordAuthentication no",
-      "Subsystem sftp internal-sftp",
+      `Subsystem sftp ${sftp}`,
       "",
     ].join("\n"),
   );
