@@ -150,7 +150,7 @@ function roomOver(
         return Promise.resolve();
       },
     },
-    images: () => Promise.resolve(["debian-12"]),
+    images: () => Promise.resolve([{ name: "debian-12" }]),
     defaultImage: "debian-12",
     usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
     onCopied: () => () => undefined,
