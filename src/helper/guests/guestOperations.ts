@@ -75,8 +75,8 @@ export async function guestOperations(
     names.every((name) => commands.has(name));
   return {
     system,
-    ping: agent.ping,
-    exec: agent.exec,
+    ping: (within) => agent.ping(within),
+    exec: (argv, options, within) => agent.exec(argv, options, within),
     run,
     readFile: async (path, within) => {
       if (takes("guest-file-open", "guest-file-read", "guest-file-close"))

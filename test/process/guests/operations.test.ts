@@ -176,7 +176,7 @@ JSON`,
             real.socket,
             "windows",
             { timeoutMs },
-            async ({ system }) => system,
+            ({ system }) => Promise.resolve(system),
           );
         } finally {
           await real.close();

@@ -39,11 +39,11 @@ export interface RealSshd {
 
 /**
  * `wrap`: a program with arguments that runs the server's command line, such as unshare(1). `sftp`: the command line that
- * serves SFTP.
+ * serves SFTP. `settings`: further lines of the server's configuration.
  */
 export async function startSshd(
   wrap: readonly string[] = [],
-  sftp = "internal-sftp",
+  { sftp = "internal-sftp", settings = [] as readonly string[] } = {},
 ): Promise<RealSshd> {
   const folder = await mkdtemp(join(tmpdir(), "sshd-"));
   const userKey = generateHostKey("user");
@@ -69,6 +69,7 @@ export async function startSshd(
       "PermitRootLogin prohibit-password",
       "PasswordAuthentication no",
       `Subsystem sftp ${sftp}`,
+      ...settings,
       "",
     ].join("\n"),
   );

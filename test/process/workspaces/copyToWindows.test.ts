@@ -42,10 +42,9 @@ describe.skipIf(lacking)(
       const mapper = join(import.meta.dirname, "../ssh/windowsPaths.mjs");
       drives = await mkdtemp(join(tmpdir(), "drives-"));
       await mkdir(join(drives, "C:/Users/dev"), { recursive: true });
-      sshd = await startSshd(
-        [],
-        `${process.execPath} ${mapper} ${sftpServer} ${drives} /C:/Users/dev nolinks`,
-      );
+      sshd = await startSshd([], {
+        sftp: `${process.execPath} ${mapper} ${sftpServer} ${drives} /C:/Users/dev nolinks`,
+      });
       session = await connectSsh(sshd.target);
       here = join(sshd.folder, "project");
       await mkdir(join(here, "deep/er"), { recursive: true });
@@ -92,6 +91,7 @@ describe.skipIf(lacking)(
         "deep",
         "empty",
         "fixed",
+        "no files",
       ]);
     });
 

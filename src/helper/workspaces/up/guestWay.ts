@@ -3,12 +3,9 @@ import type { OnProgress } from "../copy.ts";
 import type { FolderCopied, FolderCopy } from "../copyFolder.ts";
 import type { Step } from "../devcontainer/commands.ts";
 import type { LifecycleCommand } from "../devcontainer/model.ts";
-import type {
-  guestRunner,
-  prepareGuest,
-  remember,
-  writeEnvironment,
-} from "./guest.ts";
+import type { Environment } from "./environment.ts";
+import type { prepareGuest, remember, writeEnvironment } from "./guest.ts";
+import type { RunStep } from "./steps.ts";
 
 /** How a workspace is set up in a guest. */
 export interface GuestWay {
@@ -26,7 +23,13 @@ export interface GuestWay {
     signal: AbortSignal,
   ) => Promise<FolderCopied>;
   readonly writeEnvironment: typeof writeEnvironment;
-  readonly runner: typeof guestRunner;
+  /** See `guestRunner`. */
+  readonly runner: (
+    session: SshSession,
+    folder: string,
+    secrets?: Environment,
+    hidden?: readonly string[],
+  ) => RunStep;
   /** A command line for the guest's sshd that runs a program in a folder, in the workspace's environment, by its own streams. */
   readonly remoteCommand: (folder: string, argv: readonly string[]) => string;
 }
