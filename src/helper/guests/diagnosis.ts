@@ -1,5 +1,6 @@
 import type { GuestSystem } from "../../protocol/images.ts";
 import type { BootStage, Diagnosis } from "../../protocol/machines.ts";
+import { toFailure } from "../../protocol/failure.ts";
 import { openClient } from "../ssh/client.ts";
 import { shellCommand } from "../ssh/quote.ts";
 import { sessionOver, type SshSession } from "../ssh/session.ts";
@@ -11,8 +12,8 @@ import {
 } from "./cloudInit.ts";
 import { consoleTail } from "./consoleLog.ts";
 import { explain, type Facts } from "./explain.ts";
-import { explainWindows } from "./explainWindows.ts";
-import { withGuest } from "./guestOperations.ts";
+import { explainWindows, markerPath } from "./explainWindows.ts";
+import { type GuestOperations, withGuest } from "./guestOperations.ts";
 import { probe, type Probe } from "./probes.ts";
 import { sentenceOf } from "./readiness.ts";
 
@@ -85,6 +86,7 @@ export async function diagnose(
     addresses: addresses ?? consoleAddresses(tail.lines),
     login: ssh?.login ?? "noBanner",
     cloudInit,
+    prepared: agent?.prepared,
   };
   return {
     ...explainers[subject.os ?? "linux"](facts),
@@ -175,7 +177,31 @@ function consoleAddresses(lines: readonly string[]): string[] | undefined {
 interface AgentAnswer {
   readonly interfaces?: GuestInterface[] | undefined;
   readonly cloudInit?: CloudInitReport | undefined;
+  readonly prepared?: boolean | undefined;
 }
+
+/** What else the inside knows of its own making, by what runs there. */
+const makingOf: Readonly<
+  Record<
+    GuestSystem,
+    (guest: GuestOperations, signal?: AbortSignal) => Promise<AgentAnswer>
+  >
+> = {
+  linux: async (guest, signal) => {
+    const run: RunInGuest = (argv) =>
+      guest.exec(argv, { timeoutMs: 6_000 }, signal);
+    // An agent may forbid exec: that is its right, and no sign of trouble.
+    return { cloudInit: await askCloudInit(run, signal).catch(ignore) };
+  },
+  windows: async (guest, signal) => ({
+    prepared: await guest.readFile(markerPath, signal).then(
+      () => true,
+      // Only the agent's own word says that it isn't there.
+      (error: unknown) =>
+        toFailure(error).kind === "refused" ? false : undefined,
+    ),
+  }),
+};
 
 async function askAgent(
   { agentSocket, os = "linux" }: Pick<DiagnosisSubject, "agentSocket" | "os">,
@@ -187,12 +213,9 @@ async function askAgent(
       os,
       { timeoutMs: 4_000 },
       async (guest) => {
-        const run: RunInGuest = (argv) =>
-          guest.exec(argv, { timeoutMs: 6_000 }, signal);
         return {
           interfaces: await guest.networkInterfaces(signal).catch(ignore),
-          // An agent may forbid exec: that is its right, and no sign of trouble.
-          cloudInit: await askCloudInit(run, signal).catch(ignore),
+          ...(await makingOf[os](guest, signal)),
         };
       },
       signal,

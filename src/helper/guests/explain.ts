@@ -25,6 +25,8 @@ export interface Facts {
   readonly login:
     "ok" | "noBanner" | "broken" | "loginRefused" | "hostKeyMismatch";
   readonly cloudInit?: CloudInitReport | undefined;
+  /** Of Windows: its preparation left the marker that it writes last. Undefined when nobody could say. */
+  readonly prepared?: boolean | undefined;
 }
 
 export interface Explanation {

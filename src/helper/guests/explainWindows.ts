@@ -10,6 +10,9 @@ import {
   type Rule,
 } from "./explain.ts";
 
+/** What the preparation of an image writes last (`resources/windows/steps/marker.ps1`). */
+export const markerPath = String.raw`C:\ProgramData\Guesthouse\ready.json`;
+
 /** The likely cause where the guest is Windows: its console says nothing after the firmware, its agent all the more. Pure. */
 export const explainWindows = (facts: Facts): Explanation =>
   explainBy(rules, facts);
@@ -43,11 +46,11 @@ const noAgent: Rule = ({ agentAnswers, frames, addresses }) =>
           hint: `Windows uses its network card${addresses?.[0] === undefined ? "" : ` (${addresses.join(", ")})`}, but its guest agent does not answer, so it can't be made itself: check that QEMU-GA is installed and runs, and that the driver of its channel (vioserial) is there.`,
         };
 
-const noSshd: Rule = ({ agentAnswers }) =>
+const noSshd: Rule = ({ agentAnswers, prepared }) =>
   agentAnswers
     ? {
         cause: "noSshd",
-        hint: "Windows is up and its guest agent answers, but no SSH server does: the service sshd is not installed or not running, or the firewall keeps port 22 closed.",
+        hint: `Windows is up and its guest agent answers, but no SSH server does: the service sshd is not installed or not running, or the firewall keeps port 22 closed.${prepared === false ? ` It was not prepared by Guesthouse, or not to the end: ${markerPath} is missing.` : ""}`,
       }
     : undefined;
 

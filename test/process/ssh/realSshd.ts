@@ -31,7 +31,7 @@ export interface RealSshd {
   readonly hostKey: KeyPair;
   readonly target: SshTarget;
   /** Puts another host key under a server on the same port. */
-  swapHostKey(): Promise<void>;
+  swapHostKey(privateKey?: string): Promise<void>;
   /** Ends the server and its open connections' parent. */
   stop(): Promise<void>;
   close(): Promise<void>;
@@ -89,9 +89,9 @@ export async function startSshd(
       privateKey: userKey.privateKey,
       hostKey: hostKey.publicKey,
     },
-    async swapHostKey() {
+    async swapHostKey(privateKey = generateHostKey("swap").privateKey) {
       await end(server);
-      await writeFile(files.hostKey, generateHostKey("swap").privateKey);
+      await writeFile(files.hostKey, privateKey);
       server = await launch(files.config, port, wrap);
     },
     stop: () => end(server),

@@ -35,6 +35,12 @@ test.each<[string, Partial<Facts>, string, RegExp]>([
     "noSshd",
     /firewall/,
   ],
+  [
+    "its preparation was broken off",
+    { agentAnswers: true, addresses: ["10.0.2.15/24"], prepared: false },
+    "noSshd",
+    /ready\.json is missing/,
+  ],
   ["no address", { agentAnswers: true, addresses: [] }, "noLease", /DHCP/],
   [
     "the image's host key, agent silent",
