@@ -119,7 +119,7 @@ const deadEnds: readonly (readonly [RegExp, string, string])[] = [
     "The guest stopped in emergency mode, usually because of a file system in fstab that is not there.",
   ],
   [
-    /No bootable device|Boot failed: not a bootable disk|Could not read the boot disk|Shell>/,
+    /No bootable (?:option or )?device|Boot failed: not a bootable disk|Could not read the boot disk|Shell>/,
     "noKernel",
     "The firmware found nothing to boot on the disk: the image has no boot loader, or is not a disk image at all.",
   ],

@@ -68,7 +68,7 @@ test.each<[string, Partial<Facts>, string, RegExp]>([
   ],
   [
     "the disk holds nothing",
-    { consoleLines: ["Boot failed: not a bootable disk"] },
+    { consoleLines: ["BdsDxe: No bootable option or device was found."] },
     "noKernel",
     /no boot loader/,
   ],
