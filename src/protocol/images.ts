@@ -5,6 +5,10 @@ import { notice, request } from "./method.ts";
 export const architectures = ["amd64", "arm64"] as const;
 export type Architecture = (typeof architectures)[number];
 
+/** What runs in a guest, as far as it has to be spoken to in another way. */
+export const guestSystems = ["linux", "windows"] as const;
+export type GuestSystem = (typeof guestSystems)[number];
+
 export const imageSourceSchema = z.discriminatedUnion("kind", [
   /** An official cloud image of the catalog, downloaded. */
   z.object({
@@ -90,6 +94,8 @@ export const imageSchema = z.object({
   name: z.string(),
   title: z.string(),
   architecture: z.enum(architectures),
+  /** Default: Linux. */
+  os: z.enum(guestSystems).optional(),
   state: imageStateSchema,
   /** `sha256:<64 hex>` of the golden disk; absent until ready. */
   digest: z.string().optional(),
@@ -133,6 +139,8 @@ export const imageMethods = {
       /** Expected `sha256:…` or `sha512:…` of the file. */
       checksum: z.string().optional(),
       user: z.string().optional(),
+      /** What the disk holds, default Linux. Windows is taken as it is, and `user` must be told. */
+      os: z.enum(guestSystems).optional(),
     }),
     z.object({ image: imageSchema }),
   ),

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { failureSchema } from "./failure.ts";
 import { acceleratorSchema } from "./host.ts";
+import { guestSystems } from "./images.ts";
 import { notice, request } from "./method.ts";
 
 /** The way from a click to a prompt, in order. A stage is entered once a boot. */
@@ -22,7 +23,7 @@ export type BootStage = (typeof bootStages)[number];
 export const diagnosisSchema = z.object({
   /** One plain sentence that names the likely cause. */
   hint: z.string(),
-  /** Stable id of the hint: `noTraffic`, `noLease`, `noSshd`, `noKernel`, `noRoot`, `cloudInitFailed`, `loginRefused`, `slow`, `exited`, `networkGone`. */
+  /** Stable id of the hint: `noTraffic`, `noLease`, `noSshd`, `noKernel`, `noRoot`, `cloudInitFailed`, `noAgent`, `loginRefused`, `slow`, `exited`, `networkGone`. */
   cause: z.string(),
   stage: z.enum(bootStages),
   waitedMs: z.number(),
@@ -174,6 +175,8 @@ export const machineSchema = z.object({
     /** The name points to another digest by now, or the image was found broken. */
     stale: z.boolean(),
   }),
+  /** What runs in it. */
+  os: z.enum(guestSystems),
   /** 0 for a clone of an image; one more for each clone of a clone. */
   generation: z.number().int(),
   /** The machine that this one was forked or branched from; it may be gone by now. */
@@ -189,6 +192,8 @@ export const machineSchema = z.object({
   memoryMiB: z.number().int(),
   diskGiB: z.number(),
   user: z.string(),
+  /** Where its user's files are in the guest. */
+  home: z.string(),
   state: machineStateSchema,
   /** Oldest first. */
   checkpoints: z.array(checkpointSchema),
@@ -319,7 +324,14 @@ export const machineMethods = {
   ),
   /** Keeps memory and disk and ends QEMU; the next start goes on where it was. */
   "machines.suspend": request(which, answer),
-  "machines.rename": request(which.extend({ name: z.string() }), answer),
+  "machines.rename": request(
+    which.extend({
+      name: z.string(),
+      /** Windows gets the name, too, and takes it on at its next restart; it must run. Linux needs no asking. */
+      inGuest: z.boolean().optional(),
+    }),
+    answer,
+  ),
   "machines.set": request(
     which.extend({
       cpus: z.number().int().min(1).max(256).optional(),

@@ -51,6 +51,7 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
     [l10n.t("Generation"), generationText(machine)],
     ["SSH", code(`ssh ${machine.alias}`)],
     [l10n.t("User"), code(machine.user)],
+    ...sharedFacts(machine),
   ];
   if (folder !== undefined) facts.push([l10n.t("Folder"), code(folder.guest)]);
   if (suspended !== undefined)
@@ -91,6 +92,24 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
         .join(" · "),
     ]);
   return facts;
+}
+
+/** What a clone of Windows has in common with others, and nothing of ours changes. */
+function sharedFacts({ os, parent }: Machine): Fact[] {
+  if (os !== "windows") return [];
+  return [
+    [
+      l10n.t("Shared"),
+      parent === undefined
+        ? l10n.t(
+            "SID and computer name, with other VMs of its image (matters for Kerberos and NTLM between them)",
+          )
+        : l10n.t(
+            "SID and computer name, with other VMs of its image, and the TPM's contents, with {0} (matters for Kerberos and NTLM between them)",
+            code(parent.name),
+          ),
+    ],
+  ];
 }
 
 /** `0`, `2, forked from web`, `3, branched from web`. */

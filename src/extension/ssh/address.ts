@@ -1,3 +1,6 @@
+import { remotePath } from "../../base/remotePath.ts";
+import type { GuestSystem } from "../../protocol/images.ts";
+
 /** The parts of an editor's URI for a folder in a guest; the editor's class is made of them at the edge. */
 export interface RemoteAddress {
   readonly scheme: "vscode-remote";
@@ -12,15 +15,12 @@ export const authorityOf = (alias: string): string => `ssh-remote+${alias}`;
 export const addressOf = (alias: string, folder: string): RemoteAddress => ({
   scheme: "vscode-remote",
   authority: authorityOf(alias),
-  path: uriPath(folder),
+  path: remotePath(folder),
 });
 
-/** `/home/dev`, or `/c:/Users/dev` for `C:\Users\dev`. */
-function uriPath(folder: string): string {
-  const drive = /^([a-z]):(.*)$/i.exec(folder);
-  if (drive?.[1] === undefined || drive[2] === undefined) return folder;
-  return `/${drive[1].toLowerCase()}:${drive[2].replaceAll("\\", "/")}`;
-}
+/** Whether a path of a guest says all of where it leads, as the guest's system spells it. */
+export const isWholePath = (path: string, os: GuestSystem): boolean =>
+  os === "windows" ? /^[a-z]:[\\/]/i.test(path) : path.startsWith("/");
 
 /** The alias of an authority, undefined when it is not one of ssh. */
 export function aliasOf(authority: string): string | undefined {
@@ -29,7 +29,3 @@ export function aliasOf(authority: string): string | undefined {
     ? authority.slice(prefix.length)
     : undefined;
 }
-
-/** Where a user's files are in a Linux guest. */
-export const homeFolderOf = (user: string): string =>
-  user === "root" ? "/root" : `/home/${user}`;

@@ -13,7 +13,7 @@ import { withCancellableProgress } from "../progress.ts";
 import type { Settings } from "../settings.ts";
 import { quoted } from "../shellQuoting.ts";
 import { openProgram } from "../terminals.ts";
-import { homeFolderOf } from "./address.ts";
+import { isWholePath } from "./address.ts";
 import type { OpenMachine, OpenTarget } from "./open.ts";
 
 /** Commands that go into a guest. */
@@ -67,11 +67,13 @@ export function sshCommands(deps: {
       const path = await window.showInputBox({
         title: l10n.t("Open Folder in {0}", machine.name),
         prompt: l10n.t("Folder in the guest."),
-        value: machine.folder?.guest ?? homeFolderOf(machine.user),
+        value: machine.folder?.guest ?? machine.home,
         validateInput: (text) =>
-          text.startsWith("/")
+          isWholePath(text, machine.os)
             ? undefined
-            : l10n.t("Give the whole path, beginning with a slash."),
+            : machine.os === "windows"
+              ? l10n.t("Give the whole path, beginning with a drive.")
+              : l10n.t("Give the whole path, beginning with a slash."),
       });
       if (path === undefined) return;
       await open(machine, { folder: { path }, openIn: settings().openIn });

@@ -5,7 +5,7 @@ import type { Call } from "../helper/connection.ts";
 import type { MakeReady } from "../machines/ready.ts";
 import { withCancellableProgress } from "../progress.ts";
 import type { OpenIn, Settings } from "../settings.ts";
-import { addressOf, authorityOf, homeFolderOf } from "./address.ts";
+import { addressOf, authorityOf } from "./address.ts";
 import { installedSshExtension, sshExtensionFor } from "./editors.ts";
 import type { OpenedAliases } from "./openedAliases.ts";
 import { keepInclude } from "./include.ts";
@@ -58,7 +58,7 @@ export function machineOpener(deps: {
         offerInclude(ready);
         return;
       }
-      await prepareEditor(ready.alias, "linux");
+      await prepareEditor(ready.alias, ready.os);
       await opened.add(ready.alias);
       await openWindow(ready, target);
     });
@@ -79,7 +79,7 @@ async function openWindow(
   }
   const path =
     folder === "machine"
-      ? (machine.folder?.guest ?? homeFolderOf(machine.user))
+      ? (machine.folder?.guest ?? machine.home)
       : folder.path;
   await commands.executeCommand(
     "vscode.openFolder",

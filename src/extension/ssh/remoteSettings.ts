@@ -1,4 +1,5 @@
 import { ConfigurationTarget, workspace } from "vscode";
+import type { GuestSystem } from "../../protocol/images.ts";
 
 type Platforms = Readonly<Record<string, string>>;
 
@@ -45,7 +46,7 @@ const neededTimeoutSeconds = 120;
  */
 export async function prepareEditor(
   alias: string,
-  platform: "linux" | "windows",
+  platform: GuestSystem,
 ): Promise<void> {
   await update<Platforms>("remotePlatform", (present) =>
     withPlatform(present, alias, platform),

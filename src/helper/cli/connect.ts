@@ -4,6 +4,7 @@ import { constants } from "node:os";
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
 import { sleep } from "../../base/deadline.ts";
+import { remotePath } from "../../base/remotePath.ts";
 import { failed, refused } from "../../protocol/failure.ts";
 import { bytes } from "./format.ts";
 import { showImage, showMachine } from "./progress.ts";
@@ -149,8 +150,9 @@ export function addConnectCommands(program: Command): void {
               signal,
             );
             await client.call("ssh.include", { wanted: true });
-            const path =
-              folder ?? machine.folder?.guest ?? `/home/${machine.user}`;
+            const path = remotePath(
+              folder ?? machine.folder?.guest ?? machine.home,
+            );
             const uri = `vscode-remote://ssh-remote+${machine.alias}${path}`;
             if (flags.print !== true) {
               progress.stop();

@@ -1,6 +1,11 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
-import type { Image, ImageReport } from "../../protocol/images.ts";
+import { type Command, Option } from "commander";
+import {
+  type GuestSystem,
+  guestSystems,
+  type Image,
+  type ImageReport,
+} from "../../protocol/images.ts";
 import { bytes, table } from "./format.ts";
 import { showImage } from "./progress.ts";
 import { type Session, withHelper } from "./session.ts";
@@ -62,22 +67,34 @@ export function addImageCommands(program: Command): void {
     .option("-n, --name <name>", "name of the image")
     .option("--checksum <digest>", "sha256:… or sha512:… of the file")
     .option("-u, --user <name>", "user that machines log in as")
+    .addOption(
+      new Option(
+        "--os <system>",
+        "what the disk holds; Windows is taken as it is, with agent and SSH server in it",
+      ).choices(guestSystems),
+    )
     .option("--json", "print JSON")
     .action(
       async (
         file: string,
-        flags: JsonFlag & { name?: string; checksum?: string; user?: string },
+        flags: JsonFlag & {
+          name?: string;
+          checksum?: string;
+          user?: string;
+          os?: GuestSystem;
+        },
       ) =>
         withHelper(
           flags,
           async (session) => {
             watch(session);
-            const { name, checksum, user } = flags;
+            const { name, checksum, user, os } = flags;
             const params = {
               path: resolve(file),
               ...(name === undefined ? {} : { name }),
               ...(checksum === undefined ? {} : { checksum }),
               ...(user === undefined ? {} : { user }),
+              ...(os === undefined ? {} : { os }),
             };
             return (
               await session.client.call("images.import", params, session.signal)

@@ -152,6 +152,10 @@ function problemRows({ state }: Machine): string[][] {
   ];
 }
 
+/** What a clone of Windows has in common with others, and nothing of ours changes. */
+const sharedText = ({ parent }: Machine): string =>
+  `Windows' security identifier (SID) and computer name with other machines of its image${parent === undefined ? "" : `, what is in its TPM with ${parent.name}`}; Kerberos and NTLM between them take them for one`;
+
 /** Everything about one machine, a line each. */
 export function showText(machine: Machine): string {
   const { runtime, parent, suspended } = machine;
@@ -172,6 +176,7 @@ export function showText(machine: Machine): string {
       ? [["screen", runtime?.screenSocket ?? "none before it runs"]]
       : []),
     ["user", machine.user],
+    ...(machine.os === "windows" ? [["shared", sharedText(machine)]] : []),
     ["ssh", `ssh ${machine.alias}`],
     ...(runtime === undefined
       ? []

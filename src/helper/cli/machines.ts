@@ -186,6 +186,10 @@ export function addMachineCommands(program: Command): void {
     .option("--screen", "give it a display, a keyboard and a pointer")
     .option("--no-screen", "take its screen away")
     .option("--name <name>", "new name")
+    .option(
+      "--in-guest",
+      "with --name: Windows in it takes the name, too, at its next restart",
+    )
     .option("--json", "print JSON")
     .action(async (name: string, flags: SetFlags) =>
       withHelper(
@@ -208,6 +212,7 @@ export function addMachineCommands(program: Command): void {
             answer = await client.call("machines.rename", {
               machine: answer.machine.id,
               name: flags.name,
+              ...given({ inGuest: flags.inGuest }),
             });
           return answer.machine;
         },
@@ -267,4 +272,5 @@ interface SetFlags {
   readonly hostLoopback?: boolean;
   readonly screen?: boolean;
   readonly name?: string;
+  readonly inGuest?: boolean;
 }

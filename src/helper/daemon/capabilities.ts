@@ -268,7 +268,7 @@ export async function createCapabilities({
       resources: resourcesFolder,
       onPrebuilding: (progress) => tellAll("workspaces.prebuilding", progress),
     }),
-    images: async () => (await images.list()).map(({ name }) => name),
+    images: () => images.list(),
     defaultImage,
     usualSize,
     onChanged: (workspace) => tellAll("workspaces.changed", { workspace }),

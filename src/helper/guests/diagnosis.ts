@@ -1,8 +1,10 @@
+import type { GuestSystem } from "../../protocol/images.ts";
 import type { BootStage, Diagnosis } from "../../protocol/machines.ts";
+import { toFailure } from "../../protocol/failure.ts";
 import { openClient } from "../ssh/client.ts";
 import { shellCommand } from "../ssh/quote.ts";
 import { sessionOver, type SshSession } from "../ssh/session.ts";
-import { withAgent, type GuestInterface } from "./agent.ts";
+import type { GuestInterface } from "./agent.ts";
 import {
   askCloudInit,
   type CloudInitReport,
@@ -10,10 +12,14 @@ import {
 } from "./cloudInit.ts";
 import { consoleTail } from "./consoleLog.ts";
 import { explain, type Facts } from "./explain.ts";
+import { explainWindows, markerPath } from "./explainWindows.ts";
+import { type GuestOperations, withGuest } from "./guestOperations.ts";
 import { probe, type Probe } from "./probes.ts";
 import { sentenceOf } from "./readiness.ts";
 
 export interface DiagnosisSubject {
+  /** What its image is known as; default Linux. */
+  readonly os?: GuestSystem;
   /** The furthest stage seen. */
   readonly stage: BootStage;
   readonly waitedMs: number;
@@ -40,6 +46,8 @@ export interface DiagnosisSubject {
 
 const shownLines = 25;
 
+const explainers = { linux: explain, windows: explainWindows } as const;
+
 /**
  * Asks everybody who may know: console, agent, SSH, QEMU's counters; then names the likely cause (B8, B10, B12).
  * A guest that answers nothing is described, not thrown; takes some ten seconds at most. Throws only the signal's reason.
@@ -51,7 +59,7 @@ export async function diagnose(
   const running = subject.runState === "running";
   const [tail, agent, ssh] = await Promise.all([
     consoleTail(subject.logPath, subject.logOffset),
-    running ? askAgent(subject.agentSocket, signal) : undefined,
+    running ? askAgent(subject, signal) : undefined,
     running ? askSsh(subject, signal) : undefined,
   ]);
   signal?.throwIfAborted();
@@ -78,9 +86,10 @@ export async function diagnose(
     addresses: addresses ?? consoleAddresses(tail.lines),
     login: ssh?.login ?? "noBanner",
     cloudInit,
+    prepared: agent?.prepared,
   };
   return {
-    ...explain(facts),
+    ...explainers[subject.os ?? "linux"](facts),
     stage: subject.stage,
     waitedMs: subject.waitedMs,
     runState: subject.runState,
@@ -168,24 +177,45 @@ function consoleAddresses(lines: readonly string[]): string[] | undefined {
 interface AgentAnswer {
   readonly interfaces?: GuestInterface[] | undefined;
   readonly cloudInit?: CloudInitReport | undefined;
+  readonly prepared?: boolean | undefined;
 }
 
+/** What else the inside knows of its own making, by what runs there. */
+const makingOf: Readonly<
+  Record<
+    GuestSystem,
+    (guest: GuestOperations, signal?: AbortSignal) => Promise<AgentAnswer>
+  >
+> = {
+  linux: async (guest, signal) => {
+    const run: RunInGuest = (argv) =>
+      guest.exec(argv, { timeoutMs: 6_000 }, signal);
+    // An agent may forbid exec: that is its right, and no sign of trouble.
+    return { cloudInit: await askCloudInit(run, signal).catch(ignore) };
+  },
+  windows: async (guest, signal) => ({
+    prepared: await guest.readFile(markerPath, signal).then(
+      () => true,
+      // Only the agent's own word says that it isn't there.
+      (error: unknown) =>
+        toFailure(error).kind === "refused" ? false : undefined,
+    ),
+  }),
+};
+
 async function askAgent(
-  socket: string,
+  { agentSocket, os = "linux" }: Pick<DiagnosisSubject, "agentSocket" | "os">,
   signal?: AbortSignal,
 ): Promise<AgentAnswer | undefined> {
   try {
-    return await withAgent(
-      socket,
+    return await withGuest(
+      agentSocket,
+      os,
       { timeoutMs: 4_000 },
-      async (agent) => {
-        await agent.ping(signal);
-        const run: RunInGuest = (argv) =>
-          agent.exec(argv, { timeoutMs: 6_000 }, signal);
+      async (guest) => {
         return {
-          interfaces: await agent.networkInterfaces(signal).catch(ignore),
-          // An agent may forbid exec: that is its right, and no sign of trouble.
-          cloudInit: await askCloudInit(run, signal).catch(ignore),
+          interfaces: await guest.networkInterfaces(signal).catch(ignore),
+          ...(await makingOf[os](guest, signal)),
         };
       },
       signal,

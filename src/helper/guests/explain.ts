@@ -25,6 +25,8 @@ export interface Facts {
   readonly login:
     "ok" | "noBanner" | "broken" | "loginRefused" | "hostKeyMismatch";
   readonly cloudInit?: CloudInitReport | undefined;
+  /** Of Windows: its preparation left the marker that it writes last. Undefined when nobody could say. */
+  readonly prepared?: boolean | undefined;
 }
 
 export interface Explanation {
@@ -34,10 +36,13 @@ export interface Explanation {
   readonly hint: string;
 }
 
-type Rule = (facts: Facts) => Explanation | undefined;
+export type Rule = (facts: Facts) => Explanation | undefined;
 
 /** The likely cause, most certain evidence first (B8). Pure. */
-export function explain(facts: Facts): Explanation {
+export const explain = (facts: Facts): Explanation => explainBy(rules, facts);
+
+/** What the first rule says that knows; else that it is slow. */
+export function explainBy(rules: readonly Rule[], facts: Facts): Explanation {
   for (const rule of rules) {
     const found = rule(facts);
     if (found !== undefined) return found;
@@ -48,7 +53,7 @@ export function explain(facts: Facts): Explanation {
   };
 }
 
-const qemuState: Rule = ({ runState }) => {
+export const qemuState: Rule = ({ runState }) => {
   if (runState === "paused" || runState === "suspended")
     return { cause: "paused", hint: "The machine is paused; resume it." };
   if (["running", "inmigrate", "prelaunch"].includes(runState))
@@ -64,10 +69,10 @@ export const networkGoneFinding: Explanation = {
   hint: "passt, which connects this machine to the network, has ended, so nothing reaches it any more; the guest itself still runs. Restart the machine.",
 };
 
-const lostNetwork: Rule = ({ networkGone }) =>
+export const lostNetwork: Rule = ({ networkGone }) =>
   networkGone === true ? networkGoneFinding : undefined;
 
-const reached: Rule = ({ login, cloudInit }) => {
+export const reached: Rule = ({ login, cloudInit }) => {
   if (login !== "ok") return undefined;
   if (cloudInit?.status === "error")
     return {
@@ -114,13 +119,13 @@ const deadEnds: readonly (readonly [RegExp, string, string])[] = [
     "The guest stopped in emergency mode, usually because of a file system in fstab that is not there.",
   ],
   [
-    /No bootable device|Boot failed: not a bootable disk|Could not read the boot disk|Shell>/,
+    /No bootable (?:option or )?device|Boot failed: not a bootable disk|Could not read the boot disk|Shell>/,
     "noKernel",
     "The firmware found nothing to boot on the disk: the image has no boot loader, or is not a disk image at all.",
   ],
 ];
 
-const deadEnd: Rule = ({ consoleLines }) => {
+export const deadEnd: Rule = ({ consoleLines }) => {
   for (const [sign, cause, hint] of deadEnds)
     if (consoleLines.some((line) => sign.test(line))) return { cause, hint };
   return undefined;
@@ -153,7 +158,7 @@ const waitingUnit: Rule = ({ consoleLines }) => {
   };
 };
 
-const network: Rule = (facts) => {
+export const network: Rule = (facts) => {
   const { frames, addresses } = facts;
   if (frames?.driver === false && userlandUp(facts))
     return {

@@ -214,14 +214,19 @@ export async function applyByAgent(
     };
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof DeadlineError)
-      return {
-        kind: "noAnswer",
-        why: `The guest agent did not apply the handoff within ${String(timeoutMs)} ms.`,
-      };
-    if (!(error instanceof GuesthouseError)) throw error;
-    return { kind: "noAnswer", why: error.failure.message };
+    return noAnswer(error, timeoutMs);
   }
+}
+
+/** What it means that the agent did not get it done; what is no failure of the guest's is thrown again. */
+export function noAnswer(error: unknown, timeoutMs: number): HandoffOutcome {
+  if (error instanceof DeadlineError)
+    return {
+      kind: "noAnswer",
+      why: `The guest agent did not apply the handoff within ${String(timeoutMs)} ms.`,
+    };
+  if (!(error instanceof GuesthouseError)) throw error;
+  return { kind: "noAnswer", why: error.failure.message };
 }
 
 function outcomeOf(

@@ -23,6 +23,8 @@ export interface BootWatch {
   readonly hostKey: string;
   /** From now on. */
   readonly timeoutMs: number;
+  /** What is to be done by the agent once it answers, before anybody can log in. It tries for as long as the signal allows. */
+  readonly onAgent?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** When QEMU started, milliseconds since 1970; `atMs` counts from there, else from the call. */
   readonly startedAtMs?: number;
 }
@@ -90,9 +92,11 @@ export async function watchBoot(
       },
       over.signal,
     ),
-    askAgent(watch.agentSocket, over.signal).then(() => {
+    askAgent(watch.agentSocket, over.signal).then(async () => {
       agent = probe("agent", false, true, "The guest agent answers.");
       enter("init");
+      clues.progress();
+      await watch.onAgent?.(over.signal);
       clues.progress();
     }),
     reachSsh(

@@ -4,6 +4,7 @@ import type { Accelerator } from "../../protocol/host.ts";
 import { refused } from "../../protocol/failure.ts";
 import type {
   Architecture,
+  GuestSystem,
   Image,
   ImageReport,
 } from "../../protocol/images.ts";
@@ -38,6 +39,7 @@ import type { WorkingState } from "./progress.ts";
 import { hostRecipes } from "./recipes.ts";
 import { requireUnused } from "./requireUnused.ts";
 import { type StoredImage, openStore } from "./store.ts";
+import { takeInWindowsDisk } from "./windows/importDisk.ts";
 
 /** What a machine needs to know of a ready image to stand on it. */
 export interface GoldenImage {
@@ -45,6 +47,7 @@ export interface GoldenImage {
   /** `sha256:<64 hex>` of the golden disk. */
   readonly digest: string;
   readonly architecture: Architecture;
+  readonly os: GuestSystem;
   readonly files: ImageFiles;
   readonly virtualSizeBytes: number;
   readonly defaultUser: string;
@@ -91,8 +94,10 @@ export interface ImportOptions {
   readonly name?: string | undefined;
   /** `sha256:…` or `sha512:…` of the file. */
   readonly checksum?: string | undefined;
-  /** User that machines log in as. Default: `guest`. */
+  /** User that machines log in as. Default: `guest`; of Windows it must be told, as it is there already. */
   readonly user?: string | undefined;
+  /** Default: Linux. */
+  readonly os?: GuestSystem | undefined;
 }
 
 /** The images room. Everything throws `GuesthouseError`s only. */
@@ -233,7 +238,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       );
       return golden(await settled(name, job));
     },
-    importFile: async ({ path, name: wanted, checksum, user }, signal) => {
+    importFile: async ({ path, name: wanted, checksum, user, os }, signal) => {
+      if (os === "windows" && user === undefined) throw userNeeded();
       const manifest = await readManifest(path);
       const name = importName(wanted ?? manifest?.name, path);
       const present = ledger.storedAs(name)?.record.source;
@@ -261,7 +267,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         async (progress, within) => {
           if (manifest === undefined) {
             const disk = { source: path, checksum };
-            return prepareDisk(maker, intent, disk, progress, within);
+            const take = os === "windows" ? takeInWindowsDisk : prepareDisk;
+            return take(maker, intent, disk, progress, within);
           }
           const archive = { name, path, checksum, manifest };
           const made = await importArchive(maker, archive, progress, within);
@@ -363,6 +370,7 @@ const goldenImage = ({ record }: StoredImage, layout: Layout): GoldenImage => ({
   name: record.name,
   digest: record.digest,
   architecture: record.architecture,
+  os: record.os ?? "linux",
   files: layout.image(record.digest),
   virtualSizeBytes: record.virtualSizeBytes,
   defaultUser: record.defaultUser,
@@ -372,6 +380,13 @@ const goldenImage = ({ record }: StoredImage, layout: Layout): GoldenImage => ({
     ? {}
     : { kernelArguments: record.directBoot.kernelArguments }),
 });
+
+const userNeeded = (): Error =>
+  refused(
+    "request.invalid",
+    "Whose account of Windows machines log in to must be said.",
+    { remedy: "Give it with --user; it must be an administrator's." },
+  );
 
 /** Of a disk that nobody here knows. */
 const importedBootSeconds = 40;

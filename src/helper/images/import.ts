@@ -1,6 +1,7 @@
 import { rm, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { failed, refused } from "../../protocol/failure.ts";
+import type { GuestSystem } from "../../protocol/images.ts";
 import { checkImage, convertImage, imageInfo } from "../qemu/block.ts";
 import { parseChecksum, verifyFile } from "./checksums.ts";
 import { type DiskFormat, probeDiskFormat } from "./diskFormat.ts";
@@ -16,6 +17,8 @@ export interface DiskImport {
   readonly target: string;
   /** `sha256:…` or `sha512:…` of the source. */
   readonly checksum?: string | undefined;
+  /** Default: Linux. Into a disk of Windows nothing here can look. */
+  readonly os?: GuestSystem | undefined;
 }
 
 const maxVirtualSizeBytes = 8 * 2 ** 40;
@@ -26,7 +29,7 @@ const maxVirtualSizeBytes = 8 * 2 ** 40;
  * and `host.diskFull`.
  */
 export async function importDisk(
-  { name, source, target, checksum }: DiskImport,
+  { name, source, target, checksum, os }: DiskImport,
   onProgress: (progress: StageProgress) => void,
   signal: AbortSignal,
 ): Promise<DiskFindings & { readonly format: DiskFormat }> {
@@ -75,7 +78,10 @@ export async function importDisk(
         },
         signal,
       );
-    const findings = await inspectDisk(name, raw, signal);
+    const findings: DiskFindings =
+      os === "windows"
+        ? { firmware: "uefi" }
+        : await inspectDisk(name, raw, signal);
     await convertImage(
       raw,
       target,

@@ -1,3 +1,4 @@
+import type { GuestSystem } from "../../protocol/images.ts";
 import { prefix } from "../networks/guestNetwork.ts";
 
 /** Room below is for `firstLease`. */
@@ -18,6 +19,16 @@ export function freeAddress(taken: Iterable<string>): string {
   }
   return `${prefix}${String(best)}`;
 }
+
+/**
+ * Whether a guest that goes on from another's memory keeps that one's card and address. Each machine has a network of its
+ * own, so the two never meet; Windows would have to be given another card, which is known to go dead in some generations
+ * of clones (B5).
+ */
+export const keepsCard: Readonly<Record<GuestSystem, boolean>> = {
+  linux: false,
+  windows: true,
+};
 
 /**
  * Where the DHCP range of QEMU's user network must begin for the newest card to be handed `address`. The network's

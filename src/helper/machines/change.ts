@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { ParsedParams } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
+import { renameWindows } from "../guests/windowsIdentity.ts";
 import { resizeDisk } from "../qemu/block.ts";
 import type { Layout } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
@@ -42,6 +43,26 @@ export async function renameMachine(
     layout,
   );
   await registry.rewrite(entry, { name });
+}
+
+/**
+ * Gives Windows a name of its own, which it takes on at its next restart. Other guests have their machine's name from
+ * their seed anyway. Refuses with `machines.wrongState` unless the machine runs.
+ */
+export async function renameGuest(
+  { record, state }: Entry,
+  name: string,
+  layout: Layout,
+  signal: AbortSignal,
+): Promise<void> {
+  if (record.os !== "windows") return;
+  if (state.kind !== "running")
+    throw refused(
+      "machines.wrongState",
+      `“${record.name}” must run for Windows in it to be renamed.`,
+      { remedy: `Start it first: guesthouse start ${record.name}.` },
+    );
+  await renameWindows(layout.machine(record.id).agentSocket, name, signal);
 }
 
 /** Changes processors, memory, disk, screen, agent forwarding or the way to the host's loopback. A disk only grows; the guest grows its file system at boot. */

@@ -3,8 +3,9 @@ import { faultPoint } from "../../base/faultPoint.ts";
 import { toFailure } from "../../protocol/failure.ts";
 import { waitForExit } from "../qemu/process.ts";
 import type { Entry, Live } from "./entry.ts";
+import { sentenceOf } from "./identity.ts";
 import { enterRunning, followBoot, type ReachDeps } from "./reach.ts";
-import { comeBackDiagnosis, resumeGuest, sentenceOf } from "./resume.ts";
+import { comeBackDiagnosis, resumeGuest } from "./resume.ts";
 import { exitGraceMs } from "./supervise.ts";
 
 /** Steps of a warm clone, from its disk to its guest's word, that a test may end the helper at. */

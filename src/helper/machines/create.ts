@@ -5,6 +5,7 @@ import { makePrivateFolder, replaceFile } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import type { ParsedParams } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
+import type { GuestSystem } from "../../protocol/images.ts";
 import type { TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import { type SeedWriting, writeSeed } from "../guests/seed.ts";
@@ -64,6 +65,7 @@ export async function createMachine(
       ...record,
       image: { name: image.name, digest: image.digest },
       ...fitTo(params, image),
+      ...suitedTo[image.os](params, image),
     };
     registry.enter(entry, step("disk"));
     await makePrivateFolder(files.folder);
@@ -148,6 +150,8 @@ export async function writeMachineSeed(
   layout: Layout,
   way: SeedWriting = "replace",
 ): Promise<void> {
+  // Windows reads none: its agent tells it who it is, at each boot.
+  if (record.os === "windows") return;
   const userKey = await ensureUserKey(layout.ssh);
   const settings = await hostSettings();
   const spec = {
@@ -164,6 +168,30 @@ export async function writeMachineSeed(
   };
   await writeSeed(layout.machine(record.id).seed, spec, way);
 }
+
+type Suit = (
+  params: Wanted,
+  image: GoldenImage,
+) => Partial<MachineRecord> & Pick<MachineRecord, "os">;
+
+/** What a machine is beside what was asked for, by what runs in it. */
+const suitedTo: Readonly<Record<GuestSystem, Suit>> = {
+  linux: () => ({ os: "linux" }),
+  windows: (wanted, { name, defaultUser }) => {
+    if (wanted.user !== undefined && wanted.user !== defaultUser)
+      throw refused(
+        "machines.badRequest",
+        `Windows gets no other user than that of its image: “${name}” has ${defaultUser}.`,
+        { remedy: "Leave the user out, and add others within Windows." },
+      );
+    return {
+      os: "windows",
+      // Without one, what it waits for could not be seen.
+      screen: wanted.screen ?? true,
+      memoryMiB: wanted.memoryMiB ?? Math.max(4096, defaultMemoryMiB()),
+    };
+  },
+};
 
 const step = (name: "disk" | "seed"): Entry["state"] => ({
   kind: "creating",
@@ -186,6 +214,7 @@ export function draft(
     format: 1,
     ...newIdentity(name, registry.takenAliases()),
     image: { name: imageName, digest: "" },
+    os: "linux",
     generation: 0,
     ...usualSize(params),
     user: checkUser(params.user ?? ""),

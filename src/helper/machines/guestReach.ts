@@ -19,8 +19,8 @@ export function guestReach({
   return {
     find(machine) {
       const { record, live } = registry.find(machine);
-      const { id, name, alias, user } = record;
-      return { id, name, alias, user, port: live?.handles.sshPort };
+      const { id, name, alias, user, os } = record;
+      return { id, name, alias, user, os, port: live?.handles.sshPort };
     },
 
     async prepare(machine, signal) {

@@ -3,7 +3,7 @@ import type { Machine, machineMethods } from "../../protocol/machines.ts";
 import { hasErrorCode } from "../../base/files.ts";
 import { access } from "node:fs/promises";
 import { readLog } from "./bootLog.ts";
-import { renameMachine, setMachine } from "./change.ts";
+import { renameGuest, renameMachine, setMachine } from "./change.ts";
 import { createMachine, type CreateDeps } from "./create.ts";
 import { type Machines, throwIfRefused } from "./machines.ts";
 import { createFromPool } from "./fromPool.ts";
@@ -96,10 +96,11 @@ export function machineHandlers(
       await machines.resume(entry, signal);
       return answer(entry);
     },
-    "machines.rename": async ({ machine, name }) => {
+    "machines.rename": async ({ machine, name, inGuest }, { signal }) => {
       const entry = registry.find(machine);
       await alone(entry, async () => {
         throwIfRefused("rename", entry);
+        if (inGuest === true) await renameGuest(entry, name, layout, signal);
         await renameMachine(entry, name, { registry, layout });
       });
       await deps.images.usersChanged(entry.record.image.digest);

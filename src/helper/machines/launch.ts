@@ -2,7 +2,6 @@ import { open, type FileHandle } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { Forward, StartWay } from "../../protocol/machines.ts";
-import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import type { GoldenImage } from "../images/images.ts";
 import {
   type Connection,
@@ -10,7 +9,6 @@ import {
   networkFor,
 } from "../networks/connect.ts";
 import { freePorts } from "../networks/ports.ts";
-import { qemuArguments, type VmSpec } from "../qemu/commandLine.ts";
 import { restoreState } from "../qemu/migration.ts";
 import {
   endProcess,
@@ -26,14 +24,14 @@ import type {
   SavedWith,
 } from "../store/records.ts";
 import { writeHandles } from "../store/records.ts";
-import { firstLease } from "./addresses.ts";
+import { firstLease, keepsCard } from "./addresses.ts";
 import { beginBoot } from "./bootLog.ts";
 import type { Environment } from "./environment.ts";
 import type { Live } from "./entry.ts";
 import { orDiskFull } from "./fullDisk.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { prepareMachine, type StartSpec } from "./machineArguments.ts";
 import { coldRemedy, unfitRefusal } from "./savedWith.ts";
-import { specOf } from "./spec.ts";
 
 export interface LaunchDeps {
   readonly layout: Layout;
@@ -90,7 +88,7 @@ export async function launchMachine(
   await removeLeftovers(files);
   const { accelerator } = environment;
   const way = wayOf(from);
-  const leases = leasesOf(from);
+  const leases = leasesOf(from, keepsCard[record.os]);
   const choice = networkFor(environment.network, {
     hostLoopback: record.hostLoopback,
     forwards: record.forwards.length > 0,
@@ -102,14 +100,14 @@ export async function launchMachine(
       files.log,
       `${record.name} · ${titles[way]} ${new Date().toISOString()} · ${image.name} · ${String(record.cpus)} CPU · ${String(record.memoryMiB)} MiB · ${accelerator.kind}`,
     ),
-    specOf(record, image, environment, files),
-    makeHandoffFifos(files.handoff),
+    prepareMachine[record.os](record, image, environment, files),
   ]);
   preparing.catch(() => undefined);
   for (let tryNumber = 1; ; tryNumber++) {
     const { sshPort, forwards } = await choosePorts(record);
     const startedAtMs = Date.now();
     let connection: Connection | undefined;
+    let abandon: (() => Promise<void>) | undefined;
     try {
       connection = await connectNetwork(
         choice,
@@ -126,10 +124,12 @@ export async function launchMachine(
         deps.log,
         signal,
       );
-      const [logOffset, spec] = await preparing;
+      const [logOffset, prepared] = await preparing;
       const { network } = connection;
+      ({ abandon } = prepared);
+      await prepared.begin(signal);
       const { qmp, pid, startTime } = await startQemu(
-        { ...spec, network, ...memoryOf(from) },
+        prepared.arguments({ network, ...memoryOf(from) }),
         from,
         environment,
         files,
@@ -182,6 +182,7 @@ export async function launchMachine(
       };
     } catch (error) {
       await connection?.end();
+      await abandon?.();
       await removeLeftovers(files);
       if (!isPortTaken(error)) throw await orDiskFull(error, files.folder);
       const wanted = record.forwards.filter(({ hostPort }) => hostPort !== 0);
@@ -198,14 +199,16 @@ const wayOf = (from: StartFrom): StartWay =>
  * The place in the user network's memory that this machine's card gets. A state that was saved there knows the cards
  * that it served; a guest that takes on another identity brings one more.
  */
-function leasesOf(from: StartFrom): number {
+function leasesOf(from: StartFrom, isSameCard: boolean): number {
   switch (from.kind) {
     case "cold":
       return 1;
     case "template":
-      return from.network === "user" ? 2 : 1;
+      return from.network === "user" && !isSameCard ? 2 : 1;
     case "state":
-      return from.way === "fork" ? from.leases + 1 : Math.max(from.leases, 1);
+      return from.way === "fork" && !isSameCard
+        ? from.leases + 1
+        : Math.max(from.leases, 1);
   }
 }
 
@@ -229,9 +232,7 @@ function demandFit(
   if (error !== undefined) throw error;
 }
 
-const memoryOf = (
-  from: StartFrom,
-): Pick<VmSpec, "memoryFile" | "incoming" | "machineType"> =>
+const memoryOf = (from: StartFrom): Omit<StartSpec, "network"> =>
   from.kind === "cold"
     ? {}
     : from.kind === "template"
@@ -243,7 +244,7 @@ const memoryOf = (
 
 /** Starts QEMU and loads the saved state, if any, which QEMU inherits as an open file. */
 async function startQemu(
-  spec: VmSpec,
+  args: string[],
   from: StartFrom,
   environment: Environment,
   files: ReturnType<Layout["machine"]>,
@@ -251,7 +252,7 @@ async function startQemu(
 ): Promise<LaunchedQemu> {
   const launch = {
     binary: environment.binary,
-    args: qemuArguments(spec),
+    args,
     logPath: files.qemuLog,
     cwd: files.folder,
     qmpSocket: files.qmpSocket,

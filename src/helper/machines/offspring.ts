@@ -13,7 +13,7 @@ import {
   removeFolder,
   writeRecord,
 } from "../store/records.ts";
-import { freeAddress } from "./addresses.ts";
+import { freeAddress, keepsCard } from "./addresses.ts";
 import { mark } from "./bootLog.ts";
 import { giveHostKey } from "./create.ts";
 import type { Entry } from "./entry.ts";
@@ -141,8 +141,11 @@ function draftOf(
   return {
     format: 1,
     ...newIdentity(name, registry.takenAliases()),
-    guestAddress: freeAddress(registry.takenAddresses()),
+    ...(keepsCard[parent.os]
+      ? { guestAddress: parent.guestAddress, macAddress: parent.macAddress }
+      : { guestAddress: freeAddress(registry.takenAddresses()) }),
     image: parent.image,
+    os: parent.os,
     generation: parent.generation + 1,
     ...shape,
     user: parent.user,

@@ -20,11 +20,12 @@ import { mark } from "./bootLog.ts";
 import { writeMachineSeed } from "./create.ts";
 import type { Live } from "./entry.ts";
 import { surveyHost } from "./environment.ts";
+import { sentenceOf } from "./identity.ts";
 import { launchMachine } from "./launch.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { newIdentity } from "./names.ts";
 import type { MachineRegistry } from "./registry.ts";
-import { handOver, namelessIdentity, sentenceOf } from "./resume.ts";
+import { handOver, namelessIdentity } from "./resume.ts";
 
 /** A clone that waits to become a machine: paused, and itself in everything but its name. */
 export interface PoolMember {
@@ -72,6 +73,8 @@ export function nameless(
     ...newIdentity("", new Set()),
     name: nobody,
     image,
+    // Only of Linux are there templates.
+    os: "linux",
     generation: 0,
     ...shape,
     createdAt: new Date().toISOString(),

@@ -1,13 +1,16 @@
+import { sleep } from "../../base/deadline.ts";
 import type { Log } from "../../base/log.ts";
 import { toFailure } from "../../protocol/failure.ts";
+import type { GuestSystem } from "../../protocol/images.ts";
 import type { BootStage, Diagnosis } from "../../protocol/machines.ts";
 import { diagnose } from "../guests/diagnosis.ts";
-import { watchBoot } from "../guests/readiness.ts";
+import { type BootWatch, watchBoot } from "../guests/readiness.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
 import { networkCounters } from "../qemu/counters.ts";
 import type { Layout } from "../store/layout.ts";
 import { mark } from "./bootLog.ts";
 import type { Entry, Live } from "./entry.ts";
+import { sentenceOf, tellWindows } from "./identity.ts";
 import { hasLostNetwork } from "./networkGone.ts";
 import type { MachineRegistry } from "./registry.ts";
 import { sshTarget } from "./sshTarget.ts";
@@ -90,6 +93,7 @@ async function look(
       agentSocket: files.agentSocket,
       ...(await sshTarget(layout, entry.record, handles.sshPort)),
       startedAtMs: handles.startedAtMs,
+      onAgent: meetAgent[entry.record.os](entry, live, deps),
       timeoutMs,
     },
     (stage) => void enterStage(entry, live, deps, stage),
@@ -100,6 +104,30 @@ async function look(
   await enterRunning(entry, live, deps);
   return true;
 }
+
+type Meet = (entry: Entry, live: Live, deps: ReachDeps) => BootWatch["onAgent"];
+
+/** A boot with Linux reads its seed; Windows is told who it is as soon as its agent answers. */
+const meetAgent: Readonly<Record<GuestSystem, Meet>> = {
+  linux: () => undefined,
+  windows:
+    ({ record }, live, { layout, log }) =>
+    async (signal) => {
+      for (;;) {
+        const outcome = await tellWindows(record, live, layout, signal);
+        log.info("identity", { machine: record.id, outcome });
+        const sentence = sentenceOf(outcome);
+        await mark(layout.machine(record.id).log, sentence).catch(
+          () => undefined,
+        );
+        if (outcome.kind === "applied") return;
+        await sleep(againMs, signal);
+      }
+    },
+};
+
+/** Services of Windows come up in any order. */
+const againMs = 5_000;
 
 /** The guest is there for its users. */
 export async function enterRunning(
@@ -162,6 +190,7 @@ export async function diagnoseMachine(
       : await networkCounters(live.qmp, signal).catch(() => undefined);
   return diagnose(
     {
+      os: entry.record.os,
       stage: live.handles.boot.at(-1)?.stage ?? "firmware",
       waitedMs: Date.now() - live.handles.startedAtMs,
       runState: status?.status ?? "not answering",

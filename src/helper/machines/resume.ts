@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
 import type { Log } from "../../base/log.ts";
+import type { GuestSystem } from "../../protocol/images.ts";
 import type { Diagnosis } from "../../protocol/machines.ts";
 import {
   applyByAgent,
@@ -13,11 +13,11 @@ import type {
   HandoffMessage,
 } from "../guests/handoffMessage.ts";
 import { gatewayAddress, prefixLength } from "../networks/guestNetwork.ts";
-import { ensureUserKey } from "../ssh/keys.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
 import { mark } from "./bootLog.ts";
 import type { Entry, Live } from "./entry.ts";
+import { hostKeyOf, sentenceOf, tellWindows, userOf } from "./identity.ts";
 import type { ReachDeps } from "./reach.ts";
 import { enterStage } from "./reach.ts";
 
@@ -37,9 +37,7 @@ export type Resumed =
   | { readonly kind: "failed"; readonly outcome: HandoffOutcome };
 
 /**
- * Lets a guest whose state was loaded go on, as the machine it now is. The message is queued before its first
- * instruction; only the guest's acknowledgement counts (B38). Without one in time the guest agent is asked to run the
- * same service once (B37).
+ * Lets a guest whose state was loaded go on, as the machine it now is; only its acknowledgement counts (B38).
  */
 export async function resumeGuest(
   entry: Entry,
@@ -48,11 +46,10 @@ export async function resumeGuest(
   signal: AbortSignal,
 ): Promise<Resumed> {
   const files = deps.layout.machine(entry.record.id);
-  const identity = await identityOf(entry.record, live, deps.layout);
-  const outcome = await handOver(
-    identity,
+  const outcome = await become[entry.record.os](
+    entry.record,
     live,
-    files,
+    deps.layout,
     () => {
       faultPoint("clone.continued", live.handles.pid);
       void enterStage(entry, live, deps, "resume");
@@ -71,7 +68,35 @@ export async function resumeGuest(
   }
 }
 
-/** Lets a paused guest go on with an identity, and waits for its word. */
+type Become = (
+  record: MachineRecord,
+  live: Live,
+  layout: Layout,
+  onContinued: () => void,
+  signal: AbortSignal,
+) => Promise<HandoffOutcome>;
+
+/** How a guest goes on as itself, by what runs in it. */
+const become: Readonly<Record<GuestSystem, Become>> = {
+  linux: async (record, live, layout, onContinued, signal) =>
+    handOver(
+      await identityOf(record, live, layout),
+      live,
+      layout.machine(record.id),
+      onContinued,
+      signal,
+    ),
+  windows: async (record, live, layout, onContinued, signal) => {
+    await live.qmp?.execute("cont");
+    onContinued();
+    return tellWindows(record, live, layout, signal);
+  },
+};
+
+/**
+ * Lets a paused guest go on with an identity, and waits for its word. The message is queued before its first instruction.
+ * Without an acknowledgement in time the guest agent is asked to run the same service once (B37).
+ */
 export async function handOver(
   identity: HandoffIdentity,
   live: Live,
@@ -130,7 +155,7 @@ export async function namelessIdentity(
   layout: Layout,
 ): Promise<HandoffIdentity> {
   const [hostKey, user] = await Promise.all([
-    readFile(layout.machine(record.id).hostKey, "utf8"),
+    hostKeyOf(record, layout),
     userOf(record, layout),
   ]);
   return {
@@ -141,17 +166,9 @@ export async function namelessIdentity(
       gateway: gatewayAddress,
     },
     user,
-    hostKey: { private: hostKey, public: record.hostPublicKey },
+    hostKey,
   };
 }
-
-const userOf = async (
-  { user }: MachineRecord,
-  layout: Layout,
-): Promise<NonNullable<HandoffIdentity["user"]>> => ({
-  name: user,
-  authorizedKeys: [(await ensureUserKey(layout.ssh)).publicKey],
-});
 
 async function tell(
   outcome: HandoffOutcome,
@@ -160,19 +177,6 @@ async function tell(
 ): Promise<void> {
   log.info("handoff", { outcome });
   await mark(files.log, sentenceOf(outcome)).catch(() => undefined);
-}
-
-export function sentenceOf(outcome: HandoffOutcome): string {
-  switch (outcome.kind) {
-    case "applied":
-      return `the guest took on its identity in ${outcome.tookMs.toFixed(0)} ms${outcome.by === "agent" ? " (by its agent)" : ""}`;
-    case "partly":
-      return `the guest could not take on all of its identity: ${outcome.failed.map(({ what, why }) => `${what} (${why})`).join(", ")}`;
-    case "refusedVersion":
-      return `the guest's service is older than this Guesthouse (it speaks version ${String(outcome.supports ?? 0)})`;
-    case "noAnswer":
-      return `neither the guest's service nor its agent answered after the resume: ${outcome.why}`;
-  }
 }
 
 /** A guest that goes on as somebody else, or as nobody knows who. */

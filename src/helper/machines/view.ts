@@ -1,3 +1,4 @@
+import { homeFolderOf } from "../guests/homeFolder.ts";
 import { checkpointSchema, type Machine } from "../../protocol/machines.ts";
 import type { MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
@@ -22,11 +23,13 @@ export function viewOf(
     name: record.name,
     alias: record.alias,
     image: { ...record.image, stale: staleImage },
+    os: record.os,
     generation: record.generation,
     cpus: record.cpus,
     memoryMiB: record.memoryMiB,
     diskGiB: record.diskGiB,
     user: record.user,
+    home: homeFolderOf(record),
     state: entry.state,
     checkpoints: record.checkpoints.map((kept) => checkpointSchema.parse(kept)),
     createdAt: record.createdAt,

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
-import { GuesthouseError, toFailure } from "../../protocol/failure.ts";
+import { GuesthouseError, refused, toFailure } from "../../protocol/failure.ts";
 import type { Template, TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import type { GoldenImage } from "../images/images.ts";
@@ -147,6 +147,7 @@ export function createWarm(deps: WarmDeps): Warm {
     },
 
     async warmUp(shape, image, signal) {
+      if (image.os === "windows") throw noTemplate(image);
       const { id, environment } = await identify(shape, image, signal);
       if (templates.find(id) !== undefined) return templates.show(id);
       const job = jobs.get(id) ?? begin(id, shape, image, environment);
@@ -186,6 +187,17 @@ export function createWarm(deps: WarmDeps): Warm {
   };
   return warm;
 }
+
+/** A template forgets who it is before it is saved; nothing in Windows does that yet. */
+const noTemplate = ({ name }: GoldenImage): Error =>
+  refused(
+    "templates.failed",
+    `“${name}” is Windows, of which no warm template can be made yet.`,
+    {
+      remedy:
+        "Start one VM of it and fork that one: a fork goes on from its memory.",
+    },
+  );
 
 const isCancelled = (error: unknown): boolean =>
   error instanceof GuesthouseError && error.failure.kind === "cancelled";

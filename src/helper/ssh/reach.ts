@@ -1,3 +1,4 @@
+import type { GuestSystem } from "../../protocol/images.ts";
 import type { SshTarget } from "./target.ts";
 
 /** What SSH needs to know about a machine, whether it runs or not. */
@@ -6,6 +7,7 @@ export interface ReachableMachine {
   readonly name: string;
   readonly alias: string;
   readonly user: string;
+  readonly os: GuestSystem;
   /** Loopback port while it runs. */
   readonly port?: number | undefined;
 }

@@ -3,6 +3,13 @@ import type { ClientChannel, Client } from "ssh2";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { failed, type GuesthouseError } from "../../protocol/failure.ts";
 import { openClient, type ConnectFailure } from "./client.ts";
+import {
+  sendTree,
+  type TreeEntry,
+  type TreeProgress,
+  type TreeSent,
+  type TreeTarget,
+} from "./sftpTree.ts";
 import type { ConnectOptions, SshTarget } from "./target.ts";
 import { fetchFile, sendFile } from "./transfer.ts";
 
@@ -43,6 +50,13 @@ export interface SshSession {
   upload(local: string, remote: string, signal?: AbortSignal): Promise<void>;
   /** Fetches one file by SFTP, keeping its mode. */
   download(remote: string, local: string, signal?: AbortSignal): Promise<void>;
+  /** See `sftpTree.ts`. */
+  sendTree(
+    entries: readonly TreeEntry[],
+    target: TreeTarget,
+    onProgress: (progress: TreeProgress) => void,
+    signal?: AbortSignal,
+  ): Promise<TreeSent | undefined>;
   /** Settles when the connection is gone, whoever ended it. */
   readonly closed: Promise<void>;
   close(): void;
@@ -128,6 +142,8 @@ export function sessionOver(client: Client): SshSession {
     upload: (local, remote, signal) => sendFile(client, local, remote, signal),
     download: (remote, local, signal) =>
       fetchFile(client, remote, local, signal),
+    sendTree: (entries, target, onProgress, signal) =>
+      sendTree(client, entries, target, onProgress, signal),
   };
 }
 

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Client, SFTPWrapper } from "ssh2";
 import { promiseWithResolvers } from "../../base/deadline.ts";
-import { failed, type GuesthouseError } from "../../protocol/failure.ts";
+import { failed, GuesthouseError } from "../../protocol/failure.ts";
 
 /** Sends one file by SFTP with its mode. Throws `ssh.transferFailed`, naming both ends. */
 export async function sendFile(
@@ -35,34 +35,54 @@ export async function fetchFile(
 
 type Done = (error?: Error | null) => void;
 
-async function withSftp(
+const withSftp = (
   client: Client,
   what: string,
   signal: AbortSignal | undefined,
   transfer: (sftp: SFTPWrapper, done: Done) => void,
-): Promise<void> {
+): Promise<void> =>
+  openSftp(
+    client,
+    what,
+    signal,
+    (sftp) =>
+      new Promise<void>((resolve, reject) =>
+        transfer(sftp, (error) => {
+          if (error === undefined || error === null) resolve();
+          else reject(error);
+        }),
+      ),
+  );
+
+/** Opens an SFTP channel for `work` and closes it afterwards. Whatever fails is told as the copying of `what` failing. */
+export async function openSftp<T>(
+  client: Client,
+  what: string,
+  signal: AbortSignal | undefined,
+  work: (sftp: SFTPWrapper) => Promise<T>,
+): Promise<T> {
   signal?.throwIfAborted();
-  const { promise, resolve, reject } = promiseWithResolvers<void>();
-  const done: Done = (error) => {
-    if (error === undefined || error === null) resolve();
-    else reject(transferFailed(what, error));
-  };
-  const onClose = (): void => done(new Error("the connection broke"));
+  const { promise, resolve, reject } = promiseWithResolvers<T>();
+  const fail = (error: unknown): void =>
+    reject(
+      error instanceof GuesthouseError ? error : transferFailed(what, error),
+    );
+  const onClose = (): void => fail(new Error("the connection broke"));
   let sftp: SFTPWrapper | undefined;
   const onAbort = (): void => reject(signal?.reason);
   client.once("close", onClose);
   signal?.addEventListener("abort", onAbort, { once: true });
   client.sftp((error, opened) => {
     if (error !== undefined) {
-      done(error);
+      fail(error);
       return;
     }
     sftp = opened;
     if (signal?.aborted === true) opened.end();
-    else transfer(opened, done);
+    else work(opened).then(resolve, fail);
   });
   try {
-    await promise;
+    return await promise;
   } finally {
     client.off("close", onClose);
     signal?.removeEventListener("abort", onAbort);

@@ -67,6 +67,8 @@ export interface ImageFiles {
   readonly report: string;
   /** Empty; its time tells when a prebuild was last cloned. */
   readonly used: string;
+  /** The firmware's, as Windows wrote them; only beside an installed Windows. */
+  readonly variables: string;
 }
 
 export interface TemplateFiles {
@@ -98,6 +100,8 @@ export interface MachineFiles {
   readonly state: string;
   readonly checkpoint: (id: string) => CheckpointFiles;
   readonly seed: string;
+  /** The firmware's, of a machine with Windows. */
+  readonly variables: string;
   readonly hostKey: string;
   /** Two FIFOs, `.in` and `.out`: QEMU's end of the handoff port. */
   readonly handoff: string;
@@ -174,6 +178,7 @@ export function layoutOf(
         initrd: join(folder, "initrd"),
         report: join(folder, "report.json"),
         used: join(folder, "used"),
+        variables: join(folder, "variables.fd"),
       };
     },
     templates,
@@ -209,6 +214,7 @@ export function layoutOf(
         },
         handoff: join(folder, "handoff"),
         seed: join(folder, "seed.iso"),
+        variables: join(folder, "variables.fd"),
         hostKey: join(folder, "host_key"),
         pidFile: join(folder, "qemu.pid"),
         qemuLog: join(folder, "qemu.log"),

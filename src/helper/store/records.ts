@@ -5,6 +5,7 @@ import { makePrivateFolder } from "../../base/files.ts";
 import { type JsonRead, readJson, writeJson } from "../../base/jsonFile.ts";
 import { failureSchema } from "../../protocol/failure.ts";
 import { acceleratorKinds } from "../../protocol/host.ts";
+import { guestSystems } from "../../protocol/images.ts";
 import {
   bootStages,
   checkpointSchema,
@@ -32,6 +33,8 @@ export const machineRecordSchema = z.object({
   name: z.string(),
   alias: z.string(),
   image: z.object({ name: z.string(), digest: z.string() }),
+  /** What its image is known as. */
+  os: z.enum(guestSystems).default("linux"),
   generation: z.number().int(),
   cpus: z.number().int(),
   memoryMiB: z.number().int(),

@@ -30,6 +30,8 @@ export interface FolderCopy {
 export interface FolderCopied extends CopyProgress {
   readonly guestFolder: string;
   readonly way: CopyWay;
+  /** What the guest lacks. */
+  readonly notes?: readonly string[];
 }
 
 /** Plugging a disk in and out takes about as long as sending this much. */

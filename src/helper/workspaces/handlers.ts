@@ -4,8 +4,7 @@ import type { HandlersOf } from "../../protocol/contract.ts";
 import type { copyProgressSchema } from "../../protocol/workspaces.ts";
 import type { Reach } from "../ssh/reach.ts";
 import type { SshSession } from "../ssh/session.ts";
-import { copyPathIn, copyPathOut } from "./copy.ts";
-import { copyFolderIn } from "./copyFolder.ts";
+import { type GuestCopy, guestCopy } from "./guestCopy.ts";
 import { withSession } from "./guestSession.ts";
 import type { CopyProgress } from "./pack.ts";
 import type { DiskWay } from "./sendByDisk.ts";
@@ -29,16 +28,17 @@ export function workspaceHandlers(
     machine: string,
     signal: AbortSignal,
     copy: (
+      ways: GuestCopy,
       session: SshSession,
       onProgress: (progress: CopyProgress) => void,
     ) => Promise<T>,
   ): Promise<T> => {
-    const { id } = await deps.find(machine);
+    const { id, os } = await deps.find(machine);
     return withSession(
       deps,
       machine,
       async (session) => {
-        const done = await copy(session, ({ files, bytes }) =>
+        const done = await copy(guestCopy[os], session, ({ files, bytes }) =>
           deps.onCopied({ machine: id, files, bytes, done: false }),
         );
         const { files, bytes } = done;
@@ -55,29 +55,32 @@ export function workspaceHandlers(
       { signal },
     ) => {
       const { id } = await deps.find(machine);
-      const copied = await inGuest(machine, signal, (session, onProgress) =>
-        copyFolderIn(
-          session,
-          {
-            folder,
-            target: target ?? basename(folder),
-            ...(overwrite === undefined ? {} : { overwrite }),
-            ...(deps.diskWay === undefined || disk === false
-              ? {}
-              : { disk: deps.diskWay(id) }),
-          },
-          onProgress,
-          signal,
-        ),
+      const copied = await inGuest(
+        machine,
+        signal,
+        (ways, session, onProgress) =>
+          ways.folderIn(
+            session,
+            {
+              folder,
+              target: target ?? basename(folder),
+              ...(overwrite === undefined ? {} : { overwrite }),
+              ...(deps.diskWay === undefined || disk === false
+                ? {}
+                : { disk: deps.diskWay(id) }),
+            },
+            onProgress,
+            signal,
+          ),
       );
       await deps.onFolder?.(id, { local: folder, guest: copied.guestFolder });
       return copied;
     },
     "workspaces.copy": ({ machine, direction, source, target }, { signal }) =>
-      inGuest(machine, signal, (session, onProgress) =>
+      inGuest(machine, signal, (ways, session, onProgress) =>
         direction === "in"
-          ? copyPathIn(session, source, target, onProgress, signal)
-          : copyPathOut(session, source, target, onProgress, signal),
+          ? ways.pathIn(session, source, target, onProgress, signal)
+          : ways.pathOut(session, source, target, onProgress, signal),
       ),
   };
 }

@@ -27,10 +27,15 @@ import type { FilesWish } from "./share/filesWay.ts";
 import { filesWish, type ShareRoom, shareRoom } from "./share/ofWorkspace.ts";
 import { recommendedSecrets } from "./editor/secrets.ts";
 import { afterUseOf } from "./up/afterUse.ts";
-import { runScript } from "./up/guestScripts.ts";
+import { guestWays } from "./up/guestWays.ts";
 import { requireConsent } from "./up/hostCommand.ts";
 import { noteInLog } from "./up/log.ts";
-import { planWorkspace, type Plan } from "./up/plan.ts";
+import {
+  imagesOf,
+  type KnownImage,
+  planWorkspace,
+  type Plan,
+} from "./up/plan.ts";
 import {
   type WorkspaceEntry,
   workspaceId,
@@ -41,7 +46,7 @@ import type { UpDeps, UpParams } from "./up/upDeps.ts";
 
 export interface UpHandlerDeps extends Omit<UpDeps, "registry" | "prebuilds"> {
   readonly prebuilds?: Prebuilds;
-  readonly images: () => Promise<readonly string[]>;
+  readonly images: () => Promise<readonly KnownImage[]>;
   readonly defaultImage: string;
   readonly usualSize: (defaults: Partial<MachineSize>) => MachineSize;
   readonly onChanged: (workspace: Workspace) => void;
@@ -104,7 +109,7 @@ export async function createWorkspaceRoom(
     const { cpus: cpuCount, memoryMiB, diskGiB } = defaults;
     return planWorkspace(configuration, {
       localEnv: localEnv ?? {},
-      images: await deps.images(),
+      ...imagesOf(await deps.images()),
       wantedImage: image,
       defaultImage: defaults.image ?? deps.defaultImage,
       usual: deps.usualSize({
@@ -359,9 +364,10 @@ export async function createWorkspaceRoom(
             { remedy: "Run `guesthouse up` first." },
           );
         await machines.start(machine.id, signal);
+        const { remoteCommand } = guestWays[machine.os];
         return {
           alias: machine.alias,
-          remoteCommand: runScript(made.workspaceFolder, command),
+          remoteCommand: remoteCommand(made.workspaceFolder, command),
         };
       },
       "workspaces.log": async ({ id, offset, maxBytes }) =>

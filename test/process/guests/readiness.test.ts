@@ -207,6 +207,31 @@ describe.skipIf(missing)(
     });
 
     test.skipIf(agentMissing)(
+      `B23: a guest that gets its host key by its agent is logged in to with that key alone (skipped where ${agentMissing ?? "qemu-ga is missing"})`,
+      async () => {
+        const agent = await startAgent();
+        let asked = 0;
+        try {
+          const outcome = await watchBoot(
+            reachable({
+              agentSocket: agent.socket,
+              hostKey: keys.host.publicKey,
+              onAgent: async () => {
+                asked += 1;
+                await sshd.swapHostKey(keys.host.privateKey);
+              },
+            }),
+            () => undefined,
+          );
+          expect(outcome.kind).toBe("ready");
+          expect(asked).toBe(1);
+        } finally {
+          await agent.close();
+        }
+      },
+    );
+
+    test.skipIf(agentMissing)(
       `the agent is a witness, too (skipped where ${agentMissing ?? "qemu-ga is missing"})`,
       async () => {
         const agent = await startAgent();
@@ -223,6 +248,29 @@ describe.skipIf(missing)(
           expect(outcome.probes).toContainEqual(
             expect.objectContaining({ id: "agent", passed: true }),
           );
+        } finally {
+          await agent.close();
+        }
+      },
+    );
+
+    test.skipIf(agentMissing)(
+      "B8: Windows whose agent answers and whose sshd doesn't is asked for its marker",
+      async () => {
+        const agent = await startAgent("-b", "guest-get-osinfo");
+        try {
+          const found = await diagnose({
+            ...reachable({
+              agentSocket: agent.socket,
+              port: await freePort(),
+            }),
+            os: "windows",
+            stage: "init",
+            waitedMs: 60_000,
+            runState: "running",
+          });
+          expect(found.cause).toBe("noSshd");
+          expect(found.hint).toContain("ready.json is missing");
         } finally {
           await agent.close();
         }

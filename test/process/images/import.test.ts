@@ -324,3 +324,34 @@ describe("import", () => {
     expect(onDisk.report).toEqual(report);
   });
 });
+
+test("a disk with Windows is taken as it is, kept as Windows, and says that nobody looked into it", async () => {
+  const house = await open();
+  // NTFS' boot sector: nothing that Linux would boot from.
+  const sector = Buffer.alloc(512);
+  sector.write("NTFS    ", 3);
+  sector.writeUInt16BE(0x55aa, 510);
+  await writeFile(path("windows.raw"), sector);
+  await truncate(path("windows.raw"), 4 * 1024 ** 2);
+  const wish = { path: path("windows.raw"), name: "w11" };
+  await expect(house.images.importFile(wish)).rejects.toMatchObject({
+    failure: { code: "images.invalid" },
+  });
+  await expect(
+    house.images.importFile({ ...wish, os: "windows" }),
+  ).rejects.toMatchObject({ failure: { code: "request.invalid" } });
+  const image = await house.images.importFile({
+    ...wish,
+    os: "windows",
+    user: "dev",
+  });
+  expect(image).toMatchObject({ os: "windows", state: { kind: "ready" } });
+  expect(image.report?.checks).toMatchObject([{ outcome: "warning" }]);
+  expect(house.prepared).toBe(0);
+  await house.restart();
+  expect(await house.images.resolve("w11")).toMatchObject({
+    os: "windows",
+    defaultUser: "dev",
+    directBoot: false,
+  });
+});

@@ -30,6 +30,7 @@ export async function bareImage(
     name: "bare",
     digest: "sha256:0",
     architecture: "amd64",
+    os: "linux",
     defaultUser: "guest",
     virtualSizeBytes: 64 * 1024 ** 2,
     directBoot: true,

@@ -7,6 +7,7 @@ export const machineRecord: MachineRecord = {
   name: "attic",
   alias: "gh-attic",
   image: { name: "debian-12", digest: "sha256:0" },
+  os: "linux",
   generation: 0,
   cpus: 1,
   memoryMiB: 160,

@@ -31,15 +31,19 @@ export interface RealSshd {
   readonly hostKey: KeyPair;
   readonly target: SshTarget;
   /** Puts another host key under a server on the same port. */
-  swapHostKey(): Promise<void>;
+  swapHostKey(privateKey?: string): Promise<void>;
   /** Ends the server and its open connections' parent. */
   stop(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `wrap`: a program with arguments that runs the server's command line, such as unshare(1). */
+/**
+ * `wrap`: a program with arguments that runs the server's command line, such as unshare(1). `sftp`: the command line that
+ * serves SFTP. `settings`: further lines of the server's configuration.
+ */
 export async function startSshd(
   wrap: readonly string[] = [],
+  { sftp = "internal-sftp", settings = [] as readonly string[] } = {},
 ): Promise<RealSshd> {
   const folder = await mkdtemp(join(tmpdir(), "sshd-"));
   const userKey = generateHostKey("user");
@@ -64,7 +68,8 @@ export async function startSshd(
       "UsePAM no",
       "PermitRootLogin prohibit-password",
       "PasswordAuthentication no",
-      "Subsystem sftp internal-sftp",
+      `Subsystem sftp ${sftp}`,
+      ...settings,
       "",
     ].join("\n"),
   );
@@ -84,9 +89,9 @@ export async function startSshd(
       privateKey: userKey.privateKey,
       hostKey: hostKey.publicKey,
     },
-    async swapHostKey() {
+    async swapHostKey(privateKey = generateHostKey("swap").privateKey) {
       await end(server);
-      await writeFile(files.hostKey, generateHostKey("swap").privateKey);
+      await writeFile(files.hostKey, privateKey);
       server = await launch(files.config, port, wrap);
     },
     stop: () => end(server),

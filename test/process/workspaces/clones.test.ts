@@ -86,7 +86,7 @@ const openRoom = (): Promise<WorkspaceRoom> =>
       },
       noteFolder: () => Promise.resolve(),
     },
-    images: () => Promise.resolve(["debian-12"]),
+    images: () => Promise.resolve([{ name: "debian-12" }]),
     defaultImage: "debian-12",
     usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
     onChanged: (workspace) => changed.push(workspace),

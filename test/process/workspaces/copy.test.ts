@@ -186,7 +186,13 @@ describe.skipIf(missing)(
       const told: unknown[] = [];
       const folders: unknown[] = [];
       const handlers = workspaceHandlers({
-        find: () => ({ id: "0123", name: "box", alias: "gh-box", user: "dev" }),
+        find: () => ({
+          id: "0123",
+          name: "box",
+          alias: "gh-box",
+          user: "dev",
+          os: "linux",
+        }),
         target: () => Promise.resolve(sshd.target),
         onCopied: (progress) => told.push(progress),
         onFolder: (id, folder) => void folders.push({ id, ...folder }),

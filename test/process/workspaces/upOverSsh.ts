@@ -13,6 +13,7 @@ import {
   createWorkspaceRoom,
   type WorkspaceRoom,
 } from "../../../src/helper/workspaces/upHandlers.ts";
+import type { KnownImage } from "../../../src/helper/workspaces/up/plan.ts";
 import type { ParsedParams } from "../../../src/protocol/contract.ts";
 import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
@@ -120,9 +121,10 @@ export const stagesOf = ({ stages }: CameUp): string[] =>
   stages.map(({ stage }) => stage);
 
 /** The workspaces' room of a helper with this home, whose one machine's guest is the server. */
-function roomOver(
-  at: UpOverSsh,
+export function roomOver(
+  at: Pick<UpOverSsh, "sshd" | "home" | "noted" | "states" | "log">,
   likeness: Partial<Machine>,
+  images: readonly KnownImage[] = [{ name: "debian-12" }],
 ): Promise<WorkspaceRoom> {
   const { sshd, home } = at;
   let machine: Machine | undefined;
@@ -150,7 +152,7 @@ function roomOver(
         return Promise.resolve();
       },
     },
-    images: () => Promise.resolve(["debian-12"]),
+    images: () => Promise.resolve(images),
     defaultImage: "debian-12",
     usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
     onCopied: () => () => undefined,

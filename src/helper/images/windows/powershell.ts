@@ -35,12 +35,18 @@ export const encodedScript = (script: string): string =>
 export const decodedScript = (encoded: string): string =>
   Buffer.from(encoded, "base64").toString("utf16le");
 
+/** A program's arguments that run a script as it is. Windows itself takes 32,767 characters of them, cmd.exe fewer. */
+export const powerShellArguments = (script: string): string[] => [
+  ...["powershell.exe", "-NoProfile", "-NonInteractive", "-EncodedCommand"],
+  encodedScript(script),
+];
+
 /**
  * A command that passes through cmd.exe, the default shell of Windows' sshd, as it is: nothing in it means anything
  * there. Throws `bug` when cmd would cut it off; such a script is for a file.
  */
 export function encodedCommand(script: string): string {
-  const command = `powershell.exe -NoProfile -NonInteractive -EncodedCommand ${encodedScript(script)}`;
+  const command = powerShellArguments(script).join(" ");
   if (command.length >= cmdLineLimit)
     throw bug(
       `A script of ${String(script.length)} characters makes a command of ${String(command.length)}; cmd.exe takes ${String(cmdLineLimit)}.`,

@@ -9,22 +9,50 @@ export interface Step {
 }
 
 /** The steps of a command, which run in parallel; empty commands, which files have in plenty, are none. Pure. */
-export function stepsOf(command: LifecycleCommand | undefined): Step[] {
+export const stepsOf = (command: LifecycleCommand | undefined): Step[] =>
+  // A string is for `/bin/sh` (specification, "Lifecycle scripts").
+  stepsBy((text) => ["/bin/sh", "-c", text], command);
+
+const inPowerShell = ["powershell.exe", "-Command"] as const;
+
+/** The same for Windows, whose shell is PowerShell. Pure. */
+export const powerShellSteps = (
+  command: LifecycleCommand | undefined,
+): Step[] => stepsBy((text) => [...inPowerShell, text], command);
+
+/** The text of such a step; undefined for a program that is to be run as it is. Pure. */
+export const powerShellText = ([
+  program,
+  flag,
+  text,
+  ...more
+]: readonly string[]): string | undefined =>
+  program === inPowerShell[0] && flag === inPowerShell[1] && more.length === 0
+    ? text
+    : undefined;
+
+function stepsBy(
+  shell: (text: string) => readonly string[],
+  command: LifecycleCommand | undefined,
+): Step[] {
   if (command === undefined) return [];
   const named: [string | undefined, PlainCommand][] =
     typeof command === "string" || Array.isArray(command)
       ? [[undefined, command]]
       : Object.entries(command);
   return named.flatMap(([name, plain]) => {
-    const argv = argvOf(plain);
+    const argv = argvOf(shell, plain);
     return argv.length === 0 ? [] : [{ name, argv }];
   });
 }
 
-/** A string is for `/bin/sh` (specification, "Lifecycle scripts"), an array is run as it is. */
-const argvOf = (plain: PlainCommand): readonly string[] => {
+/** A string is for the guest's shell, an array is run as it is. */
+const argvOf = (
+  shell: (text: string) => readonly string[],
+  plain: PlainCommand,
+): readonly string[] => {
   if (typeof plain !== "string") return plain;
-  return plain.trim() === "" ? [] : ["/bin/sh", "-c", plain];
+  return plain.trim() === "" ? [] : shell(plain);
 };
 
 /** For people, who decide by it: as it stands in the file, with nothing hidden. */

@@ -1,4 +1,4 @@
-import { isAbsolute, normalize, posix, relative, sep } from "node:path";
+import { isAbsolute, normalize, posix, relative, sep, win32 } from "node:path";
 import { visible } from "../../../base/visible.ts";
 import { refused, type GuesthouseError } from "../../../protocol/failure.ts";
 import type { Devcontainer } from "./model.ts";
@@ -48,6 +48,25 @@ const usualTarget = (usual: string, opened: string | undefined): string =>
   opened === undefined || posix.normalize(opened).startsWith(`${usual}/`)
     ? usual
     : opened;
+
+/**
+ * The same in a guest with Windows: below the user's files, but for a `workspaceFolder` that names a drive. What is written
+ * for Linux there, such as `/workspaces/x`, is not meant for it. Pure.
+ */
+export function placeInWindows(
+  folder: string,
+  name: string,
+  user: string,
+  { workspaceFolder }: Pick<Devcontainer, "workspaceFolder">,
+): Placing {
+  const target =
+    workspaceFolder !== undefined && /^[a-z]:[\\/]/i.test(workspaceFolder)
+      ? win32.normalize(workspaceFolder).replace(/\\+$/, "")
+      : win32.join("C:\\Users", user, name);
+  if (/[\0\n<>"|?*]/.test(target) || /^.:(?:\\windows(?:\\|$)|$)/i.test(target))
+    throw badPath("workspaceFolder", target);
+  return { source: folder, target, workspaceFolder: target };
+}
 
 /** `source=…,target=…,type=bind`, as `docker run --mount` takes it. */
 function parseMount(

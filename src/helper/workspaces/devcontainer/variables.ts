@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { basename, posix } from "node:path";
+import { basename, posix, win32 } from "node:path";
 
 /** What the variables of a file stand for. */
 export interface VariableValues {
@@ -84,7 +84,7 @@ function resolve(
     case "containerWorkspaceFolderBasename":
       return values.containerWorkspaceFolder === undefined
         ? unresolved
-        : posix.basename(values.containerWorkspaceFolder);
+        : lastName(values.containerWorkspaceFolder);
     case "devcontainerId":
       return values.devcontainerId;
     default:
@@ -117,3 +117,6 @@ function mapStrings(value: unknown, map: (text: string) => string): unknown {
     );
   return value;
 }
+
+const lastName = (folder: string): string =>
+  /^[a-z]:\\/i.test(folder) ? win32.basename(folder) : posix.basename(folder);

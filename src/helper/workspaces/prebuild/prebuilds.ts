@@ -1,6 +1,7 @@
 import { utimes, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { KeyedMutex } from "../../../base/mutex.ts";
+import { refused } from "../../../protocol/failure.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { featuresOfFolder } from "../features/ofFolder.ts";
 import { featuresKey } from "../features/resolve.ts";
@@ -66,6 +67,12 @@ export async function createPrebuilds(deps: PrebuildDeps): Promise<Prebuilds> {
     signal,
   ) => {
     const base = await images.obtain(plan.image, {}, undefined, signal);
+    if (base.os === "windows")
+      throw refused(
+        "workspaces.notSupported",
+        "A prebuild can't be made of a Windows image yet.",
+        { remedy: "Bring the folder up without one." },
+      );
     const { features } = await featuresOfFolder(
       configuration,
       plan.file,

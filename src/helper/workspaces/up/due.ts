@@ -37,10 +37,13 @@ export function dueCommands(
     hooks = [],
     dotfiles = [],
     last = "postAttachCommand",
+    steps: stepsIn = stepsOf,
   }: {
     readonly hooks?: readonly FeatureHooks[];
     readonly dotfiles?: readonly Step[];
     readonly last?: GuestCommand | undefined;
+    /** As the guest's shell takes commands; default: a POSIX shell. */
+    readonly steps?: typeof stepsOf;
   } = {},
 ): DueCommand[] {
   return order.flatMap((name) => {
@@ -59,12 +62,12 @@ export function dueCommands(
     return [
       ...hooks.flatMap(({ by, identity, commands }) =>
         due(
-          stepsOf(commands[name]),
+          stepsIn(commands[name]),
           `${name} of the feature ${by}`,
           `${name}-${identity}`,
         ),
       ),
-      ...due(stepsOf(file[name]), name, name),
+      ...due(stepsIn(file[name]), name, name),
     ];
   });
 }

@@ -3,10 +3,15 @@ import { basename } from "node:path";
 import { visible } from "../../../base/visible.ts";
 import type { FilesWay } from "../../../protocol/filesWays.ts";
 import { refused } from "../../../protocol/failure.ts";
+import type { Image } from "../../../protocol/images.ts";
 import type { Forward } from "../../../protocol/machines.ts";
 import { chooseImage } from "../devcontainer/image.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
-import { placeFiles, type Placing } from "../devcontainer/placing.ts";
+import {
+  placeFiles,
+  placeInWindows,
+  type Placing,
+} from "../devcontainer/placing.ts";
 import { forwardsOf } from "../devcontainer/ports.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import type { ConfigWarning } from "../devcontainer/review.ts";
@@ -25,6 +30,10 @@ export interface Surroundings {
   readonly localEnv: Readonly<Record<string, string>>;
   /** Names of images that are here or in the catalog. */
   readonly images: readonly string[];
+  /** Of those of them that are Windows, by name: the user that each has, and the smallest disk. */
+  readonly windows?: Readonly<
+    Record<string, { readonly user: string; readonly diskGiB: number }>
+  >;
   readonly wantedImage: string | undefined;
   readonly defaultImage: string;
   readonly usual: MachineSize;
@@ -32,6 +41,29 @@ export interface Surroundings {
   /** Absent: they are copied, whatever the file says. */
   readonly files?: FilesWish;
 }
+
+/** What is known of an image that a file may name. */
+export type KnownImage = Pick<
+  Image,
+  "name" | "os" | "defaultUser" | "virtualSizeBytes"
+>;
+
+const gib = 1024 ** 3;
+
+/** The images among a plan's surroundings. Pure. */
+export const imagesOf = (
+  known: readonly KnownImage[],
+): Required<Pick<Surroundings, "images" | "windows">> => ({
+  images: known.map(({ name }) => name),
+  windows: Object.fromEntries(
+    known
+      .filter(({ os }) => os === "windows")
+      .map(({ name, defaultUser = "", virtualSizeBytes = 0 }) => [
+        name,
+        { user: defaultUser, diskGiB: Math.ceil(virtualSizeBytes / gib) },
+      ]),
+  ),
+});
 
 /** Everything that a VM is made of and set up with. */
 export interface Plan {
@@ -71,17 +103,19 @@ export function planWorkspace(
     around.wantedImage,
     around.defaultImage,
   );
-  const placing = placeFiles(
-    folder,
-    basename(folder) || "workspace",
-    substitute(
-      {
-        workspaceMount: configuration.file.workspaceMount,
-        workspaceFolder: configuration.file.workspaceFolder,
-      },
-      first,
-    ),
+  const folders = substitute(
+    {
+      workspaceMount: configuration.file.workspaceMount,
+      workspaceFolder: configuration.file.workspaceFolder,
+    },
+    first,
   );
+  const named = basename(folder) || "workspace";
+  const windows = around.windows?.[image];
+  const placing =
+    windows === undefined
+      ? placeFiles(folder, named, folders)
+      : placeInWindows(folder, named, windows.user, folders);
   const variables = {
     ...first,
     containerWorkspaceFolder: placing.workspaceFolder,
@@ -93,7 +127,9 @@ export function planWorkspace(
       "A VM without a way to other networks can't be made yet.",
       { remedy: 'Take "network": "none" out of customizations.guesthouse.' },
     );
-  const { size, warnings } = chooseSize(file, around.usual, around.host);
+  const usual =
+    windows === undefined ? around.usual : forWindows(around.usual, windows);
+  const { size, warnings } = chooseSize(file, usual, around.host);
   const ports = forwardsOf(file.forwardPorts);
   const files =
     around.files === undefined
@@ -103,6 +139,12 @@ export function planWorkspace(
           file.customizations?.guesthouse?.files,
           configuration.tree !== undefined,
         );
+  if (windows !== undefined && files.way !== "copy")
+    throw refused(
+      "workspaces.notSupported",
+      "A folder can't be mounted in a VM with Windows, only copied into it.",
+      { remedy: "Have it copied: --files copy, or the setting files." },
+    );
   const read = configuration.localVariables;
   return {
     image,
@@ -131,6 +173,16 @@ export function planWorkspace(
     ],
   };
 }
+
+/** What is usual for Linux is too little. */
+const forWindows = (
+  usual: MachineSize,
+  { diskGiB }: { readonly diskGiB: number },
+): MachineSize => ({
+  ...usual,
+  memoryMiB: Math.max(usual.memoryMiB, 4096),
+  diskGiB: Math.max(usual.diskGiB, diskGiB),
+});
 
 /** Before variables are filled in: another value on the host is no other file. */
 const digestOf = (file: Devcontainer): string =>

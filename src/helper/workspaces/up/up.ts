@@ -2,7 +2,6 @@ import { promiseWithResolvers } from "../../../base/deadline.ts";
 import type { CameUp, UpStage } from "../../../protocol/devcontainers.ts";
 import type { Machine } from "../../../protocol/machines.ts";
 import { connectSsh, type SshSession } from "../../ssh/session.ts";
-import { copyFolderIn } from "../copyFolder.ts";
 import { stepsOf } from "../devcontainer/commands.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { substitute } from "../devcontainer/variables.ts";
@@ -16,12 +15,7 @@ import { shareOf } from "../share/ofWorkspace.ts";
 import { dotfilesFailed, planDotfiles } from "../editor/dotfiles.ts";
 import { dueCommands, isAfter } from "./due.ts";
 import { CommandFailure, commandFailure, failureState } from "./failure.ts";
-import {
-  guestRunner,
-  prepareGuest,
-  remember,
-  writeEnvironment,
-} from "./guest.ts";
+import { guestWays } from "./guestWays.ts";
 import { hostRunner } from "./hostCommand.ts";
 import { openLog } from "./log.ts";
 import { keepPins, startMachine } from "./machine.ts";
@@ -139,14 +133,13 @@ async function perform(
               signal,
             ),
           );
-    const { features } = found;
     for (const note of found.notes) log.note(note);
     const machine = await stage("machine", () =>
       startMachine(
         entry,
         configuration,
         plan,
-        featuresKey(features),
+        featuresKey(found.features),
         params,
         log,
         (note) => notes.push(note),
@@ -155,6 +148,12 @@ async function perform(
       ),
     );
     await keepPins(entry, pinsOf(found), registry);
+    const tell = (told: readonly string[]): void => {
+      for (const note of told) log.note(note);
+      notes.push(...told);
+    };
+    const guest = guestWays[machine.os];
+    const features = guest.isPosix ? found.features : [];
     const made = entry.record.made ?? plan.placing;
     const target = await deps.reach.target(machine.id, signal);
     session = await connectSsh(target, {}, signal);
@@ -168,7 +167,7 @@ async function perform(
           `${share.folder} is mounted at ${share.target}${share.readonly ? ", for reading only" : ""}`,
         );
       });
-    const memory = await prepareGuest(connected, made.target, signal);
+    const memory = await guest.prepare(connected, made.target, signal);
     const featuresEnv = await setUpFeatures(
       connected,
       features,
@@ -183,7 +182,7 @@ async function perform(
       await stage("files", async () => {
         await filesOf(configuration, signal);
         const folder = sourceIn(configuration, plan.placing.source);
-        const { files, guestFolder } = await copyFolderIn(
+        const copied = await guest.copyIn(
           connected,
           {
             folder,
@@ -194,25 +193,24 @@ async function perform(
               ? {}
               : { disk: deps.diskWay(machine.id) }),
           },
+          marks,
           deps.onCopied(machine.id),
           signal,
         );
+        tell(copied.notes ?? []);
+        const { files, guestFolder } = copied;
         marks = await freshMarks(connected, folder, marks, log, signal);
-        await remember(connected, "files", "once", signal);
+        await guest.remember(connected, "files", "once", signal);
         await machines.noteFolder(machine.id, {
           ...bringBackTo(configuration, plan.placing.source),
           guest: guestFolder,
         });
         log.note(`${String(files)} files copied to ${guestFolder}`);
       });
-    const tell = (found: readonly string[]): void => {
-      for (const note of found) log.note(note);
-      notes.push(...found);
-    };
     await stage("environment", async () => {
       let remoteEnv = plan.file.remoteEnv ?? {};
       tell(
-        await writeEnvironment(
+        await guest.writeEnvironment(
           connected,
           {
             ...plan.file,
@@ -227,6 +225,10 @@ async function perform(
         ),
       );
       const { serverFolder } = params;
+      if (!guest.isPosix) {
+        tell(leftOutOf(plan.file, found.features, params));
+        return;
+      }
       tell(
         await applyEditor(
           connected,
@@ -244,8 +246,8 @@ async function perform(
         ),
       );
     });
-    const dotfiles = planDotfiles(params.dotfiles);
-    const run = guestRunner(
+    const dotfiles = planDotfiles(guest.isPosix ? params.dotfiles : undefined);
+    const run = guest.runner(
       connected,
       made.workspaceFolder,
       params.secrets,
@@ -259,6 +261,7 @@ async function perform(
       hooks,
       dotfiles: dotfiles.steps,
       last,
+      steps: guest.stepsOf,
     })) {
       if (!opened && isAfter(due.name, plan.file.waitFor)) {
         opened = true;
@@ -275,7 +278,12 @@ async function perform(
         if (outcome.code !== 0)
           throw commandFailure(due.title, outcome, log.path);
         if (due.mark !== undefined)
-          await remember(connected, due.mark.name, due.mark.value, signal);
+          await guest.remember(
+            connected,
+            due.mark.name,
+            due.mark.value,
+            signal,
+          );
       });
     }
     entry.working = undefined;
@@ -299,6 +307,24 @@ async function perform(
     session?.close();
     await log.flush();
   }
+}
+
+/** What is done by scripts for Linux, and so not in this guest. */
+function leftOutOf(
+  { customizations }: Plan["file"],
+  features: readonly unknown[],
+  { dotfiles }: UpParams,
+): string[] {
+  const left = [
+    ...(features.length === 0 ? [] : ["features"]),
+    ...(customizations?.vscode === undefined
+      ? []
+      : ["customizations.vscode (settings, extensions)"]),
+    ...(dotfiles === undefined ? [] : ["dotfiles"]),
+  ];
+  return left.length === 0
+    ? []
+    : [`Left out in a VM with Windows so far: ${left.join(", ")}.`];
 }
 
 /** What the file says of the VM now, and the VM, made before, is not. */

@@ -3,7 +3,7 @@ import {
   addressOf,
   aliasOf,
   authorityOf,
-  homeFolderOf,
+  isWholePath,
 } from "../../../../src/extension/ssh/address.ts";
 import {
   installedSshExtension,
@@ -37,8 +37,19 @@ test("an authority gives its alias back, and only one of ssh does", () => {
   expect(aliasOf("wsl+ubuntu")).toBeUndefined();
 });
 
-test("root lives elsewhere", () => {
-  expect(["root", "guest"].map(homeFolderOf)).toEqual(["/root", "/home/guest"]);
+test("a path is whole as the guest's system spells it", () => {
+  expect(
+    ["/srv", String.raw`C:\srv`, "c:/srv", "srv", "C:srv"].map((path) => [
+      isWholePath(path, "linux"),
+      isWholePath(path, "windows"),
+    ]),
+  ).toEqual([
+    [true, false],
+    [false, true],
+    [false, true],
+    [false, false],
+    [false, false],
+  ]);
 });
 
 test.each([

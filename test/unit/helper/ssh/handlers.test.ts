@@ -28,6 +28,7 @@ const handlers = () =>
         name,
         alias: "gh-box",
         user: "dev",
+        os: "linux",
         port: 4022,
       };
     },
