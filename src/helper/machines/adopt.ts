@@ -15,6 +15,7 @@ import {
 } from "../qemu/process.ts";
 import { unplugDisk } from "../qemu/hotPlug.ts";
 import { connectQmp, type Qmp } from "../qemu/qmp.ts";
+import { endStraySwtpms } from "../qemu/swtpm.ts";
 import { removeUnusedLayers } from "../snapshots/layers.ts";
 import type { Layout, MachineFiles } from "../store/layout.ts";
 import {
@@ -66,6 +67,7 @@ export async function adoptMachines(deps: AdoptDeps): Promise<void> {
       .filter(({ live }) => live !== undefined)
       .map(({ record }) => layout.machine(record.id).network.socketPath),
   );
+  await endStraySwtpms(layout.run);
   await removeUnusedLayers(layout).catch((error: unknown) => {
     deps.log.warn("layers are left alone", { error });
   });

@@ -1,7 +1,7 @@
 import type { Log } from "../../base/log.ts";
 import { failed, type Failure } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
-import { endPasst } from "../networks/passtProcess.ts";
+import { endCompanion } from "../qemu/companion.ts";
 import { connectQmp } from "../qemu/qmp.ts";
 import { isSameProcess, waitForExit } from "../qemu/process.ts";
 import type { Layout } from "../store/layout.ts";
@@ -186,7 +186,7 @@ async function bookEnd(
   // Decided as late as can be: a suspension may have been waiting for this very end.
   const why = reason ?? live.stopReason ?? reasonOf(live);
   const { process } = live.handles.network;
-  if (process !== undefined) await endPasst(process);
+  if (process !== undefined) await endCompanion(process);
   const lastStop: MachineRecord["lastStop"] =
     why === "crashed" ? { reason: why, failure: crash } : { reason: why };
   await book(entry, lastStop, deps);

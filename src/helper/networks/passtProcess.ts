@@ -1,87 +1,30 @@
-import { open, rm, stat } from "node:fs/promises";
-import { sleep } from "../../base/deadline.ts";
 import {
-  cancelled,
-  failed,
-  type GuesthouseError,
-} from "../../protocol/failure.ts";
-import { spawnDetached, textFrom, whenEnded } from "../qemu/detached.ts";
-import {
-  endProcess,
-  findProcesses,
-  type ProcessIdentity,
-  processIdentity,
-  waitForExit,
-} from "../qemu/process.ts";
-import { type Command, namesPasst } from "./passt.ts";
+  type CompanionFiles,
+  type CompanionKind,
+  type CompanionStart,
+  endStrayCompanions,
+  findCompanions,
+  removeCompanion,
+  startCompanion,
+} from "../qemu/companion.ts";
+import type { ProcessIdentity } from "../qemu/process.ts";
+import { failed, type GuesthouseError } from "../../protocol/failure.ts";
+import { namesPasst } from "./passt.ts";
 
-export interface PasstStart {
-  readonly command: Command;
-  readonly socketPath: string;
-  readonly pidFile: string;
-  /** Gets passt's own messages, appended. */
-  readonly logPath: string;
-  readonly cwd: string;
-}
-
-const isAborted = (signal: AbortSignal | undefined): boolean =>
-  signal?.aborted === true;
-
-const startTimeoutMs = 10_000;
-const readyPollMs = 4;
+const passtKind: CompanionKind = {
+  names: namesPasst,
+  explain: explainPasstFailure,
+};
 
 /**
  * Starts passt as a process of its own session, which outlives us as QEMU does (B14), and returns once it waits for
  * QEMU on its socket. Throws `machines.portTaken` when a port to be forwarded is in use, `machines.startFailed` with
  * passt's words otherwise; nothing stays behind then.
  */
-export async function startPasst(
-  start: PasstStart,
+export const startPasst = (
+  start: CompanionStart,
   signal?: AbortSignal,
-): Promise<ProcessIdentity> {
-  if (isAborted(signal)) throw cancelled();
-  for (const path of [start.socketPath, start.pidFile])
-    await rm(path, { force: true });
-  const log = await open(start.logPath, "a+", 0o600);
-  try {
-    const { size: logStart } = await log.stat();
-    const child = spawnDetached({ ...start.command, cwd: start.cwd }, log.fd);
-    const ended = whenEnded(child);
-    try {
-      const deadline = Date.now() + startTimeoutMs;
-      // Not by trying the socket: the first client is the only one. The pid file is the last thing that passt sets up.
-      while (!ended.happened()) {
-        if (await isWritten(start.pidFile)) {
-          const identity = await processIdentity(child.pid ?? 0);
-          if (identity !== undefined) return identity;
-        }
-        if (Date.now() > deadline)
-          throw cantStart("it did not open its socket in time");
-        await sleep(readyPollMs, signal);
-      }
-    } catch (error) {
-      child.kill("SIGKILL");
-      await removePasst(start);
-      throw isAborted(signal) ? cancelled() : error;
-    }
-    const end = await ended.promise;
-    // A pasta that fails half-way leaves the process that was to be inside its namespace.
-    await removePasst(start);
-    throw end.kind === "notStarted"
-      ? cantStart(end.error.message)
-      : explainPasstFailure(await textFrom(log, logStart), end.how);
-  } finally {
-    await log.close();
-  }
-}
-
-async function isWritten(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).size > 0;
-  } catch {
-    return false;
-  }
-}
+): Promise<ProcessIdentity> => startCompanion(passtKind, start, signal);
 
 /** Says why passt ended before it waited for QEMU. `exit` says how: `exit code 1`. Pure. */
 export function explainPasstFailure(
@@ -115,26 +58,13 @@ const cantStart = (why: string): GuesthouseError =>
     actions: ["doctor", "retry"],
   });
 
-/** Ends a passt that nobody needs any more. It has mostly gone by itself, with QEMU. */
-export async function endPasst(identity: ProcessIdentity): Promise<void> {
-  if (await endProcess(identity, "SIGTERM")) {
-    if (await waitForExit(identity, 2_000)) return;
-    await endProcess(identity, "SIGKILL");
-  }
-}
-
 /** Ends every passt whose socket is `socketPath`, the one inside a namespace too, and removes its files. */
-export async function removePasst(
-  files: Pick<PasstStart, "socketPath" | "pidFile">,
-): Promise<void> {
-  await Promise.all((await findPasst(files.socketPath)).map(endPasst));
-  for (const path of [files.socketPath, files.pidFile])
-    await rm(path, { force: true });
-}
+export const removePasst = (files: CompanionFiles): Promise<void> =>
+  removeCompanion(passtKind, files);
 
 /** Every passt of this user whose socket begins with `marker`. */
 export const findPasst = (marker: string): Promise<ProcessIdentity[]> =>
-  findProcesses((args) => namesPasst(args, marker));
+  findCompanions(passtKind, marker);
 
 /** Ends every passt of this user with a socket in the folder `run`, but those with one of the sockets `living`. */
 export async function endStrayPassts(
@@ -142,10 +72,5 @@ export async function endStrayPassts(
   living: readonly string[],
 ): Promise<void> {
   if (process.platform !== "linux") return;
-  const strays = await findProcesses(
-    (args) =>
-      namesPasst(args, `${run}/`) &&
-      !living.some((socket) => args.includes(socket)),
-  );
-  await Promise.all(strays.map(endPasst));
+  await endStrayCompanions(passtKind, run, living);
 }

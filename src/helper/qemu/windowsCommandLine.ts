@@ -16,13 +16,7 @@ import {
 /** What a machine with Windows is told beside what every machine is. All paths are absolute. */
 export interface WindowsVmSpec extends Omit<
   VmSpec,
-  | "arch"
-  | "directBoot"
-  | "firmwarePath"
-  | "handoffPath"
-  | "memoryFile"
-  | "seedPath"
-  | "incoming"
+  "arch" | "directBoot" | "firmwarePath" | "handoffPath" | "seedPath"
 > {
   readonly firmware: {
     /** UEFI code built for Secure Boot, shared by all machines: `OVMF_CODE_4M.ms.fd`. */

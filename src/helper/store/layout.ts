@@ -112,10 +112,21 @@ export interface MachineFiles {
   /** Where QEMU sends its memory to while it is saved. */
   readonly captureSocket: string;
   readonly network: NetworkFiles;
+  readonly tpm: TpmFiles;
 }
 
 /** Of a network back end that is a process of its own. */
 export interface NetworkFiles {
+  /** Where QEMU meets it. */
+  readonly socketPath: string;
+  readonly pidFile: string;
+  readonly logPath: string;
+}
+
+/** Of a machine with a TPM. */
+export interface TpmFiles {
+  /** What the TPM keeps when it is switched off. */
+  readonly stateFolder: string;
   /** Where QEMU meets it. */
   readonly socketPath: string;
   readonly pidFile: string;
@@ -211,6 +222,12 @@ export function layoutOf(
           socketPath: join(run, `${id}.net`),
           pidFile: join(run, `${id}.net.pid`),
           logPath: join(folder, "network.log"),
+        },
+        tpm: {
+          stateFolder: join(folder, "tpm"),
+          socketPath: join(run, `${id}.tpm`),
+          pidFile: join(run, `${id}.tpm.pid`),
+          logPath: join(folder, "tpm.log"),
         },
       };
     },
