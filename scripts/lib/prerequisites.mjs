@@ -16,6 +16,7 @@ import {
   virtualMachinePrograms,
 } from "./programs.mjs";
 import { Failure, step, Unavailable } from "./progress.mjs";
+import { signedBoot } from "./signedBoot.mjs";
 
 /**
  * The prerequisites of each vitest project, in the order in which the projects run.
@@ -37,7 +38,10 @@ export const prerequisites = {
         purpose: "test with real QEMU and OpenSSH processes",
       },
     );
-    return registryVariables();
+    return {
+      ...(await registryVariables()),
+      ...(await signedBootVariables()),
+    };
   },
   vm: async () => {
     await ensurePrograms(testPrograms, {
@@ -63,6 +67,12 @@ export const prerequisites = {
 async function registryVariables() {
   const program = await featureRegistry();
   return program === undefined ? {} : { GUESTHOUSE_DOCKER_REGISTRY: program };
+}
+
+/** @returns {Promise<Record<string, string>>} */
+async function signedBootVariables() {
+  const folder = await signedBoot();
+  return folder === undefined ? {} : { GUESTHOUSE_SIGNED_BOOT: folder };
 }
 
 /**

@@ -1,0 +1,302 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectAgent } from "../../../src/helper/guests/agent.ts";
+import { isoVolume } from "../../../src/helper/guests/iso9660.ts";
+import {
+  answerMedium,
+  mediumFiles,
+} from "../../../src/helper/images/windows/medium.ts";
+import { readScriptSources } from "../../../src/helper/images/windows/scripts.ts";
+import { createOverlay } from "../../../src/helper/qemu/block.ts";
+import { swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
+import {
+  captureMachine,
+  strategyFor,
+} from "../../../src/helper/snapshots/capture.ts";
+import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
+import { missing as agentMissing } from "../guests/realAgent.ts";
+import { signedBoot, standInDisk } from "./standIn/disk.ts";
+import {
+  enrolledVariables,
+  type ProfileMachine,
+  startProfile,
+} from "./standIn/machine.ts";
+import {
+  codeOf,
+  debugRegister,
+  definePlace,
+  extendRegister,
+  placeIn,
+  readPlace,
+  tpmLine,
+  writePlace,
+} from "./standIn/tpm.ts";
+
+const missing = [
+  ...(signedBoot === undefined ? ["Debian's signed boot files"] : []),
+  ...(agentMissing === undefined ? [] : ["qemu-ga"]),
+  ...((await swtpmProgram()) === undefined ? ["swtpm"] : []),
+  ...(await access(enrolledVariables).then(
+    () => [],
+    () => ["OVMF for Secure Boot"],
+  )),
+];
+
+// One boot for all of it: firmware, boot loader and kernel take half a minute under emulation.
+describe.skipIf(missing.length > 0)(
+  `Windows' profile, with Debian's signed kernel in Windows' place (skipped without ${missing.join(", ") || "its parts"})`,
+  () => {
+    let home: string;
+    let layout: Layout;
+    let answers: Buffer;
+    let answerFile: Buffer;
+    let one: ProfileMachine;
+    let clone: ProfileMachine | undefined;
+    let bootMs: number;
+    const place = randomBytes(8);
+    const digest = randomBytes(32);
+
+    beforeAll(async () => {
+      home = await mkdtemp(join(tmpdir(), "gh-"));
+      layout = layoutOf(home);
+      const files = layout.machine("0123456789ab");
+      for (const folder of [layout.run, layout.logs, files.folder])
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+      ({ medium: answers, answerFile } = await answerCd());
+      const cds = {
+        answers: join(home, "answers.iso"),
+        drivers: join(home, "drivers.iso"),
+      };
+      await writeFile(cds.answers, answers, { mode: 0o600 });
+      await writeFile(
+        cds.drivers,
+        isoVolume("DRIVERS", [{ name: "readme.txt", content: "none\n" }]),
+      );
+      await standInDisk(signedBoot ?? "", home, files.disk);
+      const startedAt = performance.now();
+      one = await startProfile(files, cds);
+      await agentAnswers(one);
+      bootMs = performance.now() - startedAt;
+    });
+
+    afterAll(async () => {
+      await clone?.end();
+      // Absent when the boot itself failed.
+      await (one as ProfileMachine | undefined)?.end();
+      await rm(home, { recursive: true, force: true });
+    });
+
+    test("the firmware says that Secure Boot is on, and the kernel acts on it", async () => {
+      const variable = (name: string): Promise<string> =>
+        one.run(
+          `od -An -tu1 -j4 -N1 /sys/firmware/efi/efivars/${name}-8be4df61-93ca-11d2-aa0d-00e098032b8c | tr -d ' '`,
+        );
+      expect(await variable("SecureBoot")).toBe("1");
+      expect(await variable("SetupMode")).toBe("0");
+      expect(await one.run("cat /sys/kernel/security/lockdown")).toContain(
+        "[integrity]",
+      );
+    });
+
+    test("a TPM 2 is there, and the firmware has measured Secure Boot's keys into it", async () => {
+      expect(
+        await one.run("cat /sys/class/tpm/tpm0/tpm_version_major"),
+      ).toBe("2");
+      expect(await register(one, 7)).not.toMatch(/^0+$/);
+    });
+
+    test("every drive is at its port: disk, answer medium, drivers", async () => {
+      const port = async (device: string): Promise<string | undefined> =>
+        /\/ata(\d+)\//.exec(await one.run(`readlink -f /sys/block/${device}`))?.[1];
+      expect(await port("sda")).toBe("1");
+      expect(await port("sr0")).toBe("3");
+      expect(await port("sr1")).toBe("4");
+      expect(await one.run("cat /sys/block/sda/removable")).toBe("0");
+    });
+
+    test("the answer medium that arrives inside is ours to the last byte", async () => {
+      const sha256 = (content: Buffer): string =>
+        createHash("sha256").update(content).digest("hex");
+      expect(await one.run("sha256sum < /dev/sr0")).toContain(sha256(answers));
+      await one.run("mount -t iso9660 -o ro /dev/sr0 /mnt");
+      expect(await one.run("sha256sum < /mnt/autounattend.xml")).toContain(
+        sha256(answerFile),
+      );
+      await one.run("umount /mnt");
+    });
+
+    test("the network card has a driver and, over it, an address", async () => {
+      expect(
+        await one.run("basename $(readlink /sys/class/net/eth0/device/driver)"),
+      ).toBe("e1000e");
+      const cards = await one.agent((agent) => agent.networkInterfaces());
+      expect(cards.find(({ name }) => name === "eth0")).toMatchObject({
+        macAddress: one.spec.macAddress,
+        addresses: ["10.0.2.32/24"],
+      });
+    });
+
+    test("the pointer is a tablet, and the generation id is told", async () => {
+      expect(await one.run("cat /proc/bus/input/devices")).toContain(
+        "QEMU USB Tablet",
+      );
+      expect(await one.run("ls /sys/bus/acpi/devices")).toMatch(/QEMUVGID/i);
+    });
+
+    test("a warm clone goes on where the machine was, with its own disk and TPM; the machine goes on, too", async () => {
+      const { qemu, files } = one;
+      expect(await register(one, debugRegister)).toMatch(/^0+$/);
+      for (const hex of [
+        definePlace(),
+        writePlace(place),
+        extendRegister(digest),
+      ])
+        expect(codeOf(await one.run(tpmLine(hex)))).toBe(0);
+      const extended = createHash("sha256")
+        .update(Buffer.concat([Buffer.alloc(32), digest]))
+        .digest("hex");
+      expect(await register(one, debugRegister)).toBe(extended);
+      const bootId = await one.run("cat /proc/sys/kernel/random/boot_id");
+      const counted = await counts(one);
+
+      const { layer, stateBytes, pausedMs } = await captureMachine(
+        {
+          qmp: qemu.qmp,
+          layout,
+          files,
+          statePath: join(home, "state"),
+          strategy: strategyFor("tcg"),
+        },
+        AbortSignal.timeout(60_000),
+      );
+      const cloned = layout.machine("0123456789ac");
+      await mkdir(cloned.folder, { mode: 0o700 });
+      await createOverlay({
+        path: cloned.disk,
+        backingPath: layout.layer(layer),
+      });
+      const startedAt = performance.now();
+      clone = await startProfile(cloned, one.spec.cds, join(home, "state"));
+      await clone.qemu.qmp.execute("cont");
+      await agentAnswers(clone);
+      const resumeMs = performance.now() - startedAt;
+
+      expect(await clone.run("cat /proc/sys/kernel/random/boot_id")).toBe(
+        bootId,
+      );
+      expect(await counts(clone)).toBeGreaterThan(counted);
+      expect(await register(clone, debugRegister)).toBe(extended);
+      expect(placeIn(await clone.run(tpmLine(readPlace())))).toBe(
+        place.toString("hex"),
+      );
+      // Each has a TPM of its own from here on.
+      expect(
+        codeOf(await clone.run(tpmLine(extendRegister(digest)))),
+      ).toBe(0);
+      expect(await register(clone, debugRegister)).not.toBe(extended);
+      expect(await register(one, debugRegister)).toBe(extended);
+      expect(await counts(one)).toBeGreaterThan(counted);
+      // Both cards carry: what the drive answers is read anew, the network asks for its lease again.
+      for (const each of [one, clone])
+        await each.run("udhcpc -n -q -f -i eth0 -s /bin/true");
+
+      const disk = await stat(cloned.disk);
+      expect(resumeMs).toBeLessThan(bootMs);
+      const figures = {
+        bootMs: Math.round(bootMs),
+        resumeMs: Math.round(resumeMs),
+        timesFaster: Number((bootMs / resumeMs).toFixed(1)),
+        parentPausedMs: Math.round(pausedMs),
+        stateMiB: mebibytes(stateBytes),
+        memoryMiB: one.spec.memoryMiB,
+        parentDiskMiB: mebibytes((await stat(layout.layer(layer))).blocks * 512),
+        cloneDiskMiB: mebibytes(disk.blocks * 512),
+      };
+      process.stdout.write(
+        `warm clone of Windows' profile: ${JSON.stringify(figures)}\n`,
+      );
+    });
+
+    test("its variables came with the state: the clone's firmware knows what the machine's wrote", async () => {
+      const variablesOf = ({ spec }: ProfileMachine): Promise<Buffer> =>
+        readFile(spec.firmware.variablesPath);
+      expect(clone).toBeDefined();
+      if (clone === undefined) return;
+      expect((await variablesOf(clone)).equals(await variablesOf(one))).toBe(
+        true,
+      );
+    });
+  },
+);
+
+const mebibytes = (bytes: number): number =>
+  Number((bytes / 1024 ** 2).toFixed(1));
+
+const register = async (
+  machine: ProfileMachine,
+  number: number,
+): Promise<string> =>
+  (
+    await machine.run(`cat /sys/class/tpm/tpm0/pcr-sha256/${String(number)}`)
+  ).toLowerCase();
+
+const counts = async (machine: ProfileMachine): Promise<number> =>
+  Number(await machine.run("cat /run/count"));
+
+/** Waits until the agent answers; says what the console showed last when it doesn't. */
+async function agentAnswers({ files, qemu }: ProfileMachine): Promise<void> {
+  const deadlineMs = Date.now() + 105_000;
+  for (;;) {
+    try {
+      const agent = await connectAgent(files.agentSocket, { timeoutMs: 2_000 });
+      agent.close();
+      return;
+    } catch (error) {
+      if (Date.now() < deadlineMs) continue;
+      const status = JSON.stringify(await qemu.qmp.execute("query-status"));
+      const console = (await readFile(files.log, "latin1")).slice(-2_000);
+      throw new Error(`${status}\n${console}`, { cause: error });
+    }
+  }
+}
+
+/** An answer medium as it is made for an installation. */
+async function answerCd(): Promise<{ medium: Buffer; answerFile: Buffer }> {
+  const openSsh = Buffer.alloc(300_001, "an installer ");
+  const made = mediumFiles(
+    {
+      architecture: "amd64",
+      language: "en-US",
+      editionIndex: 1,
+      computerName: "GUESTHOUSE",
+      user: "dev",
+      password: "pass & <word>",
+      driverSystems: ["w11"],
+      tpm: true,
+      authorizedKeys: ["ssh-ed25519 AAAA"],
+      viosock: false,
+      openSsh,
+    },
+    await readScriptSources(join(import.meta.dirname, "../../../resources")),
+    {
+      sha256: createHash("sha256").update(openSsh).digest("hex"),
+      file: "OpenSSH-Win64.msi",
+    },
+  );
+  const xml = made.find(({ name }) => name === "autounattend.xml");
+  return {
+    medium: answerMedium(made),
+    answerFile: Buffer.from(xml?.content ?? ""),
+  };
+}
