@@ -1,6 +1,7 @@
 import { sleep } from "../../base/deadline.ts";
 import { retry } from "../../base/retry.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
+import { readGuestFile, writeGuestFile } from "./agentFiles.ts";
 import { AgentWire } from "./agentWire.ts";
 import * as shape from "./agentShapes.ts";
 
@@ -21,7 +22,15 @@ export interface GuestExecResult {
   readonly stderr: string;
 }
 
+/** Somebody who is logged in at the guest's console or desktop. */
+export interface GuestUser {
+  readonly user: string;
+  /** Of Windows. */
+  readonly domain?: string | undefined;
+}
+
 export interface GuestOs {
+  /** `debian`, …; Windows says `mswindows`. */
   readonly id?: string | undefined;
   readonly prettyName?: string | undefined;
   readonly kernel?: string | undefined;
@@ -30,6 +39,8 @@ export interface GuestOs {
 /** The agent inside one guest, over one connection. Calls run one after the other; a broken connection ends it (B39). */
 export interface GuestAgent {
   ping(signal?: AbortSignal): Promise<void>;
+  /** Names of the commands that it takes: those that it was not built with or that somebody forbade are left out. */
+  commands(signal?: AbortSignal): Promise<ReadonlySet<string>>;
   osInfo(signal?: AbortSignal): Promise<GuestOs>;
   networkInterfaces(signal?: AbortSignal): Promise<GuestInterface[]>;
   exec(
@@ -37,6 +48,17 @@ export interface GuestAgent {
     options?: { input?: string; timeoutMs?: number },
     signal?: AbortSignal,
   ): Promise<GuestExecResult>;
+  /** A whole file; refused beyond 16 MiB. */
+  readFile(path: string, signal?: AbortSignal): Promise<Buffer>;
+  /** Makes the file or writes over it; who may read it is as the guest has it for new files. */
+  writeFile(path: string, content: Buffer, signal?: AbortSignal): Promise<void>;
+  users(signal?: AbortSignal): Promise<GuestUser[]>;
+  /** Afterwards these public key lines are the only ones of the user. */
+  authorizeKeys(
+    user: string,
+    keys: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** Gives freed blocks of all file systems back to the host. */
   trim(signal?: AbortSignal): Promise<void>;
   /** Writes everything to the disk. */
@@ -109,6 +131,23 @@ function agentOver(wire: AgentWire): GuestAgent {
     exec,
     ping: async (signal) => {
       await wire.call("guest-ping", {}, signal);
+    },
+    commands: async (signal) => {
+      const { supported_commands: all } = shape.info.parse(
+        await wire.call("guest-info", {}, signal),
+      );
+      return new Set(
+        all.filter(({ enabled }) => enabled).map(({ name }) => name),
+      );
+    },
+    readFile: (path, signal) => readGuestFile(wire, path, signal),
+    writeFile: (path, content, signal) =>
+      writeGuestFile(wire, path, content, signal),
+    users: async (signal) =>
+      shape.users.parse(await wire.call("guest-get-users", {}, signal)),
+    authorizeKeys: async (username, keys, signal) => {
+      const args = { username, keys, reset: true };
+      await wire.call("guest-ssh-add-authorized-keys", args, signal);
     },
     osInfo: async (signal) =>
       shape.osInfo.parse(await wire.call("guest-get-osinfo", {}, signal)),

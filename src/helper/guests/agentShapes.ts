@@ -46,3 +46,23 @@ export const interfaces = z.array(
       sentBytes: one.statistics?.["tx-bytes"],
     })),
 );
+
+export const info = z.object({
+  supported_commands: z.array(
+    z.object({ name: z.string(), enabled: z.boolean() }),
+  ),
+});
+
+export const fileHandle = z.number();
+export const fileWritten = z.object({ count: z.number() });
+export const fileRead = z.object({
+  count: z.number(),
+  "buf-b64": z.string(),
+  eof: z.boolean(),
+});
+
+export const users = z.array(
+  z
+    .object({ user: z.string(), domain: z.string().optional() })
+    .transform(({ user, domain }) => ({ user, domain })),
+);
