@@ -46,6 +46,7 @@ export const commandIds = [
   "guesthouse.pullImage",
   "guesthouse.updateImage",
   "guesthouse.importImage",
+  "guesthouse.createWindowsImage",
   "guesthouse.validateImage",
   "guesthouse.deleteImage",
   "guesthouse.createMachineFromImage",

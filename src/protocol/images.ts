@@ -5,6 +5,10 @@ import { notice, request } from "./method.ts";
 export const architectures = ["amd64", "arm64"] as const;
 export type Architecture = (typeof architectures)[number];
 
+/** What runs in a guest, as far as it has to be spoken to in another way. */
+export const guestSystems = ["linux", "windows"] as const;
+export type GuestSystem = (typeof guestSystems)[number];
+
 export const imageSourceSchema = z.discriminatedUnion("kind", [
   /** An official cloud image of the catalog, downloaded. */
   z.object({
@@ -24,6 +28,18 @@ export const imageSourceSchema = z.discriminatedUnion("kind", [
     kind: z.literal("imported"),
     path: z.string(),
     format: z.string(),
+  }),
+  /** Windows, installed on this host from the user's ISO. */
+  z.object({
+    kind: z.literal("windows"),
+    /** As the ISO calls it. */
+    edition: z.string(),
+    version: z.string().optional(),
+    language: z.string(),
+    /** The ISO's file name. */
+    iso: z.string(),
+    /** Digest of the steps that prepared it. */
+    manifest: z.string(),
   }),
   /** A folder's VM as it was after its features, `onCreateCommand` and `updateContentCommand`. */
   z.object({
@@ -70,7 +86,10 @@ export const imageStateSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("available") }),
   z.object({
     kind: z.literal("working"),
-    /** `download`, `verify`, `convert`, `build`, `prepare`, `validate`, `pack`, `unpack`. */
+    /**
+     * `download`, `verify`, `convert`, `build`, `prepare`, `validate`, `pack`, `unpack`; of Windows being installed
+     * `firmware`, `setup`, `specialize`, `first logon`, `verification`, `remediation`.
+     */
     stage: z.string(),
     detail: z.string().optional(),
     sinceMs: z.number(),
@@ -78,6 +97,8 @@ export const imageStateSchema = z.discriminatedUnion("kind", [
     totalBytes: z.number().optional(),
     bytesPerSecond: z.number().optional(),
     fraction: z.number().min(0).max(1).optional(),
+    /** Unix socket where VNC clients see what it does, where there is a screen. */
+    screen: z.string().optional(),
   }),
   z.object({ kind: z.literal("ready") }),
   z.object({ kind: z.literal("failed"), failure: failureSchema }),
@@ -90,6 +111,8 @@ export const imageSchema = z.object({
   name: z.string(),
   title: z.string(),
   architecture: z.enum(architectures),
+  /** Default: Linux. */
+  os: z.enum(guestSystems).optional(),
   state: imageStateSchema,
   /** `sha256:<64 hex>` of the golden disk; absent until ready. */
   digest: z.string().optional(),
@@ -133,6 +156,45 @@ export const imageMethods = {
       /** Expected `sha256:…` or `sha512:…` of the file. */
       checksum: z.string().optional(),
       user: z.string().optional(),
+    }),
+    z.object({ image: imageSchema }),
+  ),
+  /** What of an installation ISO of Windows can be installed here. */
+  "images.inspectIso": request(
+    z.object({ path: z.string() }),
+    z.object({
+      /** What `images.installWindows` takes by itself. */
+      edition: z.int(),
+      editions: z.array(
+        z.object({
+          index: z.int(),
+          name: z.string(),
+          version: z.string().optional(),
+          /** The default first. */
+          languages: z.array(z.string()),
+        }),
+      ),
+    }),
+  ),
+  /**
+   * Installs Windows from the user's ISO and makes an image of it. The installation belongs to the helper: it goes on
+   * when the one who asked goes away, and ends by `images.cancel`. Asking again for the same name joins it.
+   */
+  "images.installWindows": request(
+    z.object({
+      iso: z.string(),
+      /** ISO with virtio drivers and the guest agent. */
+      drivers: z.string(),
+      /** Number, `EditionID` or name. Default: Professional, else the ISO's first. */
+      edition: z.string().optional(),
+      /** Default: the edition's. */
+      language: z.string().optional(),
+      /** Of the image. Default: from the edition's name. */
+      name: z.string().optional(),
+      /** Of the account. Default: `dev`. */
+      user: z.string().optional(),
+      /** File with the pinned OpenSSH package; default: downloaded. */
+      openSsh: z.string().optional(),
     }),
     z.object({ image: imageSchema }),
   ),

@@ -21,18 +21,60 @@ const places: Readonly<Record<Architecture, readonly string[]>> = {
   ],
 };
 
+/** UEFI for Secure Boot: code that guards its variables, and variables with Microsoft's keys in them. Both raw. */
+export interface SecureBootFirmware {
+  readonly codePath: string;
+  /** To be copied for each machine. */
+  readonly variablesPath: string;
+}
+
+const secureBootPlaces: readonly SecureBootFirmware[] = (
+  [
+    [
+      "/usr/share/OVMF/OVMF_CODE_4M.ms.fd",
+      "/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
+    ],
+    [
+      "/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd",
+      "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd",
+    ],
+    [
+      "/usr/share/qemu/ovmf-x86_64-smm-ms-code.bin",
+      "/usr/share/qemu/ovmf-x86_64-smm-ms-vars.bin",
+    ],
+  ] as const
+).map(([codePath, variablesPath]) => ({ codePath, variablesPath }));
+
+/** Throws `host.toolMissing` with the package that has it. */
+export async function secureBootFirmware(): Promise<SecureBootFirmware> {
+  for (const firmware of secureBootPlaces)
+    if (
+      (await isThere(firmware.codePath)) &&
+      (await isThere(firmware.variablesPath))
+    )
+      return firmware;
+  throw failed(
+    "host.toolMissing",
+    "Windows needs UEFI firmware for Secure Boot, and none was found.",
+    {
+      remedy:
+        "Install it (Debian, Ubuntu: sudo apt install ovmf; Fedora: sudo dnf install edk2-ovmf).",
+      actions: ["doctor"],
+    },
+  );
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
 /** Path of UEFI firmware for a guest; `host.toolMissing` with the package that has it. */
 export async function uefiFirmware(
   architecture: Architecture,
 ): Promise<string> {
-  for (const path of places[architecture])
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
+  for (const path of places[architecture]) if (await isThere(path)) return path;
   const debian = architecture === "arm64" ? "qemu-efi-aarch64" : "ovmf";
   throw failed(
     "host.toolMissing",

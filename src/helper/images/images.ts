@@ -4,6 +4,7 @@ import type { Accelerator } from "../../protocol/host.ts";
 import { refused } from "../../protocol/failure.ts";
 import type {
   Architecture,
+  GuestSystem,
   Image,
   ImageReport,
 } from "../../protocol/images.ts";
@@ -38,6 +39,8 @@ import type { WorkingState } from "./progress.ts";
 import { hostRecipes } from "./recipes.ts";
 import { requireUnused } from "./requireUnused.ts";
 import { type StoredImage, openStore } from "./store.ts";
+import { type InstallSettings, usualInstall } from "./windows/install/host.ts";
+import { type Installs, createInstalls } from "./windows/install/installs.ts";
 
 /** What a machine needs to know of a ready image to stand on it. */
 export interface GoldenImage {
@@ -45,6 +48,7 @@ export interface GoldenImage {
   /** `sha256:<64 hex>` of the golden disk. */
   readonly digest: string;
   readonly architecture: Architecture;
+  readonly os: GuestSystem;
   readonly files: ImageFiles;
   readonly virtualSizeBytes: number;
   readonly defaultUser: string;
@@ -76,6 +80,8 @@ export interface ImagesOptions {
   readonly recipes?: Readonly<Record<RecipeName, Recipe>>;
   /** Default: boots the disk once in a preparation machine. */
   readonly prepare?: Prepare;
+  /** How Windows is installed, where it differs from the usual. */
+  readonly windows?: Partial<InstallSettings>;
 }
 
 export interface ObtainOptions {
@@ -115,6 +121,7 @@ export interface Images {
   ): Promise<GoldenImage>;
   /** Of a disk image, or of what `exportFile` wrote. */
   importFile(options: ImportOptions, signal?: AbortSignal): Promise<Image>;
+  readonly installs: Installs;
   /** Writes a ready image as one file; answers with its bytes. */
   exportFile(name: string, path: string, signal?: AbortSignal): Promise<number>;
   /** Makes an image of a machine's disk at rest; one of the same name is replaced. */
@@ -169,7 +176,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         // A cancelled job, a failed import and a failed renewal leave things as they were.
         if (
           failure.kind !== "cancelled" &&
-          entries.has(name) &&
+          (entries.has(name) || installs.has(name)) &&
           ledger.storedAs(name) === undefined
         )
           ledger.setFailure(name, failure);
@@ -185,6 +192,11 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     workingOn: jobs.state,
     namesWorkedOn: jobs.names,
   });
+  const installs: Installs = await createInstalls(
+    { ...usualInstall, ...options.windows, ...options, store, http },
+    jobs,
+    ledger,
+  );
   const golden = (stored: StoredImage): GoldenImage =>
     goldenImage(stored, layout);
   /** Tells the record after the job is over, when it says ready and no longer working. */
@@ -333,7 +345,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       requireUnused(name, ledger);
       const digests = ledger.digestsOf(name);
       return ledger.whileLeaving(digests, async () => {
-        const hadFailed = ledger.setFailure(name, undefined);
+        const hadInstall = await installs.forget(name);
+        const hadFailed = ledger.setFailure(name, undefined) || hadInstall;
         const hadPartial = await discardPartials(layout, name);
         if (digests.length === 0 && !hadFailed && !hadPartial)
           throw ledger.missing(name);
@@ -346,6 +359,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     },
     cancel: (name) => jobs.cancel(name),
     hold: ledger.hold,
+    installs,
     usersChanged: async (digest) => {
       const name = store.images().get(digest)?.record.name;
       if (name === undefined) return;
@@ -363,6 +377,7 @@ const goldenImage = ({ record }: StoredImage, layout: Layout): GoldenImage => ({
   name: record.name,
   digest: record.digest,
   architecture: record.architecture,
+  os: record.os ?? "linux",
   files: layout.image(record.digest),
   virtualSizeBytes: record.virtualSizeBytes,
   defaultUser: record.defaultUser,

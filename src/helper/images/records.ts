@@ -29,6 +29,7 @@ export function imageRecord(known: ImageKnowledge): Image {
     ...(record === undefined
       ? entryFacts(entry)
       : {
+          ...(record.os === undefined ? {} : { os: record.os }),
           digest: record.digest,
           source: record.source,
           virtualSizeBytes: record.virtualSizeBytes,

@@ -12,6 +12,7 @@ import { KeyedMutex } from "../../base/mutex.ts";
 import {
   type ImageReport,
   architectures,
+  guestSystems,
   imageReportSchema,
   imageSourceSchema,
 } from "../../protocol/images.ts";
@@ -29,6 +30,8 @@ const imageRecordSchema = z.object({
   name: z.string(),
   title: z.string(),
   architecture: z.enum(architectures),
+  /** Absent: Linux, as in records of before. */
+  os: z.enum(guestSystems).optional(),
   source: imageSourceSchema,
   createdAt: z.iso.datetime(),
   virtualSizeBytes: z.number(),

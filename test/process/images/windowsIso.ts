@@ -26,7 +26,16 @@ export interface StandIn {
  */
 export async function makeStandIn(
   folder: string,
-  { withoutNoPrompt = false, folders = 0 } = {},
+  {
+    withoutNoPrompt = false,
+    folders = 0,
+    noPrompt,
+  }: {
+    readonly withoutNoPrompt?: boolean;
+    readonly folders?: number;
+    /** Default: a script as the other boot image's. */
+    readonly noPrompt?: Buffer;
+  } = {},
 ): Promise<StandIn> {
   const tree = join(folder, "tree");
   const put = async (path: string, content: string | Buffer) => {
@@ -37,7 +46,7 @@ export async function makeStandIn(
   await put("boot/etfsboot.com", Buffer.alloc(4096, 0x90));
   const boot = "efi/microsoft/boot";
   const promptImage = await bootImage(folder, "prompt");
-  const noPromptImage = await bootImage(folder, "noprompt");
+  const noPromptImage = noPrompt ?? (await bootImage(folder, "noprompt"));
   await put(`${boot}/efisys.bin`, promptImage);
   if (!withoutNoPrompt) await put(`${boot}/efisys_noprompt.bin`, noPromptImage);
   for (let at = 0; at < folders; at++)
@@ -51,6 +60,8 @@ export async function makeStandIn(
     ...["-V", "CCCOMA_X64FRE_EN-US_DV9", "-o", iso],
     ...["-b", "boot/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8"],
     ...["-eltorito-alt-boot", "-e", `${boot}/efisys.bin`, "-no-emul-boot"],
+    // As Microsoft's: too small a number to mean the image's size, so firmware goes by the file system in it.
+    ...(noPrompt === undefined ? [] : ["-boot-load-size", "1"]),
     tree,
   ]);
   return { iso, promptImage, noPromptImage, wim };
