@@ -60,7 +60,7 @@ describe.skipIf(missing.length > 0)(
     let player: Player;
     let iso: string;
     let drivers: string;
-    let package_: string;
+    let packageFile: string;
 
     let layout: Layout;
     let told: ImageState[];
@@ -76,8 +76,8 @@ describe.skipIf(missing.length > 0)(
         drivers,
         isoVolume("DRIVERS", [{ name: "readme.txt", content: "none\n" }]),
       );
-      package_ = join(workshop, "OpenSSH.msi");
-      await writeFile(package_, openSsh);
+      packageFile = join(workshop, "OpenSSH.msi");
+      await writeFile(packageFile, openSsh);
     });
     afterAll(() => rm(workshop, { recursive: true, force: true }));
 
@@ -101,7 +101,7 @@ describe.skipIf(missing.length > 0)(
       return {
         home,
         resources,
-        wish: { iso, drivers, name, openSsh: package_ },
+        wish: { iso, drivers, name, openSsh: packageFile },
         memoryMiB: 256,
         direct: {
           kernel: player.kernel,
@@ -136,7 +136,8 @@ describe.skipIf(missing.length > 0)(
       expect(
         (await readdir(layout.run)).filter((file) => file.startsWith("win-")),
       ).toEqual([]);
-      expect(await readdir(layout.work)).toEqual([]);
+      // Made with the first image that is packed.
+      expect(await readdir(layout.work).catch(() => [])).toEqual([]);
     };
     const imageOf = async (images: Images): Promise<Image> => images.show(name);
 
@@ -147,11 +148,10 @@ describe.skipIf(missing.length > 0)(
    install drivers guest-agent viosock; stand logon
    install $logon; verify $all; stand verified; ready ;;
 esac`;
-      const { direct: _, ...spec } = await scene("");
+      const { home, wish } = await scene("");
       const whole = {
-        ...spec,
-        memoryMiB: 512,
-        wish: { ...spec.wish, iso: await player.iso(spec.home, play) },
+        ...{ home, resources, memoryMiB: 512 },
+        wish: { ...wish, iso: await player.iso(home, play) },
       };
       const images = await open(whole);
       const installed = images.installs.install(whole.wish);
@@ -201,6 +201,7 @@ esac`);
         bundle: true,
         platform: "node",
         format: "cjs",
+        target: "node20",
         external: ["cpu-features", "*.node"],
         logLevel: "error",
       });

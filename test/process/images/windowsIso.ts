@@ -30,11 +30,14 @@ export async function makeStandIn(
     withoutNoPrompt = false,
     folders = 0,
     noPrompt,
+    files = {},
   }: {
     readonly withoutNoPrompt?: boolean;
     readonly folders?: number;
     /** Default: a script as the other boot image's. */
     readonly noPrompt?: Buffer;
+    /** Beside Windows' own, by their paths. */
+    readonly files?: Readonly<Record<string, Buffer>>;
   } = {},
 ): Promise<StandIn> {
   const tree = join(folder, "tree");
@@ -51,6 +54,7 @@ export async function makeStandIn(
   if (!withoutNoPrompt) await put(`${boot}/efisys_noprompt.bin`, noPromptImage);
   for (let at = 0; at < folders; at++)
     await put(`sources/inf/a file with a long name ${String(at)} ü €.inf`, "x");
+  for (const [path, content] of Object.entries(files)) await put(path, content);
   const wim = await installImage(folder);
   await mkdir(join(tree, "sources"), { recursive: true });
   await execa("cp", [wim, join(tree, "sources", "install.wim")]);
@@ -60,8 +64,6 @@ export async function makeStandIn(
     ...["-V", "CCCOMA_X64FRE_EN-US_DV9", "-o", iso],
     ...["-b", "boot/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8"],
     ...["-eltorito-alt-boot", "-e", `${boot}/efisys.bin`, "-no-emul-boot"],
-    // As Microsoft's: too small a number to mean the image's size, so firmware goes by the file system in it.
-    ...(noPrompt === undefined ? [] : ["-boot-load-size", "1"]),
     tree,
   ]);
   return { iso, promptImage, noPromptImage, wim };

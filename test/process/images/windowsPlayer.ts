@@ -107,8 +107,9 @@ export async function makePlayer(
       return path;
     },
     iso: async (into, play) => {
-      const noPrompt = await bootImage(parts, into, initrdOf(play));
-      return (await makeStandIn(into, { noPrompt })).iso;
+      const noPrompt = await bootImage(parts, into);
+      const files = await bootFiles(parts, initrdOf(play));
+      return (await makeStandIn(into, { noPrompt, files })).iso;
     },
   };
 }
@@ -134,30 +135,28 @@ async function quickKernel(path: string): Promise<Buffer> {
 }
 
 /** What a CD's boot entry names: a FAT file system from which firmware starts Debian's signed chain. */
-async function bootImage(
-  parts: string,
-  folder: string,
-  initrd: Buffer,
-): Promise<Buffer> {
+async function bootImage(parts: string, folder: string): Promise<Buffer> {
   const image = join(folder, "signed.fat");
-  const files = {
-    config: join(folder, "grub.cfg"),
-    initrd: join(folder, "initrd"),
-  };
-  await writeFile(
-    files.config,
-    `set timeout=0\nlinux /vmlinuz ${kernelArguments}\ninitrd /initrd\nboot\n`,
-  );
-  await writeFile(files.initrd, initrd);
-  await execa("mkfs.vfat", ["-C", image, String(48 * 1024)]);
-  await execa("mmd", ["-i", image, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"]);
+  await execa("mkfs.vfat", ["-C", image, String(8 * 1024)]);
+  await execa("mmd", ["-i", image, "::/EFI", "::/EFI/BOOT"]);
   for (const [from, to] of [
-    [join(parts, "shimx64.efi"), "::/EFI/BOOT/BOOTX64.EFI"],
-    [join(parts, "grubx64.efi"), "::/EFI/BOOT/grubx64.efi"],
-    [files.config, "::/EFI/debian/grub.cfg"],
-    [join(parts, "vmlinuz"), "::/vmlinuz"],
-    [files.initrd, "::/initrd"],
+    ["shimx64.efi", "BOOTX64.EFI"],
+    ["grubx64.efi", "grubx64.efi"],
   ] as const)
-    await execa("mcopy", ["-i", image, from, to]);
+    await execa("mcopy", [
+      ...["-i", image, join(parts, from), `::/EFI/BOOT/${to}`],
+    ]);
   return readFile(image);
 }
+
+/** Where the boot loader looks on a CD: in the CD's own file system and not in the one that it was started from. */
+const bootFiles = async (
+  parts: string,
+  initrd: Buffer,
+): Promise<Record<string, Buffer>> => ({
+  "efi/debian/grub.cfg": Buffer.from(
+    `set timeout=0\nlinux /kernel.efi ${kernelArguments}\ninitrd /initrd.img\nboot\n`,
+  ),
+  "kernel.efi": await readFile(join(parts, "vmlinuz")),
+  "initrd.img": initrd,
+});

@@ -34,21 +34,19 @@ export async function follow(
   signal: AbortSignal,
 ): Promise<Exclude<InstallWord, { kind: "going" }>> {
   let resets = 0;
-  let isOpen = true;
+  const closed = new AbortController();
   const unlisten = machine.qmp.onEvent(({ event, data }) => {
     // The monitor's own `system_reset` is nobody's here.
     if (event === "RESET" && data["guest"] === true) resets++;
   });
-  void machine.qmp.closed.then(() => {
-    isOpen = false;
-  });
+  void machine.qmp.closed.then(() => closed.abort());
   // A clock that stands still while the host sleeps.
   const now = (): number => performance.now();
   let watch = firstWatch(now(), 0, before.restarts);
   let told = before.restarts;
   try {
     for (;;) {
-      const off = !isOpen && !(await isSameProcess(machine));
+      const off = closed.signal.aborted && !(await isSameProcess(machine));
       const [diskBytes, results] = await Promise.all([
         allocatedBytes(files.disk),
         off || (watch.stage === "firmware" && watch.restarts === 0)

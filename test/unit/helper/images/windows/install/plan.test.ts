@@ -80,12 +80,7 @@ describe("what of an ISO is installed", () => {
     ["Server Core", "10.0.20348.1", ["2k22", "2k19", "2k16"]],
     ["Client", undefined, ["w11", "w10"]],
   ])("drivers for %s %s", (installationType, version, systems) => {
-    const { version: _, ...rest } = pro;
-    const one = {
-      ...rest,
-      installationType,
-      ...(version === undefined ? {} : { version }),
-    };
+    const one = { ...pro, installationType, version } as WindowsEdition;
     expect(planInstall(iso(one), {}).driverSystems).toEqual(systems);
   });
 

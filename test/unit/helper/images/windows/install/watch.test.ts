@@ -36,8 +36,9 @@ function seen(
   };
   let word: InstallWord | undefined;
   for (const sight of sights) {
-    const { results: _, ...kept } = last;
-    last = { ...kept, atMs: last.atMs + 1_000, ...sight };
+    // No agent answers unless a sight says so.
+    const { atMs, diskBytes, resets, off } = last;
+    last = { diskBytes, resets, off, atMs: atMs + 1_000, ...sight };
     ({ watch, word } = look(watch, last, rules));
   }
   if (word === undefined) throw new Error("nothing was looked at");
