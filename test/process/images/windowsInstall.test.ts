@@ -143,7 +143,7 @@ describe.skipIf(missing.length > 0)(
 
     test("an ISO becomes an image in the store, by Secure Boot and without a key pressed", async () => {
       const play = `case "$(stage)" in
-"") grow 1 16; restart 1 ;;
+"") grow 1 16; stand copied; restart 1 ;;
 1) grow 17 4; agent
    install drivers guest-agent viosock; stand logon
    install $logon; verify $all; stand verified; ready ;;
@@ -157,6 +157,9 @@ esac`;
       const installed = images.installs.install(whole.wish);
       installed.catch(() => undefined);
       director = await direct(whole);
+      await Promise.race([director.stands("copied"), installed]);
+      await hear("setup");
+      director.go();
       await Promise.race([director.stands("logon"), installed]);
       const state = await hear("first logon", "step 4 of 9 (openssh)");
       expect(state).toMatchObject({ screen: director.files.screenSocket });
