@@ -47,6 +47,7 @@ export const commandIds = [
   "guesthouse.pullImage",
   "guesthouse.updateImage",
   "guesthouse.importImage",
+  "guesthouse.createWindowsImage",
   "guesthouse.validateImage",
   "guesthouse.deleteImage",
   "guesthouse.createMachineFromImage",

@@ -14,6 +14,7 @@ import {
 } from "./helper/launch.ts";
 import { hostCommands } from "./host/commands.ts";
 import { imageCommands } from "./images/commands.ts";
+import { windowsImageCommands } from "./images/createWindows.ts";
 import { imageRecords } from "./images/sync.ts";
 import { createImagesView } from "./images/tree.ts";
 import { BootLogs } from "./machines/bootLogs.ts";
@@ -193,6 +194,7 @@ export function activate(context: ExtensionContext): void {
     }),
     ...screens.commands,
     ...imageCommands({ call, images, loaded, showMarkdown }),
+    ...windowsImageCommands(call),
     ...hostCommands(call, showMarkdown),
     ...sshCommands({ call, choose, settings, makeReady, open }),
     ...bringBackCommands(call, choose),

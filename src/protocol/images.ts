@@ -29,6 +29,18 @@ export const imageSourceSchema = z.discriminatedUnion("kind", [
     path: z.string(),
     format: z.string(),
   }),
+  /** Windows, installed on this host from the user's ISO. */
+  z.object({
+    kind: z.literal("windows"),
+    /** As the ISO calls it. */
+    edition: z.string(),
+    version: z.string().optional(),
+    language: z.string(),
+    /** The ISO's file name. */
+    iso: z.string(),
+    /** Digest of the steps that prepared it. */
+    manifest: z.string(),
+  }),
   /** A folder's VM as it was after its features, `onCreateCommand` and `updateContentCommand`. */
   z.object({
     kind: z.literal("prebuild"),
@@ -74,7 +86,10 @@ export const imageStateSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("available") }),
   z.object({
     kind: z.literal("working"),
-    /** `download`, `verify`, `convert`, `build`, `prepare`, `validate`, `pack`, `unpack`. */
+    /**
+     * `download`, `verify`, `convert`, `build`, `prepare`, `validate`, `pack`, `unpack`; of Windows being installed
+     * `firmware`, `setup`, `specialize`, `first logon`, `verification`, `remediation`.
+     */
     stage: z.string(),
     detail: z.string().optional(),
     sinceMs: z.number(),
@@ -82,6 +97,8 @@ export const imageStateSchema = z.discriminatedUnion("kind", [
     totalBytes: z.number().optional(),
     bytesPerSecond: z.number().optional(),
     fraction: z.number().min(0).max(1).optional(),
+    /** Unix socket where VNC clients see what it does, where there is a screen. */
+    screen: z.string().optional(),
   }),
   z.object({ kind: z.literal("ready") }),
   z.object({ kind: z.literal("failed"), failure: failureSchema }),
@@ -141,6 +158,45 @@ export const imageMethods = {
       user: z.string().optional(),
       /** What the disk holds, default Linux. Windows is taken as it is, and `user` must be told. */
       os: z.enum(guestSystems).optional(),
+    }),
+    z.object({ image: imageSchema }),
+  ),
+  /** What of an installation ISO of Windows can be installed here. */
+  "images.inspectIso": request(
+    z.object({ path: z.string() }),
+    z.object({
+      /** What `images.installWindows` takes by itself. */
+      edition: z.int(),
+      editions: z.array(
+        z.object({
+          index: z.int(),
+          name: z.string(),
+          version: z.string().optional(),
+          /** The default first. */
+          languages: z.array(z.string()),
+        }),
+      ),
+    }),
+  ),
+  /**
+   * Installs Windows from the user's ISO and makes an image of it. The installation belongs to the helper: it goes on
+   * when the one who asked goes away, and ends by `images.cancel`. Asking again for the same name joins it.
+   */
+  "images.installWindows": request(
+    z.object({
+      iso: z.string(),
+      /** ISO with virtio drivers and the guest agent. */
+      drivers: z.string(),
+      /** Number, `EditionID` or name. Default: Professional, else the ISO's first. */
+      edition: z.string().optional(),
+      /** Default: the edition's. */
+      language: z.string().optional(),
+      /** Of the image. Default: from the edition's name. */
+      name: z.string().optional(),
+      /** Of the account. Default: `dev`. */
+      user: z.string().optional(),
+      /** File with the pinned OpenSSH package; default: downloaded. */
+      openSsh: z.string().optional(),
     }),
     z.object({ image: imageSchema }),
   ),

@@ -90,6 +90,18 @@ function stageText(stage: string): string {
       return l10n.t("packing");
     case "unpack":
       return l10n.t("unpacking");
+    case "firmware":
+      return l10n.t("Windows setup: firmware");
+    case "setup":
+      return l10n.t("Windows setup: copying files");
+    case "specialize":
+      return l10n.t("Windows setup: finding its hardware");
+    case "first logon":
+      return l10n.t("Windows setup: first logon");
+    case "verification":
+      return l10n.t("Windows setup: verifying");
+    case "remediation":
+      return l10n.t("Windows setup: mending");
     default:
       return stage;
   }

@@ -67,6 +67,12 @@ function sourceText(source: ImageSource): string {
       return l10n.t("built on this computer from the distribution's packages");
     case "imported":
       return l10n.t("imported from {0}", code(source.path));
+    case "windows":
+      return l10n.t(
+        "{0}, installed here from {1}",
+        escaped(source.edition),
+        code(source.iso),
+      );
     case "prebuild":
       return l10n.t(
         "prebuild of {0}, made of {1}",

@@ -1,15 +1,32 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { visible } from "../../base/visible.ts";
+import type { Image } from "../../protocol/images.ts";
 import {
   inspectWindowsIso,
   type WindowsIso,
 } from "../images/windows/inspectIso.ts";
+import {
+  type InstallPlan,
+  planInstall,
+} from "../images/windows/install/plan.ts";
 import { bytes, table } from "./format.ts";
+import { showImage } from "./progress.ts";
 import { reportFailures } from "./reportFailures.ts";
-import { say } from "./session.ts";
+import { say, type Session, withHelper } from "./session.ts";
 
-/** `guesthouse image inspect`. It only reads a file, so it needs no helper. */
+interface InstallFlags {
+  readonly json?: boolean;
+  readonly iso: string;
+  readonly virtioIso: string;
+  readonly edition?: string;
+  readonly language?: string;
+  readonly name?: string;
+  readonly user?: string;
+  readonly openssh?: string;
+}
+
+/** `guesthouse image inspect`, which only reads a file and needs no helper, and `guesthouse image windows`. */
 export function addWindowsCommands(image: Command): void {
   image
     .command("inspect")
@@ -23,7 +40,93 @@ export function addWindowsCommands(image: Command): void {
         say(flags, await inspectWindowsIso(resolve(iso)), isoText);
       }),
     );
+
+  image
+    .command("windows")
+    .description(
+      "install Windows from your ISO and make an image of it (unverified on Windows: see docs/windows.md)",
+    )
+    .requiredOption("--iso <file>", "an installation ISO of Windows")
+    .requiredOption(
+      "--virtio-iso <file>",
+      "the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too",
+    )
+    .option(
+      "--edition <edition>",
+      "number, id or name of an edition in the ISO",
+    )
+    .option("--language <language>", "of Windows, as the ISO has it: en-US")
+    .option("-n, --name <name>", "name of the image")
+    .option("-u, --user <name>", "the account in Windows (default: dev)")
+    .option(
+      "--openssh <file>",
+      "the package of the OpenSSH server (default: downloaded)",
+    )
+    .option("--json", "print JSON")
+    .action(async (flags: InstallFlags) =>
+      withHelper(
+        flags,
+        (session) => installed(session, flags),
+        ({ name, sizeBytes = 0 }) =>
+          `Image ${name} is ready (${bytes(sizeBytes)}). Clones of it are unverified on Windows.`,
+      ),
+    );
+
+  image
+    .command("cancel")
+    .argument("<name>")
+    .description(
+      "end the work on an image: a download, a build, an installation",
+    )
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: { json?: boolean }) =>
+      withHelper(
+        flags,
+        ({ client, signal }) => client.call("images.cancel", { name }, signal),
+        ({ cancelled }) =>
+          cancelled
+            ? `The work on ${name} was ended.`
+            : `Nobody works on ${name}.`,
+      ),
+    );
 }
+
+async function installed(
+  { client, progress, signal }: Session,
+  flags: InstallFlags,
+): Promise<Image> {
+  const { edition, language, user, openssh } = flags;
+  const iso = resolve(flags.iso);
+  const plan = planInstall(await inspectWindowsIso(iso), flags);
+  const { name } = plan;
+  progress.print(planText(plan));
+  let screen: string | undefined;
+  client.onNotice("images.changed", ({ image }) => {
+    if (image.name !== name || image.state.kind !== "working") return;
+    if (image.state.screen !== screen && image.state.screen !== undefined) {
+      ({ screen } = image.state);
+      progress.print(`Its screen: VNC on the unix socket ${screen}\n`);
+    }
+    showImage(progress, image);
+  });
+  const params = {
+    ...{ iso, name, drivers: resolve(flags.virtioIso) },
+    ...(edition === undefined ? {} : { edition }),
+    ...(language === undefined ? {} : { language }),
+    ...(user === undefined ? {} : { user }),
+    ...(openssh === undefined ? {} : { openSsh: resolve(openssh) }),
+  };
+  try {
+    return (await client.call("images.installWindows", params, signal)).image;
+  } catch (error) {
+    // It would go on without us: whoever interrupts this command means the installation.
+    if (signal.aborted) await client.call("images.cancel", { name });
+    throw error;
+  }
+}
+
+const planText = ({ name, edition, language, user }: InstallPlan): string =>
+  `Installing ${visible(edition.name)} (${visible(edition.version ?? "version unknown")}, ${language}) as image ${name}, account ${visible(user)}.\nUnverified on Windows: nobody who wrote this could run it there.\n`;
 
 const isoText = (iso: WindowsIso): string =>
   [
@@ -39,5 +142,5 @@ const isoText = (iso: WindowsIso): string =>
     ]),
     "",
     `${iso.installImage}, ISO of ${bytes(iso.sizeBytes)}, ${iso.bootsByUefi ? "boots by UEFI" : "does not boot by UEFI"}${iso.hasNoPromptLoader ? ", can start without a key being pressed" : ""}.`,
-    "Installing Windows from it is not possible yet.",
+    "guesthouse image windows installs one of them (unverified on Windows).",
   ].join("\n");

@@ -204,6 +204,8 @@ export async function createCapabilities({
     scratch: layout.work,
   };
   await machines.adopt();
+  // Not before: what no machine of ours needs is ended by then.
+  await images.installs.goOn();
   await writeConfig();
   const sizes = new PoolSizes(
     layout.poolSizes,

@@ -73,6 +73,12 @@ export async function writeArchive(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<number> {
+  if (record.os === "windows")
+    throw refused(
+      "request.invalid",
+      `Image ${record.name} holds Windows, and what is made of an ISO of Windows stays on the computer that made it.`,
+      { remedy: "Install it from its ISO there too." },
+    );
   if (facts === undefined)
     throw failed(
       "images.broken",

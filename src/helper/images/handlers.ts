@@ -1,6 +1,8 @@
 import type { HandlersOf } from "../../protocol/contract.ts";
 import type { imageMethods } from "../../protocol/images.ts";
 import type { Images } from "./images.ts";
+import { inspectWindowsIso } from "./windows/inspectIso.ts";
+import { editionOf } from "./windows/install/plan.ts";
 
 /** The contract's `images.*` on the images room. `onDeleted` removes what was made of an image that is gone. */
 export function imageHandlers(
@@ -16,6 +18,24 @@ export function imageHandlers(
     "images.import": async (options, { signal }) => ({
       image: await images.importFile(options, signal),
     }),
+    "images.inspectIso": async ({ path }) => {
+      const { editions } = await inspectWindowsIso(path);
+      return {
+        edition: editionOf(editions).index,
+        editions: editions
+          .filter(({ architecture }) => architecture === "amd64")
+          .map(({ index, name, version, languages }) => ({
+            index,
+            name,
+            ...(version === undefined ? {} : { version }),
+            languages: [...languages],
+          })),
+      };
+    },
+    "images.installWindows": async (wish, { signal }) => {
+      const name = await images.installs.install(wish, undefined, signal);
+      return { image: await images.show(name) };
+    },
     "images.export": async ({ name, path }, { signal }) => ({
       path,
       sizeBytes: await images.exportFile(name, path, signal),

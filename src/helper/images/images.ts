@@ -8,7 +8,7 @@ import type {
   Image,
   ImageReport,
 } from "../../protocol/images.ts";
-import type { ImageFiles, Layout } from "../store/layout.ts";
+import type { Layout } from "../store/layout.ts";
 import { auditImage } from "./audit.ts";
 import { readManifest, writeArchive } from "./archive.ts";
 import { openBuildCache } from "./buildCache.ts";
@@ -19,6 +19,7 @@ import {
   loadCatalog,
 } from "./catalog.ts";
 import { clearWorkFolders } from "./finish.ts";
+import { type GoldenImage, goldenImage } from "./goldenImage.ts";
 import { createHttp } from "./http.ts";
 import { importArchive } from "./importArchive.ts";
 import { importName } from "./importName.ts";
@@ -40,23 +41,8 @@ import { hostRecipes } from "./recipes.ts";
 import { requireUnused } from "./requireUnused.ts";
 import { type StoredImage, openStore } from "./store.ts";
 import { takeInWindowsDisk } from "./windows/importDisk.ts";
-
-/** What a machine needs to know of a ready image to stand on it. */
-export interface GoldenImage {
-  readonly name: string;
-  /** `sha256:<64 hex>` of the golden disk. */
-  readonly digest: string;
-  readonly architecture: Architecture;
-  readonly os: GuestSystem;
-  readonly files: ImageFiles;
-  readonly virtualSizeBytes: number;
-  readonly defaultUser: string;
-  /** Seconds to SSH under hardware acceleration. */
-  readonly expectedBootSeconds: number;
-  /** True: start `files.kernel` with `files.initrd` and `kernelArguments`; false: firmware and boot loader. */
-  readonly directBoot: boolean;
-  readonly kernelArguments?: string;
-}
+import { type InstallSettings, usualInstall } from "./windows/install/host.ts";
+import { type Installs, createInstalls } from "./windows/install/installs.ts";
 
 export interface ImagesOptions {
   readonly layout: Layout;
@@ -79,6 +65,8 @@ export interface ImagesOptions {
   readonly recipes?: Readonly<Record<RecipeName, Recipe>>;
   /** Default: boots the disk once in a preparation machine. */
   readonly prepare?: Prepare;
+  /** How Windows is installed, where it differs from the usual. */
+  readonly windows?: Partial<InstallSettings>;
 }
 
 export interface ObtainOptions {
@@ -120,6 +108,7 @@ export interface Images {
   ): Promise<GoldenImage>;
   /** Of a disk image, or of what `exportFile` wrote. */
   importFile(options: ImportOptions, signal?: AbortSignal): Promise<Image>;
+  readonly installs: Installs;
   /** Writes a ready image as one file; answers with its bytes. */
   exportFile(name: string, path: string, signal?: AbortSignal): Promise<number>;
   /** Makes an image of a machine's disk at rest; one of the same name is replaced. */
@@ -174,7 +163,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         // A cancelled job, a failed import and a failed renewal leave things as they were.
         if (
           failure.kind !== "cancelled" &&
-          entries.has(name) &&
+          (entries.has(name) || installs.has(name)) &&
           ledger.storedAs(name) === undefined
         )
           ledger.setFailure(name, failure);
@@ -190,6 +179,11 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     workingOn: jobs.state,
     namesWorkedOn: jobs.names,
   });
+  const installs: Installs = await createInstalls(
+    { ...usualInstall, ...options.windows, ...options, store, http },
+    jobs,
+    ledger,
+  );
   const golden = (stored: StoredImage): GoldenImage =>
     goldenImage(stored, layout);
   /** Tells the record after the job is over, when it says ready and no longer working. */
@@ -340,7 +334,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       requireUnused(name, ledger);
       const digests = ledger.digestsOf(name);
       return ledger.whileLeaving(digests, async () => {
-        const hadFailed = ledger.setFailure(name, undefined);
+        const hadInstall = await installs.forget(name);
+        const hadFailed = ledger.setFailure(name, undefined) || hadInstall;
         const hadPartial = await discardPartials(layout, name);
         if (digests.length === 0 && !hadFailed && !hadPartial)
           throw ledger.missing(name);
@@ -353,6 +348,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     },
     cancel: (name) => jobs.cancel(name),
     hold: ledger.hold,
+    installs,
     usersChanged: async (digest) => {
       const name = store.images().get(digest)?.record.name;
       if (name === undefined) return;
@@ -365,21 +361,6 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     },
   };
 }
-
-const goldenImage = ({ record }: StoredImage, layout: Layout): GoldenImage => ({
-  name: record.name,
-  digest: record.digest,
-  architecture: record.architecture,
-  os: record.os ?? "linux",
-  files: layout.image(record.digest),
-  virtualSizeBytes: record.virtualSizeBytes,
-  defaultUser: record.defaultUser,
-  expectedBootSeconds: record.expectedBootSeconds,
-  directBoot: record.directBoot !== undefined,
-  ...(record.directBoot === undefined
-    ? {}
-    : { kernelArguments: record.directBoot.kernelArguments }),
-});
 
 const userNeeded = (): Error =>
   refused(

@@ -11,7 +11,8 @@ import {
   workingState,
 } from "./progress.ts";
 
-export type JobKind = "obtain" | "import" | "validate" | "keep" | "export";
+export type JobKind =
+  "obtain" | "import" | "validate" | "keep" | "export" | "install";
 export type Work<T> = (
   onProgress: (progress: StageProgress) => void,
   signal: AbortSignal,
@@ -46,8 +47,12 @@ export interface Jobs {
   readonly names: () => string[];
   /** False when there was nothing to cancel. */
   readonly cancel: (name: string) => Promise<boolean>;
+  /** Ends all work because the helper ends: it is aborted with `helperEnds`. */
   readonly close: () => Promise<void>;
 }
+
+/** Why work is aborted that nobody cancelled; what the next helper can go on with is left as it is. */
+export const helperEnds = cancelled("The helper ends.");
 
 export interface JobEvents {
   /** At once for a new stage, else at most every 250 ms. */
@@ -95,8 +100,8 @@ export function createJobs(events: JobEvents, log: Log): Jobs {
     return job;
   };
 
-  const end = async (job: Job): Promise<void> => {
-    job.controller.abort();
+  const end = async (job: Job, reason?: unknown): Promise<void> => {
+    job.controller.abort(reason);
     await job.ended;
   };
 
@@ -136,7 +141,7 @@ export function createJobs(events: JobEvents, log: Log): Jobs {
     },
     close: async () => {
       closed = true;
-      await Promise.all([...jobs.values()].map(end));
+      await Promise.all([...jobs.values()].map((job) => end(job, helperEnds)));
     },
   };
 }

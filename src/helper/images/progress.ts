@@ -1,4 +1,5 @@
 import type { ImageState } from "../../protocol/images.ts";
+import type { InstallStage } from "./windows/install/watch.ts";
 
 export type WorkingState = Extract<ImageState, { kind: "working" }>;
 
@@ -12,7 +13,8 @@ export interface StageProgress {
     | "prepare"
     | "validate"
     | "pack"
-    | "unpack";
+    | "unpack"
+    | InstallStage;
   /** One short phrase for people. */
   readonly detail?: string;
   readonly bytes?: number;
@@ -20,6 +22,8 @@ export interface StageProgress {
   readonly bytesPerSecond?: number;
   /** 0..1; derived from the bytes where absent. */
   readonly fraction?: number;
+  /** Socket of the screen where the work is to be seen. */
+  readonly screen?: string;
 }
 
 /** Makes a record's state of a step's progress. Pure. */

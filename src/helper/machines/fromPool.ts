@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
 import type { ParsedParams } from "../../protocol/contract.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import { pinHostKey, unpinHost } from "../ssh/knownHosts.ts";
 import { writeRecord } from "../store/records.ts";
 import { mark } from "./bootLog.ts";

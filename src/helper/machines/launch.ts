@@ -2,7 +2,7 @@ import { open, type FileHandle } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import { failed, GuesthouseError } from "../../protocol/failure.ts";
 import type { Forward, StartWay } from "../../protocol/machines.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import {
   type Connection,
   connectNetwork,

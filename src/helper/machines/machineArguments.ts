@@ -4,7 +4,7 @@ import { hasErrorCode, isMissing } from "../../base/files.ts";
 import type { GuestSystem } from "../../protocol/images.ts";
 import { makeHandoffFifos } from "../guests/handoffPort.ts";
 import { secureBootFirmware } from "../images/firmware.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import { qemuArguments, type VmSpec } from "../qemu/commandLine.ts";
 import { removeSwtpm, startSwtpm, swtpmProgram } from "../qemu/swtpm.ts";
 import {

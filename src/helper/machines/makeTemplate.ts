@@ -15,7 +15,7 @@ import { hostSettings } from "../guests/hostSettings.ts";
 import { bootOnce, endAbandoned } from "../guests/oneBoot.ts";
 import { watchBoot } from "../guests/readiness.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import { type Connection, connectNetwork } from "../networks/connect.ts";
 import { createOverlay } from "../qemu/block.ts";
 import type { VmNetwork } from "../qemu/commandLine.ts";

@@ -1,6 +1,7 @@
 import { freemem, totalmem } from "node:os";
 import type { PoolState } from "../../protocol/pool.ts";
-import type { GoldenImage, Images } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
+import type { Images } from "../images/images.ts";
 import { processUsage } from "../qemu/process.ts";
 import type { TemplateRecord } from "../snapshots/templates.ts";
 import { planPool, type PoolPlan } from "./poolPlan.ts";

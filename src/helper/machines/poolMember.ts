@@ -4,7 +4,7 @@ import { faultPoint } from "../../base/faultPoint.ts";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import { failed } from "../../protocol/failure.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import { endProcess, waitForExit } from "../qemu/process.ts";
 import {
   emptyOverlay,

@@ -1,6 +1,6 @@
 import { cpus as hostProcessors } from "node:os";
 import { uefiFirmware } from "../images/firmware.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import { qemuArguments, type VmSpec } from "../qemu/commandLine.ts";
 import type { MachineFiles } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";

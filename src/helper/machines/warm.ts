@@ -3,7 +3,7 @@ import type { Log } from "../../base/log.ts";
 import { GuesthouseError, refused, toFailure } from "../../protocol/failure.ts";
 import type { Template, TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
-import type { GoldenImage } from "../images/images.ts";
+import type { GoldenImage } from "../images/goldenImage.ts";
 import { templateId } from "../snapshots/templateId.ts";
 import type { TemplateRecord, Templates } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";

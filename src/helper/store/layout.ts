@@ -25,6 +25,10 @@ export interface Layout {
   readonly image: (digest: string) => ImageFiles;
   readonly imageNames: string;
   readonly downloads: string;
+  /** Windows being installed: one folder for each image that is to be made so. */
+  readonly installs: string;
+  /** `id` names the sockets, which must be short. */
+  readonly install: (name: string, id: string) => InstallFiles;
   /** Scratch folders of builds and imports; emptied at helper start. */
   readonly work: string;
   readonly cache: string;
@@ -69,6 +73,29 @@ export interface ImageFiles {
   readonly used: string;
   /** The firmware's, as Windows wrote them; only beside an installed Windows. */
   readonly variables: string;
+}
+
+export interface InstallFiles {
+  readonly folder: string;
+  /** Durable intent: what is to be installed, and how far it is. */
+  readonly record: string;
+  readonly disk: string;
+  /** The firmware's. */
+  readonly variables: string;
+  /** Above the user's ISO, so that it starts without a key. */
+  readonly installer: string;
+  /** Holds the account's password. */
+  readonly answers: string;
+  readonly pidFile: string;
+  readonly qemuLog: string;
+  /** What firmware and scripts said, and the last picture of the screen; they outlive a failed installation. */
+  readonly log: string;
+  readonly picture: string;
+  readonly qmpSocket: string;
+  readonly agentSocket: string;
+  readonly consoleSocket: string;
+  readonly screenSocket: string;
+  readonly tpm: TpmFiles;
 }
 
 export interface TemplateFiles {
@@ -197,6 +224,33 @@ export function layoutOf(
     poolSizes: join(home, "pool.json"),
     imageNames: join(images, "names.json"),
     downloads: join(home, "downloads"),
+    installs: join(home, "installs"),
+    install: (name, id) => {
+      const folder = join(home, "installs", name);
+      const socket = (kind: string): string => join(run, `win-${id}.${kind}`);
+      return {
+        folder,
+        record: join(folder, "install.json"),
+        disk: join(folder, "disk.qcow2"),
+        variables: join(folder, "variables.fd"),
+        installer: join(folder, "installer.qcow2"),
+        answers: join(folder, "answers.iso"),
+        pidFile: join(folder, "qemu.pid"),
+        qemuLog: join(folder, "qemu.log"),
+        log: join(logs, `install-${name}.log`),
+        picture: join(logs, `install-${name}.png`),
+        qmpSocket: socket("qmp"),
+        agentSocket: socket("agent"),
+        consoleSocket: socket("console"),
+        screenSocket: socket("screen"),
+        tpm: {
+          stateFolder: join(folder, "tpm"),
+          socketPath: socket("tpm"),
+          pidFile: socket("tpm.pid"),
+          logPath: join(folder, "tpm.log"),
+        },
+      };
+    },
     work: join(home, "work"),
     cache: join(home, "cache"),
     machine: (id) => {

@@ -26,7 +26,19 @@ export interface StandIn {
  */
 export async function makeStandIn(
   folder: string,
-  { withoutNoPrompt = false, folders = 0 } = {},
+  {
+    withoutNoPrompt = false,
+    folders = 0,
+    noPrompt,
+    files = {},
+  }: {
+    readonly withoutNoPrompt?: boolean;
+    readonly folders?: number;
+    /** Default: a script as the other boot image's. */
+    readonly noPrompt?: Buffer;
+    /** Beside Windows' own, by their paths. */
+    readonly files?: Readonly<Record<string, Buffer>>;
+  } = {},
 ): Promise<StandIn> {
   const tree = join(folder, "tree");
   const put = async (path: string, content: string | Buffer) => {
@@ -37,11 +49,12 @@ export async function makeStandIn(
   await put("boot/etfsboot.com", Buffer.alloc(4096, 0x90));
   const boot = "efi/microsoft/boot";
   const promptImage = await bootImage(folder, "prompt");
-  const noPromptImage = await bootImage(folder, "noprompt");
+  const noPromptImage = noPrompt ?? (await bootImage(folder, "noprompt"));
   await put(`${boot}/efisys.bin`, promptImage);
   if (!withoutNoPrompt) await put(`${boot}/efisys_noprompt.bin`, noPromptImage);
   for (let at = 0; at < folders; at++)
     await put(`sources/inf/a file with a long name ${String(at)} ü €.inf`, "x");
+  for (const [path, content] of Object.entries(files)) await put(path, content);
   const wim = await installImage(folder);
   await mkdir(join(tree, "sources"), { recursive: true });
   await execa("cp", [wim, join(tree, "sources", "install.wim")]);

@@ -3,7 +3,7 @@ import { execa } from "execa";
 import { beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
 import { secureBootFirmware } from "../../../src/helper/images/firmware.ts";
-import type { GoldenImage } from "../../../src/helper/images/images.ts";
+import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
 import type { Environment } from "../../../src/helper/machines/environment.ts";
 import { launchMachine } from "../../../src/helper/machines/launch.ts";
 import { waitForExit } from "../../../src/helper/qemu/process.ts";

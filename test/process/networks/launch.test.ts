@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import type { GoldenImage } from "../../../src/helper/images/images.ts";
+import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
 import { adoptMachines } from "../../../src/helper/machines/adopt.ts";
 import type { Entry, Live } from "../../../src/helper/machines/entry.ts";
 import type { Environment } from "../../../src/helper/machines/environment.ts";

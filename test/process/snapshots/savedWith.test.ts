@@ -3,7 +3,7 @@ import { beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
 import { toFailure } from "../../../src/protocol/failure.ts";
 import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
-import type { GoldenImage } from "../../../src/helper/images/images.ts";
+import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
 import type { Environment } from "../../../src/helper/machines/environment.ts";
 import { launchMachine } from "../../../src/helper/machines/launch.ts";
 import { savedWithOf } from "../../../src/helper/machines/savedWith.ts";

@@ -32,9 +32,22 @@ You bring the ISO; Guesthouse neither has nor fetches one, and nothing that is m
 ## What can be done today
 
 \`guesthouse image inspect FILE\` reads an installation ISO, without mounting it or changing it, and tells its editions,
-languages, version and processor. The installation itself is not there yet, so no such image can be made.
+languages, version and processor.
 
-## How an image is going to be made
+\`guesthouse image windows --iso FILE --virtio-iso FILE\` installs one of them and makes an image of it. All of it was run with
+a stand-in for the ISO: a Linux that restarts, grows its disk and plays the files that the scripts write, with QEMU's own guest
+agent. With Windows it is unverified; where it doesn't end well, it says where its log and the last picture of its screen are.
+
+- \`--edition\` and \`--language\` choose among what the ISO has; \`--name\` is the image's, \`--user\` the account's.
+- \`--virtio-iso\` is the ISO of the virtio drivers, which you bring too: without the drivers and the guest agent in it nothing
+  could be verified. \`--openssh\` gives the OpenSSH package where it can't be downloaded.
+- The stages are firmware, setup, specialize, first logon (step N of M), verification and remediation (round N of 3). The screen is
+  there on a unix socket for VNC, whose path is printed.
+- The installation belongs to the helper: it goes on without a window, and after a restart of the helper. After 20 minutes in which
+  nothing moved, neither the disk nor a restart nor a step, it says so; after 60 it ends. \`guesthouse image cancel NAME\` ends it
+  and leaves nothing behind.
+
+## How an image is made
 
 - The answer medium is a second CD: \`autounattend.xml\`, the scripts, a marker file by which they find it, and the OpenSSH
   package (${openSshPackage.version}, pinned by its SHA-256). It is an ISO 9660 volume with Joliet names.

@@ -98,7 +98,11 @@ const lease = `#!/bin/busybox sh
 if [ "$1" = bound ]; then ip address add $ip/$mask dev $interface; fi
 `;
 
-async function initramfs(parts: string): Promise<Buffer> {
+/** busybox, QEMU's guest agent and the profile's modules; `script` is what the kernel runs. Compressed. */
+export async function initramfs(
+  parts: string,
+  script: string = init,
+): Promise<Buffer> {
   const program = await realpath((await findProgram("qemu-ga")) ?? "");
   const text = (path: string, content: string): CpioEntry => ({
     kind: "file",
@@ -129,7 +133,7 @@ async function initramfs(parts: string): Promise<Buffer> {
       "mnt",
     ].map((path) => ({ kind: "folder", path }) as const),
     { kind: "characterDevice", path: "dev/console", major: 5, minor: 1 },
-    text("init", init),
+    text("init", script),
     text("lease", lease),
     await file("bin/busybox", join(parts, "busybox")),
     await file("bin/qemu-ga", program),

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { promiseWithResolvers } from "../../../../src/base/deadline.ts";
 import { silentLog } from "../../../../src/base/log.ts";
-import { type Jobs, createJobs } from "../../../../src/helper/images/jobs.ts";
+import {
+  type Jobs,
+  createJobs,
+  helperEnds,
+} from "../../../../src/helper/images/jobs.ts";
 import { failed } from "../../../../src/protocol/failure.ts";
 
 interface Seen {
@@ -163,6 +167,23 @@ describe("createJobs (B19, B26)", () => {
       ),
     ).rejects.toMatchObject({ failure: { code: "images.broken" } });
     expect(failures).toEqual(["a host.diskFull over", "b images.broken over"]);
+  });
+
+  it("tells work that it ends because the helper does, and not because somebody cancelled it", async () => {
+    const { jobs } = jobsOf();
+    const reasons: unknown[] = [];
+    const work = (_: unknown, signal: AbortSignal): Promise<void> =>
+      untilAborted(signal).catch((error: unknown) => {
+        reasons.push(signal.reason === helperEnds);
+        throw error;
+      });
+    for (const end of [() => jobs.cancel("a"), () => jobs.close()]) {
+      const running = jobs.run("a", "install", work).catch(() => undefined);
+      await tick();
+      await end();
+      await running;
+    }
+    expect(reasons).toEqual([false, true]);
   });
 
   it("ends everything on close and takes nothing new", async () => {

@@ -1,0 +1,134 @@
+import { sleep } from "../../../../base/deadline.ts";
+import { allocatedBytes } from "../../../../base/files.ts";
+import { GuesthouseError } from "../../../../protocol/failure.ts";
+import { type GuestAgent, withAgent } from "../../../guests/agent.ts";
+import { isSameProcess, type LaunchedQemu } from "../../../qemu/process.ts";
+import type { InstallFiles } from "../../../store/layout.ts";
+import type { InstallHost } from "./host.ts";
+import { type InstallResults, readResults, setupLog } from "./results.ts";
+import {
+  firstWatch,
+  type InstallRules,
+  type InstallWord,
+  look,
+} from "./watch.ts";
+
+export interface Following {
+  readonly machine: LaunchedQemu;
+  readonly files: InstallFiles;
+  readonly rules: InstallRules;
+  /** Restarts of setup that an earlier helper saw. */
+  readonly restarts: number;
+  /** Each time anything may have changed. */
+  readonly onLook: (
+    word: Extract<InstallWord, { kind: "going" }>,
+    diskBytes: number,
+  ) => void;
+  readonly onRestarts: (restarts: number) => Promise<void>;
+}
+
+/** Watches an installation until it is ready or has failed; what goes on in the guest is judged by `look`. */
+export async function follow(
+  host: Pick<InstallHost, "pollMs" | "agentTimeoutMs">,
+  { machine, files, rules, onLook, onRestarts, ...before }: Following,
+  signal: AbortSignal,
+): Promise<Exclude<InstallWord, { kind: "going" }>> {
+  let resets = 0;
+  let lastResetMs = -Infinity;
+  const closed = new AbortController();
+  // A clock that stands still while the host sleeps.
+  const now = (): number => performance.now();
+  const unlisten = machine.qmp.onEvent(({ event, data }) => {
+    // The monitor's own `system_reset` is nobody's here.
+    if (event !== "RESET" || data["guest"] !== true) return;
+    if (now() - lastResetMs > sameRestartMs) resets++;
+    lastResetMs = now();
+  });
+  void machine.qmp.closed.then(() => closed.abort());
+  let watch = firstWatch(now(), 0, before.restarts);
+  let told = before.restarts;
+  try {
+    for (;;) {
+      const off = closed.signal.aborted && !(await isSameProcess(machine));
+      const [diskBytes, results] = await Promise.all([
+        allocatedBytes(files.disk),
+        off || (watch.stage === "firmware" && watch.restarts === 0)
+          ? undefined
+          : resultsOf(host, files, rules, signal),
+      ]);
+      const looked = look(
+        watch,
+        {
+          atMs: now(),
+          diskBytes,
+          resets,
+          off,
+          ...(results === undefined ? {} : { results }),
+        },
+        rules,
+      );
+      watch = looked.watch;
+      if (watch.restarts !== told) await onRestarts((told = watch.restarts));
+      if (looked.word.kind !== "going") return looked.word;
+      onLook(looked.word, diskBytes);
+      await sleep(host.pollMs, signal);
+    }
+  } finally {
+    await unlisten();
+  }
+}
+
+/** A system that restarts tries one way after the other until it is gone, so QEMU may tell of two resets for one restart. */
+const sameRestartMs = 1_000;
+
+/** Undefined while no agent answers, which is most of the time. */
+function resultsOf(
+  host: Pick<InstallHost, "agentTimeoutMs">,
+  files: InstallFiles,
+  { steps }: InstallRules,
+  signal: AbortSignal,
+): Promise<InstallResults | undefined> {
+  return asked(host, files, signal, (agent) =>
+    readResults((path) => textOf(agent, path, signal), steps),
+  );
+}
+
+/** What the scripts logged, as far as an agent answers. */
+export async function setupLogOf(
+  host: Pick<InstallHost, "agentTimeoutMs">,
+  files: InstallFiles,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  return asked(host, files, signal, (agent) => textOf(agent, setupLog, signal));
+}
+
+async function asked<T>(
+  { agentTimeoutMs }: Pick<InstallHost, "agentTimeoutMs">,
+  { agentSocket }: InstallFiles,
+  signal: AbortSignal,
+  work: (agent: GuestAgent) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    const options = { timeoutMs: agentTimeoutMs, tries: 1 };
+    return await withAgent(agentSocket, options, work, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof GuesthouseError) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined for a file that the agent doesn't open: it isn't there yet. */
+async function textOf(
+  agent: GuestAgent,
+  path: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    return (await agent.readFile(path, signal)).toString("utf8");
+  } catch (error) {
+    if (error instanceof GuesthouseError && error.failure.kind === "refused")
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,270 @@
+import { appendFile, rm } from "node:fs/promises";
+import { withDeadline } from "../../../../base/deadline.ts";
+import {
+  bug,
+  failed,
+  GuesthouseError,
+  toFailure,
+} from "../../../../protocol/failure.ts";
+import { requestShutdown } from "../../../guests/shutdown.ts";
+import { type LaunchedQemu, waitForExit } from "../../../qemu/process.ts";
+import type { InstallFiles } from "../../../store/layout.ts";
+import { helperEnds } from "../../jobs.ts";
+import type { OnProgress } from "../../made.ts";
+import { manifestDigest, readScriptSources } from "../scripts.ts";
+import { type WindowsStep, windowsSteps } from "../steps.ts";
+import { follow, setupLogOf } from "./follow.ts";
+import type { InstallHost } from "./host.ts";
+import { installReport, keepInstalled } from "./keep.ts";
+import { adoptMachine, endMachine, startMachine } from "./machine.ts";
+import { prepareMedia } from "./media.ts";
+import { type InstallRecord, installFiles, writeInstall } from "./record.ts";
+import type { InstallWord } from "./watch.ts";
+
+/** A machine that ended while no helper was there is started again, but not for ever. */
+const maxLaunches = 3;
+
+/**
+ * Goes on with an installation from wherever its record says that it is, until its image is in the store; then nothing
+ * else of it is left. Cancelled, nothing at all is left; failed, its record with the reason, its log and the last picture of its
+ * screen. When the helper ends, everything stays as it is, and the machine runs on.
+ */
+export async function install(
+  host: InstallHost,
+  begun: InstallRecord,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = installFiles(host.layout, begun);
+  let record = begun;
+  const save = async (changes: Partial<InstallRecord>): Promise<void> => {
+    record = await writeInstall(host.layout, { ...record, ...changes });
+  };
+  try {
+    const sources = await readScriptSources(host.resources);
+    const manifest = manifestDigest(sources);
+    if (record.phase === "preparing") {
+      await prepareMedia(host, record, onProgress, signal);
+      await save({ phase: "installing" });
+    }
+    if (record.phase === "installing")
+      await run(host, () => record, save, {
+        ...{ files, manifest, onProgress, signal },
+        steps: windowsSteps(sources),
+      });
+    await switchedOff(host, files, onProgress, signal);
+    await keepInstalled(host, record, manifest, onProgress, signal);
+    await forgetInstall(host, record);
+  } catch (error) {
+    if (signal.reason === helperEnds) throw error;
+    // What couldn't even be begun is told to the one who asked, and there is nothing to look at.
+    if (signal.aborted || record.phase === "preparing") {
+      await forgetInstall(host, record);
+      throw error;
+    }
+    const failure =
+      error instanceof GuesthouseError ? error.failure : toFailure(error);
+    // What took an hour is not thrown away because the disk is full now: asking for it again goes on.
+    if (record.phase === "keeping") await save({ failure });
+    else await leaveFailed(host, record, failure);
+    throw error;
+  }
+}
+
+interface Run {
+  readonly files: InstallFiles;
+  readonly steps: readonly WindowsStep[];
+  readonly manifest: string;
+  readonly onProgress: OnProgress;
+  readonly signal: AbortSignal;
+}
+
+/** From the machine's start to the marker, with whatever lies between. */
+async function run(
+  host: InstallHost,
+  record: () => InstallRecord,
+  save: (changes: Partial<InstallRecord>) => Promise<void>,
+  { files, steps, manifest, onProgress, signal }: Run,
+): Promise<void> {
+  onProgress({ stage: "firmware", screen: files.screenSocket });
+  const machine =
+    (await adoptMachine(files, signal)) ??
+    (await launched(host, record, save, files, signal));
+  try {
+    const word = await follow(
+      host,
+      {
+        ...{ machine, files, restarts: record().restarts },
+        rules: { steps, manifest, ...host },
+        onLook: ({ stage, detail, fraction }, diskBytes) =>
+          onProgress({
+            ...{ stage, bytes: diskBytes, screen: files.screenSocket },
+            ...(detail === undefined ? {} : { detail }),
+            ...(fraction === undefined ? {} : { fraction }),
+          }),
+        onRestarts: (restarts) => save({ restarts }),
+      },
+      signal,
+    );
+    if (word.kind === "failed") {
+      await takeEvidence(host, machine, files, word, signal);
+      throw notInstalled(word, files);
+    }
+    // Written before it is switched off: whoever finds it off knows why.
+    await save({
+      phase: "keeping",
+      report: installReport(steps, word.results, new Date()),
+    });
+  } finally {
+    machine.qmp.close();
+  }
+}
+
+async function launched(
+  host: InstallHost,
+  record: () => InstallRecord,
+  save: (changes: Partial<InstallRecord>) => Promise<void>,
+  files: InstallFiles,
+  signal: AbortSignal,
+): Promise<LaunchedQemu> {
+  const launches = record().launches + 1;
+  if (launches > maxLaunches)
+    throw failed(
+      "images.buildFailed",
+      `The machine that Windows is installed on ended ${String(maxLaunches)} times.`,
+      {
+        remedy: `Look into ${files.log}; begin anew when this computer stays on for an hour.`,
+      },
+    );
+  await endMachine(files);
+  await save({ launches });
+  return startMachine(host, record(), signal);
+}
+
+/** Windows has said that it is ready: off with it, so that its disk is at rest. */
+async function switchedOff(
+  host: InstallHost,
+  files: InstallFiles,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const machine = await adoptMachine(files, signal);
+  if (machine !== undefined)
+    try {
+      onProgress({
+        ...{ stage: "prepare", detail: "Windows switches itself off" },
+        screen: files.screenSocket,
+      });
+      await requestShutdown(
+        files.agentSocket,
+        async () => {
+          await machine.qmp.execute("system_powerdown");
+        },
+        signal,
+      );
+      if (!(await waitForExit(machine, host.offTimeoutMs, signal)))
+        throw failed(
+          "images.buildFailed",
+          "Windows is installed, but doesn't switch itself off.",
+          {
+            remedy: `Shut it down at its screen (VNC on ${files.screenSocket}), then ask for the same image again.`,
+          },
+        );
+    } finally {
+      machine.qmp.close();
+    }
+  await endMachine(files);
+}
+
+/** Remedies by what went wrong; each is a sentence of its own. */
+function notInstalled(
+  word: Extract<InstallWord, { kind: "failed" }>,
+  { log, picture }: InstallFiles,
+): GuesthouseError {
+  const steps = [...(word.results?.steps.values() ?? [])]
+    .filter(({ ok }) => !ok)
+    .map(({ id }) => id);
+  const ofDrivers = ["boot-drivers", "drivers", "guest-agent", "viosock"];
+  const advice = steps.some((id) => ofDrivers.includes(id))
+    ? "Check that the driver ISO is virtio-win's and newer than this Windows"
+    : word.why === "stalled"
+      ? "Look at the last picture of its screen: setup may have asked something"
+      : "Begin anew; report it if it happens again";
+  return failed("images.buildFailed", word.message, {
+    remedy: `${advice}. Its log: ${log}; its screen: ${picture}.`,
+    actions: ["report"],
+  });
+}
+
+const evidenceMs = 20_000;
+
+/** What somebody needs who wants to know why: the last picture, and the log of the scripts where an agent gives it. */
+async function takeEvidence(
+  host: InstallHost,
+  { qmp }: LaunchedQemu,
+  files: InstallFiles,
+  word: InstallWord,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await withDeadline(
+      "the log of the scripts",
+      evidenceMs,
+      async (within) => {
+        const told = await setupLogOf(host, files, within).catch(
+          () => undefined,
+        );
+        const results =
+          word.kind === "failed" ? (word.results?.steps.values() ?? []) : [];
+        await appendFile(
+          files.log,
+          `\n${told ?? ""}\n${JSON.stringify([...results], null, 2)}\n`,
+          { mode: 0o600 },
+        );
+        await qmp.execute("screendump", {
+          ...{ filename: files.picture, format: "png" },
+        });
+      },
+      signal,
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    host.log.warn("a failed installation of Windows leaves less to look at", {
+      error,
+    });
+  }
+}
+
+/** Ends what runs and removes everything, its record first: what is found without one is nobody's. */
+export async function forgetInstall(
+  { layout }: Pick<InstallHost, "layout">,
+  record: InstallRecord,
+): Promise<void> {
+  const files = installFiles(layout, record);
+  await rm(files.record, { force: true });
+  await endMachine(files);
+  await rm(files.folder, { recursive: true, force: true, maxRetries: 5 });
+  for (const path of [files.log, files.picture])
+    await rm(path, { force: true });
+}
+
+async function leaveFailed(
+  { layout }: Pick<InstallHost, "layout">,
+  record: InstallRecord,
+  failure: InstallRecord["failure"],
+): Promise<void> {
+  if (failure === undefined) throw bug("A failure without a reason.");
+  const files = installFiles(layout, record);
+  await writeInstall(layout, { ...record, phase: "failed", failure });
+  await endMachine(files);
+  for (const path of [
+    files.disk,
+    files.variables,
+    files.installer,
+    files.answers,
+    files.qemuLog,
+    files.tpm.logPath,
+  ])
+    await rm(path, { force: true });
+  await rm(files.tpm.stateFolder, { recursive: true, force: true });
+}

@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { access, rm } from "node:fs/promises";
+import { GuesthouseError, refused } from "../../../../protocol/failure.ts";
+import { swtpmProgram } from "../../../qemu/swtpm.ts";
+import type { Jobs, ProgressListener } from "../../jobs.ts";
+import type { Ledger } from "../../ledger.ts";
+import { inspectWindowsIso } from "../inspectIso.ts";
+import type { InstallHost } from "./host.ts";
+import { forgetInstall, install } from "./install.ts";
+import { endStrayMachines } from "./machine.ts";
+import { type InstallChoice, planInstall } from "./plan.ts";
+import {
+  type InstallRecord,
+  installFiles,
+  readInstall,
+  readInstalls,
+  writeInstall,
+} from "./record.ts";
+
+export interface InstallWish extends InstallChoice {
+  readonly iso: string;
+  /** ISO of virtio drivers and the guest agent. */
+  readonly drivers: string;
+  readonly openSsh?: string | undefined;
+}
+
+/** Installations of Windows. They belong to the helper, and to the next one; whoever asks only watches. */
+export interface Installs {
+  /**
+   * Begins one, or goes on with the one of this name, and answers with the image's name when that is ready. Aborting
+   * `signal` leaves it to itself; `images.cancel` ends it.
+   */
+  readonly install: (
+    wish: InstallWish,
+    onProgress?: ProgressListener,
+    signal?: AbortSignal,
+  ) => Promise<string>;
+  /** Goes on with what earlier helpers began. Call it once, when everything else is in place. */
+  readonly goOn: () => Promise<void>;
+  /** Whether there is one, failed or not. */
+  readonly has: (name: string) => boolean;
+  /** Forgets an installation that failed; false where there is none. */
+  readonly forget: (name: string) => Promise<boolean>;
+}
+
+export async function createInstalls(
+  host: InstallHost,
+  jobs: Jobs,
+  ledger: Ledger,
+): Promise<Installs> {
+  const { layout, log } = host;
+  /** Failed ones and those whose end a next helper has to bring about; of the others the files know more. */
+  const known = new Map<string, InstallRecord>();
+  const take = (record: InstallRecord): void => {
+    known.set(record.name, record);
+    if (record.failure !== undefined)
+      ledger.setFailure(record.name, record.failure);
+  };
+  for (const record of await readInstalls(layout, log)) take(record);
+
+  const work = async (
+    record: InstallRecord,
+    onProgress?: ProgressListener,
+    signal?: AbortSignal,
+  ): Promise<void> => {
+    const { name } = record;
+    ledger.setFailure(name, undefined);
+    const job = (
+      onState?: ProgressListener,
+      within?: AbortSignal,
+    ): Promise<void> =>
+      jobs.run(
+        name,
+        "install",
+        (progress, running) => install(host, record, progress, running),
+        onState,
+        within,
+      );
+    // The helper itself waits for it, so it goes on when everybody else leaves.
+    const mine = job().finally(async () => {
+      const now = await readInstall(layout, name);
+      if (now !== undefined) {
+        take(now);
+        return;
+      }
+      known.delete(name);
+      if (ledger.setFailure(name, undefined)) ledger.tell(name);
+    });
+    mine.catch(() => undefined);
+    await job(onProgress, signal);
+    await mine;
+    ledger.tell(name);
+  };
+
+  return {
+    install: async (wish, onProgress, signal) => {
+      if (host.architecture !== "amd64")
+        throw refused(
+          "host.notSupported",
+          "Windows can only be installed on computers with Intel or AMD processors.",
+        );
+      const plan = planInstall(await inspectWindowsIso(wish.iso), wish);
+      const { name, edition } = plan;
+      const begun = known.get(name);
+      if (begun !== undefined && begun.phase !== "failed") {
+        if (begun.iso !== wish.iso) throw taken(name);
+        await work(begun, onProgress, signal);
+        return name;
+      }
+      if (begun === undefined && ledger.known(name)) throw taken(name);
+      await requireFile(wish.drivers);
+      const record: InstallRecord = {
+        version: 1,
+        name,
+        id: randomBytes(4).toString("hex"),
+        startedAt: new Date().toISOString(),
+        iso: wish.iso,
+        drivers: wish.drivers,
+        ...(wish.openSsh === undefined ? {} : { openSsh: wish.openSsh }),
+        plan: {
+          edition: {
+            index: edition.index,
+            name: edition.name,
+            ...(edition.editionId === undefined
+              ? {}
+              : { editionId: edition.editionId }),
+            ...(edition.version === undefined
+              ? {}
+              : { version: edition.version }),
+          },
+          language: plan.language,
+          computerName: plan.computerName,
+          user: plan.user,
+          driverSystems: [...plan.driverSystems],
+        },
+        hardware: {
+          uuid: randomUUID(),
+          macAddress: `52:54:00:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`,
+          vmGenerationId: randomUUID(),
+          cpus: host.cpus,
+          memoryMiB: host.memoryMiB,
+          diskBytes: host.diskBytes,
+          tpm: (await swtpmProgram()) !== undefined,
+        },
+        phase: "preparing",
+        launches: 0,
+        restarts: 0,
+      };
+      const { log: logPath, picture } = installFiles(layout, record);
+      for (const path of [logPath, picture]) await rm(path, { force: true });
+      known.set(name, record);
+      await writeInstall(layout, record);
+      await work(record, onProgress, signal);
+      return name;
+    },
+    goOn: async () => {
+      const open = [...known.values()].filter(
+        ({ phase }) => phase !== "failed",
+      );
+      await endStrayMachines(
+        layout,
+        open.map(({ id }) => id),
+      );
+      for (const record of open) {
+        if (record.failure !== undefined) continue;
+        log.info("goes on with installing Windows", {
+          image: record.name,
+          phase: record.phase,
+        });
+        work(record).catch((error: unknown) => {
+          if (!(error instanceof GuesthouseError))
+            log.error("an installation of Windows ended", { error });
+        });
+      }
+    },
+    has: (name) => known.has(name),
+    forget: async (name) => {
+      const record = known.get(name);
+      if (record === undefined || jobs.state(name) !== undefined) return false;
+      await forgetInstall(host, record);
+      known.delete(name);
+      ledger.setFailure(name, undefined);
+      return true;
+    },
+  };
+}
+
+const taken = (name: string): GuesthouseError =>
+  refused("images.exists", `There is an image “${name}” already.`, {
+    remedy: "Give this one another name, or delete that image first.",
+  });
+
+async function requireFile(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch {
+    throw refused("request.invalid", `There is no file ${path}.`, {
+      remedy:
+        "Give the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too.",
+    });
+  }
+}

@@ -1,0 +1,112 @@
+import { chmod, copyFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { makePrivateFolder } from "../../../../base/files.ts";
+import { bug } from "../../../../protocol/failure.ts";
+import type { ImageReport } from "../../../../protocol/images.ts";
+import { convertImage, imageInfo } from "../../../qemu/block.ts";
+import { requireSpace } from "../../diskSpace.ts";
+import { inWorkFolder } from "../../finish.ts";
+import type { OnProgress } from "../../made.ts";
+import type { StoredImage } from "../../store.ts";
+import { reportOf } from "../../validate.ts";
+import { check, error, ok, warning } from "../../verdict.ts";
+import type { WindowsStep } from "../steps.ts";
+import type { InstallHost } from "./host.ts";
+import { type InstallRecord, installFiles } from "./record.ts";
+import type { InstallResults } from "./results.ts";
+
+/** Packs the disk at rest and takes it into the store, with the firmware's variables that Windows wrote. */
+export async function keepInstalled(
+  { layout, store }: Pick<InstallHost, "layout" | "store">,
+  record: InstallRecord,
+  manifest: string,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<StoredImage> {
+  const { name, plan, report } = record;
+  if (report === undefined)
+    throw bug(`Nothing was verified of the installation ${name}.`);
+  const files = installFiles(layout, record);
+  return inWorkFolder(layout, name, async (folder) => {
+    const info = await imageInfo(files.disk, signal);
+    await requireSpace(folder, info.actualSizeBytes / 2, `Keeping ${name}`);
+    const finished = join(folder, "finished");
+    await makePrivateFolder(finished);
+    onProgress({ stage: "pack", fraction: 0 });
+    await convertImage(
+      files.disk,
+      join(finished, "disk.qcow2"),
+      {
+        format: "qcow2",
+        sourceFormat: "qcow2",
+        compress: true,
+        onProgress: (fraction) => onProgress({ stage: "pack", fraction }),
+      },
+      signal,
+    );
+    const variables = join(finished, "variables.fd");
+    await copyFile(files.variables, variables);
+    await chmod(variables, 0o400);
+    const { edition, language } = plan;
+    return store.commit(
+      {
+        folder: finished,
+        record: {
+          name,
+          title: edition.name,
+          architecture: "amd64",
+          os: "windows",
+          source: {
+            kind: "windows",
+            edition: edition.name,
+            ...(edition.version === undefined
+              ? {}
+              : { version: edition.version }),
+            language,
+            iso: basename(record.iso),
+            manifest,
+          },
+          createdAt: new Date().toISOString(),
+          virtualSizeBytes: info.virtualSizeBytes,
+          defaultUser: plan.user,
+          expectedBootSeconds: windowsBootSeconds,
+        },
+        report,
+      },
+      (bytes) => onProgress({ stage: "validate", bytes }),
+      signal,
+    );
+  });
+}
+
+const windowsBootSeconds = 60;
+
+/** What Windows' own verification found, as an image's report. Pure. */
+export function installReport(
+  steps: readonly WindowsStep[],
+  results: InstallResults,
+  at: Date,
+): ImageReport {
+  return reportOf(
+    steps.map(({ id, title }) => {
+      const result = results.steps.get(id);
+      return check(
+        `windows.${id}`,
+        title,
+        result === undefined
+          ? warning(
+              "Windows left no word of it.",
+              "Run the self-test in a VM of this image.",
+            )
+          : result.ok
+            ? ok(
+                result.part === "Verify"
+                  ? "verified by Windows."
+                  : "done by Windows.",
+              )
+            : error(result.reason, "Install it anew."),
+      );
+    }),
+    at,
+  );
+}
