@@ -29,11 +29,14 @@ const managers = {
 };
 
 /**
- * Programs that are not there yet.
+ * Programs that are not there yet, or not with what they need.
  * @param {Program[]} programs
  */
 export const missing = (programs) =>
-  programs.filter(({ command }) => onPath(command) === undefined);
+  programs.filter(
+    ({ command, works = () => true }) =>
+      onPath(command) === undefined || !works(),
+  );
 
 /**
  * Sees to it that programs are there. Asks first on a terminal; without one it goes ahead when it is root or may

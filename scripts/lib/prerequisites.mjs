@@ -31,13 +31,7 @@ export const prerequisites = {
   },
   protocol: async () => ({}),
   process: async () => {
-    const servers = existsSync("/run/systemd/system") ? [] : testServers;
-    await ensurePrograms(
-      [...virtualMachinePrograms, ...testPrograms, ...servers],
-      {
-        purpose: "test with real QEMU and OpenSSH processes",
-      },
-    );
+    await realParts("test with real QEMU and OpenSSH processes");
     return {
       ...(await registryVariables()),
       ...(await signedBootVariables()),
@@ -53,15 +47,28 @@ export const prerequisites = {
     };
   },
   editor: async () => {
+    await realParts("install a stand-in for Windows");
     if (process.env.CHROMIUM === undefined) {
       await ensurePrograms(browserPrograms, {
         purpose: "test in VS Code in a browser",
       });
     }
     await installCodeServer();
-    return { GUESTHOUSE_IMAGE_CACHE: await goldenImage() };
+    return {
+      GUESTHOUSE_IMAGE_CACHE: await goldenImage(),
+      ...(await signedBootVariables()),
+    };
   },
 };
+
+/** @param {string} purpose */
+async function realParts(purpose) {
+  const servers = existsSync("/run/systemd/system") ? [] : testServers;
+  await ensurePrograms(
+    [...virtualMachinePrograms, ...testPrograms, ...servers],
+    { purpose },
+  );
+}
 
 /** @returns {Promise<Record<string, string>>} */
 async function registryVariables() {

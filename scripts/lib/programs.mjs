@@ -1,4 +1,5 @@
 // Programs of the host that Guesthouse needs, and what each package manager calls them.
+import { spawnSync } from "node:child_process";
 
 const isArm = process.arch === "arm64";
 
@@ -7,6 +8,7 @@ const isArm = process.arch === "arm64";
  * @typedef {object} Program
  * @property {string} command what must be on PATH
  * @property {Partial<Record<ManagerName, string | string[]>>} packages what brings it, per package manager
+ * @property {() => boolean} [works] whether what is on PATH has all that its packages would bring
  * @property {boolean} [optional] the product works without it, some features don't
  */
 
@@ -89,11 +91,14 @@ export const testPrograms = [
       dnf: "procps-ng",
       pacman: "procps-ng",
     }),
-    sameEverywhere("python3", "python3", {
-      "apt-get": ["python3", "python3-yaml"],
-      dnf: ["python3", "python3-pyyaml"],
-      pacman: ["python", "python-yaml"],
-    }),
+    {
+      ...sameEverywhere("python3", "python3", {
+        "apt-get": ["python3", "python3-yaml"],
+        dnf: ["python3", "python3-pyyaml"],
+        pacman: ["python", "python-yaml"],
+      }),
+      works: () => spawnSync("python3", ["-c", "import yaml"]).status === 0,
+    },
     sameEverywhere("ip", "iproute2", { dnf: "iproute" }),
     sameEverywhere("isoinfo", "genisoimage", { pacman: "cdrtools" }),
     sameEverywhere("genisoimage", "genisoimage", { pacman: "cdrtools" }),

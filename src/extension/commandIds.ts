@@ -42,6 +42,7 @@ export const commandIds = [
   "guesthouse.showDiagnosis",
   "guesthouse.openConsole",
   "guesthouse.openScreen",
+  "guesthouse.openImageScreen",
   "guesthouse.doctor",
   "guesthouse.installTools",
   "guesthouse.pullImage",

@@ -159,6 +159,7 @@ export function activate(context: ExtensionContext): void {
     call,
     choose,
     machines,
+    images,
     loaded,
     extensionUri: context.extensionUri,
   });

@@ -18,6 +18,7 @@ import { qemuSpec } from "../fakes/qemuSpec.ts";
 import { echoDisk, greeting, screenText } from "../process/qemu/echoGuest.ts";
 import { qemuBinary } from "../process/qemu/workbench.ts";
 import { machine } from "../unit/extension/samples.ts";
+import { brightPixels } from "./harness/canvas.ts";
 import type { PageGlobal } from "./harness/dom.ts";
 import { endings, pictureFailures } from "./harness/endings.ts";
 import { packExtension } from "./harness/house.ts";
@@ -92,33 +93,6 @@ const running = ({ pid }: LaunchedQemu): Partial<Machine> => ({
   },
 });
 
-/** The little of a canvas that is looked at. */
-interface Canvas {
-  readonly width: number;
-  readonly height: number;
-  getContext(kind: "2d"): {
-    getImageData(...rectangle: [number, number, number, number]): {
-      readonly data: Uint8ClampedArray;
-    };
-  };
-}
-
-/** How many pixels of the picture are bright: letters on a black screen. */
-const brightPixels = (): Promise<number> =>
-  panel
-    .locator("#screen canvas")
-    .first()
-    .evaluate((found: unknown) => {
-      const canvas = found as Canvas;
-      const { data } = canvas
-        .getContext("2d")
-        .getImageData(0, 0, canvas.width, canvas.height);
-      let bright = 0;
-      for (let at = 0; at < data.length; at += 4)
-        if ((data[at] ?? 0) > 100) bright++;
-      return bright;
-    });
-
 const shows = (launched: LaunchedQemu, text: string): Promise<void> =>
   expect
     .poll(() => screenText(launched.qmp), { timeout: 60_000, interval: 500 })
@@ -182,7 +156,9 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
   ]);
   const first = launched!;
   await shows(first, greeting.trim());
-  await expect.poll(brightPixels, { timeout: 20_000 }).toBeGreaterThan(500);
+  await expect
+    .poll(() => brightPixels(panel), { timeout: 20_000 })
+    .toBeGreaterThan(500);
 
   // The panel took the keyboard when it connected.
   await page.keyboard.type("keys, ", { delay: 60 });
@@ -228,7 +204,9 @@ test("a screen is added, shows the firmware's text, takes keys and typed text, c
 
   await reloadWorkbench(page);
   await panel.locator("body[data-connected]").waitFor({ timeout: 60_000 });
-  await expect.poll(brightPixels, { timeout: 20_000 }).toBeGreaterThan(500);
+  await expect
+    .poll(() => brightPixels(panel), { timeout: 20_000 })
+    .toBeGreaterThan(500);
 });
 
 test("text that the guest's keyboard can't type is refused as a whole", async () => {

@@ -9,10 +9,13 @@ export function rowOf(image: Image): Row {
     label: image.name,
     description: parts.join(" · "),
     ...lookOf(image),
-    context: `image.${image.state.kind}`,
+    context: contextOf(image.state),
     spoken: [image.title, ...parts].join(", "),
   };
 }
+
+const contextOf = (state: ImageState): string =>
+  `image.${state.kind}${state.kind === "working" && state.screen !== undefined ? ".screen" : ""}`;
 
 function detailsOf(image: Image): string[] {
   const details: string[] = [];

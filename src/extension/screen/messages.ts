@@ -11,6 +11,7 @@ export interface Notice {
 
 /** What the page keeps for itself, and after a reload of the window gets back. */
 export interface PageState {
+  /** Of what: a key of `Subjects`. */
   readonly machine: string;
   readonly fit: boolean;
   readonly readOnly: boolean;

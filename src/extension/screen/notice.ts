@@ -1,5 +1,7 @@
 import { l10n } from "vscode";
+import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
+import { stateText as imageStateText } from "../images/describe.ts";
 import { gateOf, stateText } from "../machines/describe.ts";
 import type { Notice } from "./messages.ts";
 
@@ -12,9 +14,7 @@ export function noticeOf(
     return { text: l10n.t("This VM is gone, and its screen with it.") };
   const { name, runtime, screen } = machine;
   if (runtime?.screenSocket !== undefined)
-    return connected
-      ? undefined
-      : { text: l10n.t("Connecting to the screen of {0}…", name) };
+    return connected ? undefined : connecting(name);
   const gate = gateOf(machine.state);
   if (gate === "suspended")
     return {
@@ -49,3 +49,23 @@ export function noticeOf(
     };
   return { text: `${name}: ${stateText(machine.state)}` };
 }
+
+/** The same of an image whose system is installed. */
+export function noticeOfImage(
+  image: Image | undefined,
+  connected: boolean,
+): Notice | undefined {
+  if (image === undefined)
+    return {
+      text: l10n.t("This installation is gone, and its screen with it."),
+    };
+  const { name, state } = image;
+  if (state.kind === "working" && state.screen !== undefined)
+    return connected ? undefined : connecting(name);
+  const why = state.kind === "failed" ? `: ${state.failure.message}` : "";
+  return { text: `${name}: ${imageStateText(state)}${why}` };
+}
+
+const connecting = (name: string): Notice => ({
+  text: l10n.t("Connecting to the screen of {0}…", name),
+});

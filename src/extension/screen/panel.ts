@@ -1,16 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { l10n, Uri, type WebviewPanel } from "vscode";
-import type { Machine } from "../../protocol/machines.ts";
-import type { Records } from "../records.ts";
 import { type Bridge, bridgeTo } from "./bridge.ts";
 import type { FromPage, NoticeAction, PageState, ToPage } from "./messages.ts";
-import { noticeOf } from "./notice.ts";
 import { pageOf } from "./page.ts";
+import type { Subjects } from "./subjects.ts";
 
 export interface PanelDeps {
-  readonly machines: Records<Machine>;
+  readonly subjects: Subjects;
   readonly extensionUri: Uri;
-  readonly onAct: (machine: string, action: NoticeAction) => void;
+  readonly onAct: (key: string, action: NoticeAction) => void;
   /** The user wants the clipboard's text typed; answers with what to press. */
   readonly onTypeClipboard: (
     layout: string,
@@ -20,8 +18,8 @@ export interface PanelDeps {
 
 interface Link {
   readonly number: number;
-  /** QEMU's: another one is another machine's life. */
-  readonly pid: number;
+  /** See `Subject`. */
+  readonly life: string;
   readonly bridge: Bridge;
   connected: boolean;
 }
@@ -29,16 +27,16 @@ interface Link {
 const retryMs = 500;
 
 /**
- * Keeps a panel on a machine's screen: whenever its page is there and the machine's QEMU has a screen, they are
+ * Keeps a panel on a screen: whenever its page is there and the QEMU of what it is about has a screen, they are
  * connected; else the page says why not. A page that is hidden is gone, and its connection with it: drawing what
  * nobody sees costs QEMU as much as drawing what somebody does, and the whole picture comes with the next connection.
  */
 export function keepPanel(
   panel: WebviewPanel,
   state: PageState,
-  { machines, extensionUri, onAct, onTypeClipboard }: PanelDeps,
+  { subjects, extensionUri, onAct, onTypeClipboard }: PanelDeps,
 ): void {
-  const id = state.machine;
+  const key = state.machine;
   let link: Link | undefined;
   let count = 0;
   let pageIsThere = false;
@@ -52,9 +50,9 @@ export function keepPanel(
     link = undefined;
   };
 
-  function connect(socketPath: string, pid: number): void {
+  function connect(path: string, life: string): void {
     const number = ++count;
-    const bridge = bridgeTo(socketPath, {
+    const bridge = bridgeTo(path, {
       connected() {
         if (link?.number !== number) return;
         link.connected = true;
@@ -71,27 +69,27 @@ export function keepPanel(
         retry = setTimeout(reconcile, retryMs);
       },
     });
-    link = { number, pid, bridge, connected: false };
+    link = { number, life, bridge, connected: false };
   }
 
   const tell = (): void =>
     post({
       kind: "notice",
-      notice: noticeOf(machines.get(id), link?.connected === true),
+      notice: subjects.notice(key, link?.connected === true),
     });
 
   function reconcile(): void {
     clearTimeout(retry);
-    const machine = machines.get(id);
-    if (machine !== undefined) panel.title = titleOf(machine.name);
+    const subject = subjects.get(key);
+    if (subject !== undefined) panel.title = titleOf(subject.name);
     if (!pageIsThere) return;
-    const { screenSocket, pid } = machine?.runtime ?? {};
-    if (link !== undefined && link.pid !== pid) {
+    const screen = subject?.screen;
+    if (link !== undefined && link.life !== screen?.life) {
       post({ kind: "ended", connection: link.number });
       drop();
     }
-    if (link === undefined && screenSocket !== undefined && pid !== undefined)
-      connect(screenSocket, pid);
+    if (link === undefined && screen !== undefined)
+      connect(screen.path, screen.life);
     tell();
   }
 
@@ -107,17 +105,14 @@ export function keepPanel(
           link.bridge.send(message.bytes);
         return;
       case "act":
-        onAct(id, message.action);
+        onAct(key, message.action);
         return;
       case "typeClipboard":
         onTypeClipboard(message.layout, post);
     }
   };
 
-  const stopListening = machines.onDidChange(({ changed, removed }) => {
-    if ([...changed, ...removed].some((machine) => machine.id === id))
-      reconcile();
-  });
+  const stopListening = subjects.onDidChange(key, reconcile);
   panel.webview.onDidReceiveMessage(received);
   panel.onDidChangeViewState(() => {
     if (panel.visible) return;

@@ -6,6 +6,7 @@ import {
   type WebviewPanel,
   window,
 } from "vscode";
+import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
 import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
@@ -19,28 +20,32 @@ import { runTold } from "../registerCommands.ts";
 import { isLayoutName, layoutNames, typingOf } from "./layouts.ts";
 import type { NoticeAction, PageState } from "./messages.ts";
 import { keepPanel, type PanelDeps, titleOf, webviewOptions } from "./panel.ts";
+import { keyOfImage, screenSubjects } from "./subjects.ts";
 
 const panelType = "guesthouse.screen";
 
 /** About half a minute of typing; who wants more than that wants a file. */
 const longestTyping = 2_000;
 
-/** Panels with machines' screens, one for each machine; those of a window come back with it. */
+/** Panels with screens, one for each machine and installation; those of a window come back with it. */
 export function createScreens(deps: {
   readonly call: Call;
   readonly choose: ChooseMachines;
   readonly machines: Records<Machine>;
+  readonly images: Records<Image>;
   readonly loaded: () => Promise<void>;
   readonly extensionUri: Uri;
 }): {
-  readonly commands: CommandsOf<"guesthouse.openScreen">;
+  readonly commands: CommandsOf<
+    "guesthouse.openScreen" | "guesthouse.openImageScreen"
+  >;
   dispose(): void;
 } {
-  const { call, choose, machines, loaded, extensionUri } = deps;
+  const { call, choose, machines, images, loaded, extensionUri } = deps;
   const panels = new Map<string, WebviewPanel>();
 
   const ofPanels: PanelDeps = {
-    machines,
+    subjects: screenSubjects(machines, images),
     extensionUri,
     onAct: (machine, action) =>
       void runTold(() =>
@@ -64,6 +69,21 @@ export function createScreens(deps: {
     keepPanel(panel, state, ofPanels);
   };
 
+  const show = (key: string, name: string): void => {
+    const open = panels.get(key);
+    if (open !== undefined) {
+      open.reveal();
+      return;
+    }
+    const panel = window.createWebviewPanel(
+      panelType,
+      titleOf(name),
+      ViewColumn.Active,
+      webviewOptions(extensionUri),
+    );
+    keep(panel, newState(key));
+  };
+
   const serializer = window.registerWebviewPanelSerializer(panelType, {
     async deserializeWebviewPanel(panel, kept: unknown) {
       const state = stateFrom(kept);
@@ -83,19 +103,11 @@ export function createScreens(deps: {
         const machine = await chooseOne(choose, args, {
           title: l10n.t("Open Screen of VM"),
         });
-        if (machine === undefined) return;
-        const open = panels.get(machine.id);
-        if (open !== undefined) {
-          open.reveal();
-          return;
-        }
-        const panel = window.createWebviewPanel(
-          panelType,
-          titleOf(machine.name),
-          ViewColumn.Active,
-          webviewOptions(extensionUri),
-        );
-        keep(panel, newState(machine.id));
+        if (machine !== undefined) show(machine.id, machine.name);
+      },
+      "guesthouse.openImageScreen"(name) {
+        if (typeof name === "string") show(keyOfImage(name), name);
+        return Promise.resolve();
       },
     },
     dispose() {

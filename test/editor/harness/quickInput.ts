@@ -44,6 +44,16 @@ export async function pick(page: Page, label: string | RegExp): Promise<void> {
   await row(page, label).first().click();
 }
 
+/** Chooses a file of the folder that an *Open* dialog with this title begins in. */
+export async function chooseFile(
+  page: Page,
+  title: string | RegExp,
+  name: string,
+): Promise<void> {
+  await widget(page).locator(".quick-input-title").getByText(title).waitFor();
+  await pick(page, name);
+}
+
 /** The labels that a quick pick shows, after it shows any. */
 export async function pickLabels(page: Page): Promise<string[]> {
   const rows = widget(page).locator(".quick-input-list .monaco-list-row");

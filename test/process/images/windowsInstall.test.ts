@@ -18,21 +18,20 @@ import {
   findQemu,
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
-import { findSwtpm, swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
+import { findSwtpm } from "../../../src/helper/qemu/swtpm.ts";
 import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
 import type { Image, ImageState } from "../../../src/protocol/images.ts";
-import { missing as agentMissing } from "../guests/realAgent.ts";
 import { signedBoot } from "../qemu/standIn/disk.ts";
-import { enrolledVariables } from "../qemu/standIn/machine.ts";
 import {
   type Director,
   direct,
   type HouseSpec,
   imagesOf,
+  missingForHouse,
   openSsh,
   until,
 } from "./windowsHouse.ts";
-import { makeStandIn, missingPrograms } from "./windowsIso.ts";
+import { makeStandIn } from "./windowsIso.ts";
 import {
   kernelArguments,
   makePlayer,
@@ -40,16 +39,7 @@ import {
   resources,
 } from "./windowsPlayer.ts";
 
-const missing = [
-  ...(await missingPrograms()),
-  ...(signedBoot === undefined ? ["Debian's signed boot files"] : []),
-  ...(agentMissing === undefined ? [] : ["qemu-ga"]),
-  ...((await swtpmProgram()) === undefined ? ["swtpm"] : []),
-  ...(await access(enrolledVariables).then(
-    () => [],
-    () => ["OVMF for Secure Boot"],
-  )),
-];
+const missing = await missingForHouse();
 
 const name = "windows-11";
 

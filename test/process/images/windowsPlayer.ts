@@ -53,6 +53,8 @@ folder='/play/C:\ProgramData\Guesthouse'
 stage() { dd if=/dev/sda bs=512 skip=1 count=1 2>/dev/null | tr -d '\0'; }
 restart() { printf "$1" | dd of=/dev/sda bs=512 seek=1 conv=notrunc,fsync 2>/dev/null; reboot -f; sleep 1000; }
 grow() { dd if=/dev/urandom of=/dev/sda bs=1M seek=$1 count=$2 conv=notrunc,fsync 2>/dev/null; }
+# A line that somebody types at the screen.
+ask() { echo "$1" > /dev/tty0; read -r word < /dev/tty0; echo "typed: $word"; }
 stand() { echo "standing at $1"; read -r word; echo "going on from $1"; }
 agent() {
   port=

@@ -1,0 +1,169 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { FrameLocator, Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { isoVolume } from "../../src/helper/guests/iso9660.ts";
+import { imageHandlers } from "../../src/helper/images/handlers.ts";
+import type { Images } from "../../src/helper/images/images.ts";
+import { layoutOf } from "../../src/helper/store/layout.ts";
+import { type FakeHelper, startFakeHelper } from "../fakes/helper.ts";
+import {
+  imagesOf,
+  missingForHouse,
+  openSsh,
+} from "../process/images/windowsHouse.ts";
+import { makePlayer, resources } from "../process/images/windowsPlayer.ts";
+import { signedBoot } from "../process/qemu/standIn/disk.ts";
+import { brightPixels } from "./harness/canvas.ts";
+import { endings, pictureFailures } from "./harness/endings.ts";
+import { packExtension } from "./harness/house.ts";
+import { pressInDialog } from "./harness/messages.ts";
+import { chooseFile, pick, runCommand } from "./harness/quickInput.ts";
+import { startEditorServer } from "./harness/server.ts";
+import {
+  contextAction,
+  openWorkbench,
+  picture,
+  renderedPage,
+  showContainer,
+  treeRow,
+} from "./harness/workbench.ts";
+
+/*
+ * Windows is installed by the images room itself, on the machine that Windows would have, from a stand-in for its ISO;
+ * the helper before it only passes on, as the installation's package of OpenSSH is a stand-in, too.
+ */
+
+const missing = await missingForHouse();
+const name = "windows-11-home";
+
+describe.skipIf(missing.length > 0)(
+  `a Windows image made in the editor (skipped without ${missing.join(", ") || "its parts"})`,
+  () => {
+    const atEnd = endings();
+    let images: Images;
+    let helper: FakeHelper;
+    let page: Page;
+    let panel: FrameLocator;
+    let iso: string;
+    let drivers: string;
+    const home = mkdtemp(join(tmpdir(), "gh-"));
+
+    pictureFailures(() => page);
+
+    beforeAll(async () => {
+      const folder = await home;
+      atEnd(() => rm(folder, { recursive: true, force: true }));
+      const manifest = await readFile(
+        fileURLToPath(new URL("../../package.json", import.meta.url)),
+        "utf8",
+      );
+      const { version } = JSON.parse(manifest) as { version: string };
+      const player = await makePlayer(signedBoot ?? "", folder);
+      iso = await player.iso(
+        folder,
+        `case "$(stage)" in
+"") grow 1 16; ask "Which key opens this house?"; restart 1 ;;
+1) agent; install $logon; verify $all; ready ;;
+esac`,
+      );
+      drivers = join(folder, "drivers.iso");
+      await writeFile(
+        drivers,
+        isoVolume("DRIVERS", [{ name: "readme.txt", content: "none\n" }]),
+      );
+      const openSshFile = join(folder, "OpenSSH.msi");
+      await writeFile(openSshFile, openSsh);
+
+      helper = await startFakeHelper(folder, version);
+      atEnd(helper.close);
+      images = await imagesOf(
+        {
+          ...{ home: folder, resources, memoryMiB: 512 },
+          wish: { iso, drivers, name },
+        },
+        (image) => helper.putImage(image),
+      );
+      atEnd(() => images.close());
+      atEnd(async () => {
+        await images.cancel(name);
+      });
+      const handlers = imageHandlers(images, () => Promise.resolve());
+      helper.answer("images.inspectIso", handlers["images.inspectIso"]);
+      helper.answer("images.installWindows", (wish, context) =>
+        handlers["images.installWindows"](
+          { ...wish, openSsh: openSshFile },
+          context,
+        ),
+      );
+      helper.answer("workspaces.list", () =>
+        Promise.resolve({ workspaces: [] }),
+      );
+      const server = await startEditorServer({
+        vsix: [await packExtension()],
+        env: { GUESTHOUSE_HOME: folder },
+      });
+      atEnd(server.stop);
+      const window = await openWorkbench(server, { folder });
+      atEnd(window.close);
+      page = window.page;
+      panel = renderedPage(page);
+      await showContainer(page, "Guesthouse");
+    });
+
+    const log = async (): Promise<string> =>
+      readFile(layoutOf(await home).install(name, "").log, "utf8").catch(
+        () => "",
+      );
+
+    test("the wizard asks for what the ISO has, and agrees before it begins", async () => {
+      await runCommand(page, "Guesthouse: Create Windows Image…");
+      await chooseFile(page, /Installation ISO of Windows/, basename(iso));
+      await pick(page, "Windows 11 Home");
+      await pick(page, "en-US");
+      await chooseFile(page, /virtio drivers/, basename(drivers));
+      await pressInDialog(
+        page,
+        /Install Windows 11 Home \(en-US\) in a VM/,
+        "Install",
+      );
+      await treeRow(page, "Images", name).waitFor();
+    });
+
+    test("the stages are told; the screen shows firmware and setup, and takes what is typed", async () => {
+      const row = treeRow(page, "Images", name, /^Windows setup: firmware/);
+      await row.waitFor({ timeout: 60_000 });
+      await contextAction(row, "Open Screen");
+      await panel.locator("body[data-connected]").waitFor();
+      await expect
+        .poll(() => brightPixels(panel), { timeout: 60_000 })
+        .toBeGreaterThan(500);
+      await picture(page, "screenshot-windows-firmware.png");
+
+      await treeRow(
+        page,
+        "Images",
+        name,
+        /^Windows setup: copying files/,
+      ).waitFor({ timeout: 90_000 });
+      await expect
+        .poll(
+          async () => {
+            await page.keyboard.type("brass\n", { delay: 60 });
+            return log();
+          },
+          { timeout: 60_000, interval: 1_000 },
+        )
+        .toContain("typed: brass");
+    });
+
+    test("it becomes an image, and the panel says so", async () => {
+      await treeRow(page, "Images", name, /^ready/).waitFor({
+        timeout: 180_000,
+      });
+      await panel.getByText(`${name}: ready`).waitFor();
+    });
+  },
+);
