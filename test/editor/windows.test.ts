@@ -137,9 +137,13 @@ esac`,
       await row.waitFor({ timeout: 60_000 });
       await contextAction(row, "Open Screen");
       await panel.locator("body[data-connected]").waitFor();
+      // Before the firmware has set a mode and drawn its mark, QEMU itself writes that it has not.
+      await expect
+        .poll(() => panel.locator("#size").innerText(), { timeout: 60_000 })
+        .not.toMatch(/^(640 × 480)?$/);
       await expect
         .poll(() => brightPixels(panel), { timeout: 60_000 })
-        .toBeGreaterThan(500);
+        .toBeGreaterThan(5_000);
       await picture(page, "screenshot-windows-firmware.png");
 
       await treeRow(
@@ -157,6 +161,7 @@ esac`,
           { timeout: 60_000, interval: 1_000 },
         )
         .toContain("typed: brass");
+      await picture(page, "screenshot-windows-setup.png");
     });
 
     test("it becomes an image, and the panel says so", async () => {
