@@ -97,7 +97,8 @@ export interface Images {
   /** A ready image by name or digest; `images.unknown` when it isn't here. */
   resolve(nameOrDigest: string): Promise<GoldenImage>;
   /**
-   * Brings an image here if it isn't: at once when ready, else by the one job of this name, which callers share.
+   * Brings an image here if it isn't: at once when ready, else by the one job of this name, which callers share. An
+   * installation that failed begins anew.
    * Aborting `signal` leaves the job; the last one to leave cancels it.
    */
   obtain(
@@ -193,7 +194,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     return result;
   };
 
-  return {
+  const images: Images = {
     list: () => Promise.resolve(ledger.names().map(ledger.recordOf)),
     show: (name) =>
       ledger.known(name)
@@ -211,6 +212,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const stored = ledger.storedAs(name);
       if (stored?.report.usable === true && !force) return golden(stored);
       const entry = entries.get(name);
+      if (entry === undefined && installs.has(name)) {
+        await installs.again(name, onProgress, signal);
+        return images.resolve(name);
+      }
       if (entry === undefined) throw ledger.missing(name);
       const job = jobs.run(
         name,
@@ -360,6 +365,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       await http.close();
     },
   };
+  return images;
 }
 
 const userNeeded = (): Error =>

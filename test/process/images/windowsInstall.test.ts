@@ -260,6 +260,11 @@ put round 3; put setup.log 'given up'; put failed.json '{"failed":["firewall"]}'
         kind: "failed",
         failure: { code: "images.buildFailed" },
       });
+      await expect(next.obtain(name, {}, undefined)).rejects.toHaveProperty(
+        "failure.code",
+        "images.buildFailed",
+      );
+      expect(stages().filter((stage) => stage === "setup")).toHaveLength(2);
       await next.remove(name);
       expect(await readdir(layout.logs)).toEqual([]);
       await nothingLeft();

@@ -35,6 +35,12 @@ export interface Installs {
     onProgress?: ProgressListener,
     signal?: AbortSignal,
   ) => Promise<string>;
+  /** Begins a failed one anew, as it was wished for, or goes on with one that is under way; as `install` otherwise. */
+  readonly again: (
+    name: string,
+    onProgress?: ProgressListener,
+    signal?: AbortSignal,
+  ) => Promise<string>;
   /** Goes on with what earlier helpers began. Call it once, when everything else is in place. */
   readonly goOn: () => Promise<void>;
   /** Whether there is one, failed or not. */
@@ -92,7 +98,7 @@ export async function createInstalls(
     ledger.tell(name);
   };
 
-  return {
+  const installs: Installs = {
     install: async (wish, onProgress, signal) => {
       if (host.architecture !== "amd64")
         throw refused(
@@ -153,6 +159,21 @@ export async function createInstalls(
       await work(record, onProgress, signal);
       return name;
     },
+    again: async (name, onProgress, signal) => {
+      const record = known.get(name);
+      if (record === undefined) throw ledger.missing(name);
+      const { iso, drivers, openSsh, plan } = record;
+      return installs.install(
+        {
+          ...{ iso, drivers, openSsh, name },
+          edition: String(plan.edition.index),
+          language: plan.language,
+          user: plan.user,
+        },
+        onProgress,
+        signal,
+      );
+    },
     goOn: async () => {
       const open = [...known.values()].filter(
         ({ phase }) => phase !== "failed",
@@ -183,6 +204,7 @@ export async function createInstalls(
       return true;
     },
   };
+  return installs;
 }
 
 const taken = (name: string): GuesthouseError =>
