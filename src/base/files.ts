@@ -82,6 +82,16 @@ export async function allocatedBytes(path: string): Promise<number> {
   }
 }
 
+/** Names of what lies in a folder, sorted; none where there is no folder. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
 /** The file's text, or undefined when there is none. */
 export async function readIfPresent(path: string): Promise<string | undefined> {
   try {

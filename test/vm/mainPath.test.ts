@@ -216,6 +216,9 @@ describe("a guest whose network is broken (B8, B9, B13)", () => {
   });
 
   test("its log outlives it, and its lines leave known_hosts and the ssh config (B13, B23)", async () => {
+    const mistyped = await house.guesthouse(["delete", "one", "nobody"]);
+    expect(mistyped.exitCode).toBe(3);
+    await house.json(["show", "one"]);
     await house.json(["delete", "one"]);
     expect((await house.guesthouse(["log", one.id])).stdout).toContain(
       "Linux version",

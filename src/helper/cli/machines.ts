@@ -234,6 +234,9 @@ export function addMachineCommands(program: Command): void {
           async ({ client, signal }) => {
             const ids: string[] = [];
             const { discard } = flags;
+            // A mistyped name deletes none of them.
+            for (const machine of names)
+              await client.call("machines.show", { machine }, signal);
             for (const machine of names) {
               const params = { machine, ...given({ discard }) };
               const { id } = await client.call(

@@ -1,6 +1,6 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { isMissing } from "../../base/files.ts";
+import { namesIn } from "../../base/files.ts";
 import type { Qmp } from "../qemu/qmp.ts";
 import { settleDisk } from "../snapshots/freeze.ts";
 import { partOf } from "../snapshots/layers.ts";
@@ -35,13 +35,4 @@ export async function settleMachine(
     if (!known.has(id))
       await rm(join(checkpoints, id), { recursive: true, force: true });
   return settled;
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { allocatedBytes, isMissing } from "../../base/files.ts";
+import { allocatedBytes, isMissing, namesIn } from "../../base/files.ts";
 import { failed } from "../../protocol/failure.ts";
 import { readQcow2Header } from "../qemu/qcow2.ts";
 import type { Layout } from "../store/layout.ts";
@@ -22,8 +22,7 @@ export const layerIdOf = (layout: Layout, path: string): string | undefined =>
 export async function layerIds(layout: Layout): Promise<string[]> {
   return (await namesIn(layout.layers))
     .map((name) => layerFile.exec(name)?.[1])
-    .filter((id) => id !== undefined)
-    .sort();
+    .filter((id) => id !== undefined);
 }
 
 /** What stands on each layer, directly or through others, for people; a layer that is not named here is unused. */
@@ -76,6 +75,8 @@ export async function layerUses(layout: Layout): Promise<LayerUses> {
         await use(layout.layer(layer), `checkpoint ${checkpoint} of ${who}`);
   }
   for (const id of await namesIn(layout.templates)) {
+    // One that is about to be removed.
+    if (id.startsWith(".")) continue;
     const { disk, record } = layout.template(id);
     await useDisk(disk, `template ${id}`);
     const read = await readTemplateRecord(record);
@@ -144,15 +145,6 @@ export async function fileKey(path: string): Promise<string | undefined> {
     return `${String(dev)}:${String(ino)}`;
   } catch (error) {
     if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).filter((name) => !name.startsWith("."));
-  } catch (error) {
-    if (isMissing(error)) return [];
     throw error;
   }
 }

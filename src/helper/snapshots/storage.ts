@@ -1,6 +1,6 @@
-import { lstat, readdir, rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { allocatedBytes, isMissing } from "../../base/files.ts";
+import { allocatedBytes, isMissing, namesIn } from "../../base/files.ts";
 import type { StorageItem } from "../../protocol/storage.ts";
 import type { Layout } from "../store/layout.ts";
 import { machineIds, readRecord } from "../store/records.ts";
@@ -216,6 +216,16 @@ async function imageItems(
           : "kept for new machines until you delete it",
     });
   }
+  for (const name of await namesIn(layout.installs))
+    items.push({
+      ...item(
+        "image",
+        `installs/${name}`,
+        name,
+        await tally.folder(join(layout.installs, name)),
+      ),
+      reason: "Windows is being installed, or failed to be",
+    });
   return items;
 }
 
@@ -339,14 +349,5 @@ class Tally {
     const sizes: number[] = [];
     for (const path of paths) sizes.push(await this.folder(path));
     return sizes;
-  }
-}
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
   }
 }

@@ -23,11 +23,7 @@ export async function copyPathIn(
   onProgress: OnProgress,
   signal?: AbortSignal,
 ): Promise<CopyProgress> {
-  const found = await stat(source).catch(() => undefined);
-  if (found === undefined)
-    throw refused("request.invalid", `There is no ${source} on this host.`, {
-      remedy: "Check the path.",
-    });
+  await requireOnHost(source);
   const place = atHome(target);
   const inside =
     place === "." ||
@@ -35,15 +31,34 @@ export async function copyPathIn(
     (await isGuestFolder(session, place, signal));
   const folder = inside ? place : posix.dirname(place);
   const name = inside ? basename(source) : posix.basename(place);
+  const entries = await entriesOf(source, name, signal);
+  const guestFolder = await makeGuestFolder(session, folder, signal);
+  return send(session, guestFolder, entries, onProgress, signal);
+}
+
+/** A path of the host and all that is below it, to be called `name` in the guest. */
+export async function entriesOf(
+  source: string,
+  name: string,
+  signal?: AbortSignal,
+): Promise<PackEntry[]> {
   const entries: PackEntry[] = [{ local: source, name }];
-  if (found.isDirectory())
+  if ((await stat(source)).isDirectory())
     for (const below of await listAll(source, signal))
       entries.push({
         local: join(source, below),
         name: posix.join(name, below),
       });
-  const guestFolder = await makeGuestFolder(session, folder, signal);
-  return send(session, guestFolder, entries, onProgress, signal);
+  return entries;
+}
+
+/** Said before the guest is asked for anything. */
+export async function requireOnHost(source: string): Promise<void> {
+  const found = await stat(source).catch(() => undefined);
+  if (found === undefined)
+    throw refused("request.invalid", `There is no ${source} on this host.`, {
+      remedy: "Check the path.",
+    });
 }
 
 /** Copies a file or a whole folder out, named as with cp(1). What exists on the host is overwritten. */

@@ -1,12 +1,11 @@
-import { stat } from "node:fs/promises";
 import { basename, join, posix } from "node:path";
 import { remotePath } from "../../base/remotePath.ts";
 import { refused } from "../../protocol/failure.ts";
 import type { SshSession } from "../ssh/session.ts";
-import type { TreeEntry, TreeSent } from "../ssh/sftpTree.ts";
-import { type OnProgress, paced } from "./copy.ts";
+import type { TreeSent } from "../ssh/sftpTree.ts";
+import { entriesOf, type OnProgress, paced, requireOnHost } from "./copy.ts";
 import type { FolderCopied, FolderCopy } from "./copyFolder.ts";
-import { listAll, listForCopy } from "./fileList.ts";
+import { listForCopy } from "./fileList.ts";
 import type { CopyProgress } from "./pack.ts";
 
 /**
@@ -59,21 +58,11 @@ export async function copyPathToWindows(
   onProgress: OnProgress,
   signal?: AbortSignal,
 ): Promise<CopyProgress> {
-  const found = await stat(source).catch(() => undefined);
-  if (found === undefined)
-    throw refused("request.invalid", `There is no ${source} on this host.`, {
-      remedy: "Check the path.",
-    });
+  await requireOnHost(source);
   const place = atHome(target);
   const inside = place === "." || place.endsWith("/");
   const name = inside ? basename(source) : posix.basename(place);
-  const entries: TreeEntry[] = [{ local: source, name }];
-  if (found.isDirectory())
-    for (const below of await listAll(source, signal))
-      entries.push({
-        local: join(source, below),
-        name: posix.join(name, below),
-      });
+  const entries = await entriesOf(source, name, signal);
   const sent = await session.sendTree(
     entries,
     { folder: inside ? place : posix.dirname(place), overwrite: true },

@@ -76,6 +76,7 @@ async function furnished(): Promise<{
     join(layout.work, "broken"),
     join(layout.downloads, "old"),
     join(layout.machines, ".deleting-eeeeeeeeeeee"),
+    join(layout.installs, "windows-11"),
   ]) {
     await mkdir(path, { recursive: true });
     await writeFile(join(path, "file"), Buffer.alloc(50_000, 1));
@@ -96,6 +97,7 @@ test("says what takes room, what stands on it and what can go", async () => {
   });
   expect(find(items, "layer", unused).reclaimable).toBe(true);
   expect(find(items, "machine", machineId).reclaimable).toBe(false);
+  expect(find(items, "image", "installs/windows-11").reclaimable).toBe(false);
   const checkpoint = find(items, "checkpoint", "cccccccc");
   expect(checkpoint.title).toBe("before the update");
   expect(checkpoint.bytes).toBeGreaterThanOrEqual(100_000);
@@ -105,6 +107,7 @@ test("says what takes room, what stands on it and what can go", async () => {
   const { stdout } = await execa("du", [
     ...["-s", "--block-size=1"],
     ...[layout.layers, layout.machines, layout.work, layout.downloads],
+    layout.installs,
   ]);
   const folders = stdout
     .split("\n")

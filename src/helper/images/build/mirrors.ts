@@ -1,6 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isMissing } from "../../../base/files.ts";
+import { namesIn, readIfPresent } from "../../../base/files.ts";
 import {
   type AptSource,
   parseDeb822File,
@@ -32,7 +31,7 @@ export async function readHostMirrors(
 ): Promise<Mirrors> {
   const parts = join(aptFolder, "sources.list.d");
   const sources = parseListFile(await text(join(aptFolder, "sources.list")));
-  for (const name of (await names(parts)).sort()) {
+  for (const name of await namesIn(parts)) {
     if (name.endsWith(".list"))
       sources.push(...parseListFile(await text(join(parts, name))));
     if (name.endsWith(".sources"))
@@ -106,20 +105,5 @@ export function aptConf(proxies: readonly string[]): string {
 
 const withoutSlash = (uri: string): string => uri.replace(/\/+$/, "");
 
-async function text(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (isMissing(error)) return "";
-    throw error;
-  }
-}
-
-async function names(folder: string): Promise<string[]> {
-  try {
-    return await readdir(folder);
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
+const text = async (path: string): Promise<string> =>
+  (await readIfPresent(path)) ?? "";

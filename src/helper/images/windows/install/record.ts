@@ -1,7 +1,7 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { isMissing, makePrivateFolder } from "../../../../base/files.ts";
+import { makePrivateFolder, namesIn } from "../../../../base/files.ts";
 import {
   type JsonRead,
   readJson,
@@ -120,12 +120,3 @@ const readRecord = (
     if (record.name !== name) throw new Error(`it is of ${record.name}`);
     return record;
   });
-
-async function namesIn(folder: string): Promise<string[]> {
-  try {
-    return (await readdir(folder)).sort();
-  } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
-  }
-}
