@@ -9,12 +9,12 @@ import { imageHandlers } from "../../src/helper/images/handlers.ts";
 import type { Images } from "../../src/helper/images/images.ts";
 import { layoutOf } from "../../src/helper/store/layout.ts";
 import { type FakeHelper, startFakeHelper } from "../fakes/helper.ts";
+import { imagesOf, openSsh } from "../process/images/windowsHouse.ts";
 import {
-  imagesOf,
-  missingForHouse,
-  openSsh,
-} from "../process/images/windowsHouse.ts";
-import { makePlayer, resources } from "../process/images/windowsPlayer.ts";
+  makePlayer,
+  missingForPlay,
+  resources,
+} from "../process/images/windowsPlayer.ts";
 import { signedBoot } from "../process/qemu/standIn/disk.ts";
 import { brightPixels } from "./harness/canvas.ts";
 import { endings, pictureFailures } from "./harness/endings.ts";
@@ -36,7 +36,7 @@ import {
  * the helper before it only passes on, as the installation's package of OpenSSH is a stand-in, too.
  */
 
-const missing = await missingForHouse();
+const missing = await missingForPlay();
 const name = "windows-11-home";
 
 describe.skipIf(missing.length > 0)(

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
 import { silentLog } from "../../../src/base/log.ts";
 import {
@@ -16,24 +16,7 @@ import {
   type InstallFiles,
   layoutOf,
 } from "../../../src/helper/store/layout.ts";
-import { swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
 import type { Image } from "../../../src/protocol/images.ts";
-import { missing as agentMissing } from "../guests/realAgent.ts";
-import { signedBoot } from "../qemu/standIn/disk.ts";
-import { enrolledVariables } from "../qemu/standIn/machine.ts";
-import { missingPrograms } from "./windowsIso.ts";
-
-/** What an installation is played with and that is missing here. */
-export const missingForHouse = async (): Promise<string[]> => [
-  ...(await missingPrograms()),
-  ...(signedBoot === undefined ? ["Debian's signed boot files"] : []),
-  ...(agentMissing === undefined ? [] : ["qemu-ga"]),
-  ...((await swtpmProgram()) === undefined ? ["swtpm"] : []),
-  ...(await access(enrolledVariables).then(
-    () => [],
-    () => ["OVMF for Secure Boot"],
-  )),
-];
 
 /** Where and how Windows is installed; all of it can be handed to another process. */
 export interface HouseSpec {

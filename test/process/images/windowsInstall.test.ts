@@ -27,7 +27,6 @@ import {
   direct,
   type HouseSpec,
   imagesOf,
-  missingForHouse,
   openSsh,
   until,
 } from "./windowsHouse.ts";
@@ -35,11 +34,12 @@ import { makeStandIn } from "./windowsIso.ts";
 import {
   kernelArguments,
   makePlayer,
+  missingForPlay,
   type Player,
   resources,
 } from "./windowsPlayer.ts";
 
-const missing = await missingForHouse();
+const missing = await missingForPlay();
 
 const name = "windows-11";
 

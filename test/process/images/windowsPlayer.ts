@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { readFile, writeFile } from "node:fs/promises";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   bzImagePayload,
@@ -11,8 +11,23 @@ import {
   readStepSources,
   windowsSteps,
 } from "../../../src/helper/images/windows/steps.ts";
-import { initramfs } from "../qemu/standIn/disk.ts";
-import { makeStandIn } from "./windowsIso.ts";
+import { swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
+import { missing as agentMissing } from "../guests/realAgent.ts";
+import { initramfs, signedBoot } from "../qemu/standIn/disk.ts";
+import { enrolledVariables } from "../qemu/standIn/machine.ts";
+import { makeStandIn, missingPrograms } from "./windowsIso.ts";
+
+/** What an installation is played with and that is missing here. */
+export const missingForPlay = async (): Promise<string[]> => [
+  ...(await missingPrograms()),
+  ...(signedBoot === undefined ? ["Debian's signed boot files"] : []),
+  ...(agentMissing === undefined ? [] : ["qemu-ga"]),
+  ...((await swtpmProgram()) === undefined ? ["swtpm"] : []),
+  ...(await access(enrolledVariables).then(
+    () => [],
+    () => ["OVMF for Secure Boot"],
+  )),
+];
 
 /**
  * Plays Windows' setup with Debian's kernel, busybox and QEMU's own guest agent: it grows its disk, remembers on it how
