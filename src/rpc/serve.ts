@@ -24,6 +24,12 @@ export interface Peer {
   close(): void;
 }
 
+export interface PeerEvents {
+  /** After each request, whatever came of it. */
+  readonly answered: () => void;
+  readonly closed: () => void;
+}
+
 let requestCount = 0;
 
 /**
@@ -34,7 +40,7 @@ export function serve(
   socket: Socket,
   handlers: Handlers,
   log: Log,
-  onClosed: () => void,
+  events: PeerEvents,
 ): Peer {
   const connection = messageConnection(socket);
   let open = true;
@@ -73,6 +79,8 @@ export function serve(
         cause,
       });
       throw new ResponseError(failureErrorCode, failure.message, failure);
+    } finally {
+      events.answered();
     }
   };
 
@@ -84,7 +92,7 @@ export function serve(
   connection.onClose(() => {
     open = false;
     connection.dispose();
-    onClosed();
+    events.closed();
   });
   connection.listen();
 

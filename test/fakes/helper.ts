@@ -100,7 +100,10 @@ export async function startFakeHelper(
 
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o700 });
   const server: Server = await listen(socketPath, (socket) => {
-    const peer = serve(socket, handlers, silentLog, () => peers.delete(peer));
+    const peer = serve(socket, handlers, silentLog, {
+      answered: () => undefined,
+      closed: () => void peers.delete(peer),
+    });
     peers.add(peer);
   });
   const notify: FakeHelper["notify"] = (name, params) => {

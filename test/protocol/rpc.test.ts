@@ -38,7 +38,7 @@ async function converse(some: Partial<Handlers>): Promise<void> {
         socket,
         handlers(some),
         createLog((line) => logged.push(line)),
-        () => undefined,
+        { answered: () => undefined, closed: () => undefined },
       );
       resolve();
     });

@@ -10,6 +10,7 @@ import { listen } from "../../rpc/transport.ts";
 import { followLogs } from "../machines/bootLog.ts";
 import type { Layout } from "../store/layout.ts";
 import { createCapabilities } from "./capabilities.ts";
+import { tidyMemory } from "./tidyMemory.ts";
 
 export interface ServerOptions {
   readonly layout: Layout;
@@ -78,10 +79,14 @@ export async function startServer({
   // From here on clients come, even while what follows awaits: nothing that they touch may stand below.
   let idleTimer: NodeJS.Timeout | undefined;
   let closing = false;
+  const memory = tidyMemory();
   const server = await listen(layout.helperSocket, (socket: Socket) => {
-    const peer = serve(socket, handlers, log, () => {
-      peers.delete(peer);
-      watchIdle();
+    const peer = serve(socket, handlers, log, {
+      answered: memory.worked,
+      closed: () => {
+        peers.delete(peer);
+        watchIdle();
+      },
     });
     peers.add(peer);
     watchIdle();
