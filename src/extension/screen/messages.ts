@@ -11,8 +11,8 @@ export interface Notice {
 
 /** What the page keeps for itself, and after a reload of the window gets back. */
 export interface PageState {
-  /** Of what: a key of `Subjects`. */
-  readonly machine: string;
+  /** A key of `SubjectOf`. */
+  readonly subject: string;
   readonly fit: boolean;
   readonly readOnly: boolean;
   /** Keyboard layout of the guest, for text that is typed. */

@@ -3,10 +3,10 @@ import { l10n, Uri, type WebviewPanel } from "vscode";
 import { type Bridge, bridgeTo } from "./bridge.ts";
 import type { FromPage, NoticeAction, PageState, ToPage } from "./messages.ts";
 import { pageOf } from "./page.ts";
-import type { Subjects } from "./subjects.ts";
+import type { SubjectOf } from "./subjects.ts";
 
 export interface PanelDeps {
-  readonly subjects: Subjects;
+  readonly subjectOf: SubjectOf;
   readonly extensionUri: Uri;
   readonly onAct: (key: string, action: NoticeAction) => void;
   /** The user wants the clipboard's text typed; answers with what to press. */
@@ -18,7 +18,7 @@ export interface PanelDeps {
 
 interface Link {
   readonly number: number;
-  /** See `Subject`. */
+  /** See `Sight`. */
   readonly life: string;
   readonly bridge: Bridge;
   connected: boolean;
@@ -34,9 +34,10 @@ const retryMs = 500;
 export function keepPanel(
   panel: WebviewPanel,
   state: PageState,
-  { subjects, extensionUri, onAct, onTypeClipboard }: PanelDeps,
+  { subjectOf, extensionUri, onAct, onTypeClipboard }: PanelDeps,
 ): void {
-  const key = state.machine;
+  const { subject: key } = state;
+  const subject = subjectOf(key);
   let link: Link | undefined;
   let count = 0;
   let pageIsThere = false;
@@ -75,15 +76,15 @@ export function keepPanel(
   const tell = (): void =>
     post({
       kind: "notice",
-      notice: subjects.notice(key, link?.connected === true),
+      notice: subject.notice(link?.connected === true),
     });
 
   function reconcile(): void {
     clearTimeout(retry);
-    const subject = subjects.get(key);
-    if (subject !== undefined) panel.title = titleOf(subject.name);
+    const sight = subject.look();
+    if (sight !== undefined) panel.title = titleOf(sight.name);
     if (!pageIsThere) return;
-    const screen = subject?.screen;
+    const screen = sight?.screen;
     if (link !== undefined && link.life !== screen?.life) {
       post({ kind: "ended", connection: link.number });
       drop();
@@ -112,7 +113,7 @@ export function keepPanel(
     }
   };
 
-  const stopListening = subjects.onDidChange(key, reconcile);
+  const stopListening = subject.onDidChange(reconcile);
   panel.webview.onDidReceiveMessage(received);
   panel.onDidChangeViewState(() => {
     if (panel.visible) return;

@@ -45,7 +45,7 @@ export function createScreens(deps: {
   const panels = new Map<string, WebviewPanel>();
 
   const ofPanels: PanelDeps = {
-    subjects: screenSubjects(machines, images),
+    subjectOf: screenSubjects(machines, images),
     extensionUri,
     onAct: (machine, action) =>
       void runTold(() =>
@@ -62,9 +62,9 @@ export function createScreens(deps: {
   };
 
   const keep = (panel: WebviewPanel, state: PageState): void => {
-    panels.set(state.machine, panel);
+    panels.set(state.subject, panel);
     panel.onDidDispose(() => {
-      if (panels.get(state.machine) === panel) panels.delete(state.machine);
+      if (panels.get(state.subject) === panel) panels.delete(state.subject);
     });
     keepPanel(panel, state, ofPanels);
   };
@@ -163,8 +163,8 @@ async function clipboardStrokes(
   return strokes;
 }
 
-const newState = (machine: string): PageState => ({
-  machine,
+const newState = (subject: string): PageState => ({
+  subject,
   fit: true,
   readOnly: false,
   layout: layoutNames[0],
@@ -173,10 +173,10 @@ const newState = (machine: string): PageState => ({
 /** What a page kept, which an older version of ours may have written. */
 function stateFrom(kept: unknown): PageState | undefined {
   if (typeof kept !== "object" || kept === null) return undefined;
-  const { machine, fit, readOnly, layout } = kept as Record<string, unknown>;
-  if (typeof machine !== "string") return undefined;
+  const { subject, fit, readOnly, layout } = kept as Record<string, unknown>;
+  if (typeof subject !== "string") return undefined;
   return {
-    machine,
+    subject,
     fit: fit !== false,
     readOnly: readOnly === true,
     layout: typeof layout === "string" ? layout : layoutNames[0],

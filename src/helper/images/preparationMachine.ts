@@ -10,6 +10,7 @@ import { bootOnce, endAbandoned } from "../guests/oneBoot.ts";
 import { watchBoot } from "../guests/readiness.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
 import { findTools, requireTool } from "../host/tools.ts";
+import { newMacAddress } from "../networks/macAddress.ts";
 import type { DirectBoot } from "../qemu/commandLine.ts";
 import { inspectQemu } from "../qemu/inspect.ts";
 import { waitForExit } from "../qemu/process.ts";
@@ -65,7 +66,7 @@ export async function bootForPreparation(
   ]);
   const id = randomBytes(4).toString("hex");
   const user = request.defaultUser;
-  const macAddress = `52:54:00:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`;
+  const macAddress = newMacAddress();
   const consoleLog = join(layout.logs, `prepare-${request.name}.log`);
   const firmware = directBoot === undefined ? await firmwareOf(request) : {};
   const machine = await bootOnce(

@@ -17,6 +17,7 @@ import { watchBoot } from "../guests/readiness.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
 import type { GoldenImage } from "../images/goldenImage.ts";
 import { type Connection, connectNetwork } from "../networks/connect.ts";
+import { newMacAddress } from "../networks/macAddress.ts";
 import { createOverlay } from "../qemu/block.ts";
 import type { VmNetwork } from "../qemu/commandLine.ts";
 import { waitForExit } from "../qemu/process.ts";
@@ -27,7 +28,6 @@ import { emptyOverlay, folderBytes } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
 import type { Environment } from "./environment.ts";
 import { orDiskFull } from "./fullDisk.ts";
-import { newMacAddress } from "./names.ts";
 import { specOf } from "./spec.ts";
 import { cantBe, endedEarly, requireRoom } from "./templateFailure.ts";
 

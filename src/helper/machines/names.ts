@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { refused } from "../../protocol/failure.ts";
+import { newMacAddress } from "../networks/macAddress.ts";
 
 /** RFC 1123 label: also the guest's hostname and part of an ssh alias, which editors fold to lower case. */
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -34,14 +35,6 @@ export const aliasFor = (name: string, taken: ReadonlySet<string>): string =>
 
 /** 48 random bits: short enough for socket paths and unique enough for one user's machines (B22). */
 export const newMachineId = (): string => randomBytes(6).toString("hex");
-
-/** A locally administered unicast address with QEMU's usual prefix. */
-export function newMacAddress(): string {
-  const tail = [...randomBytes(3)].map((byte) =>
-    byte.toString(16).padStart(2, "0"),
-  );
-  return ["52", "54", "00", ...tail].join(":");
-}
 
 /** The wanted name, or a free one like `base`. Refuses with `machines.nameInvalid` and `machines.nameTaken`. */
 export function claimName(

@@ -7,7 +7,7 @@ import {
 } from "../guests/agent.ts";
 import { verifyScript } from "../images/windows/contract.ts";
 import type { ContractLine, Question } from "../images/windows/contractLine.ts";
-import { encodedScript } from "../images/windows/powershell.ts";
+import { powerShellArguments } from "../images/windows/powershell.ts";
 import { connectSsh, type SshSession } from "../ssh/session.ts";
 import type { SshTarget } from "../ssh/target.ts";
 import {
@@ -121,7 +121,10 @@ function createMeans(guest: GuestUnderTest, signal: AbortSignal): Means {
     session: () => (session ??= connectSsh(guest.ssh, {}, signal)),
     steps: () =>
       (steps ??= run(
-        [...powerShell, "-ExecutionPolicy", "Bypass", "-File", verifyScript],
+        [
+          ...["powershell.exe", "-NoProfile", "-NonInteractive"],
+          ...["-ExecutionPolicy", "Bypass", "-File", verifyScript],
+        ],
         stepsTimeoutMs,
       ).then(stepResults)),
     async close() {
@@ -129,8 +132,6 @@ function createMeans(guest: GuestUnderTest, signal: AbortSignal): Means {
     },
   };
 }
-
-const powerShell = ["powershell.exe", "-NoProfile", "-NonInteractive"] as const;
 
 /** Errors end a script, and progress is nothing that anybody reads. */
 const scriptHead =
@@ -148,10 +149,7 @@ async function ask(
     case "powershell":
       return judgeOutput(
         await means.run(
-          [
-            ...[...powerShell, "-EncodedCommand"],
-            encodedScript(scriptHead + question.script),
-          ],
+          powerShellArguments(scriptHead + question.script),
           scriptTimeoutMs,
         ),
         question,

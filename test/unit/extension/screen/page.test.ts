@@ -63,7 +63,7 @@ test("the page runs its own script alone and loads nothing from elsewhere", () =
     cspSource: "https://*.vscode-cdn.net",
     script: "https://cdn/dist/screen.js",
     style: "https://cdn/media/screen.css",
-    state: { machine: '"><script>', fit: true, readOnly: false, layout: "us" },
+    state: { subject: '"><script>', fit: true, readOnly: false, layout: "us" },
   });
   expect(html).toContain(
     `content="default-src 'none'; img-src data:; style-src https://*.vscode-cdn.net; script-src 'nonce-n0nce'"`,

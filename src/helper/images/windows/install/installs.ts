@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { access, rm } from "node:fs/promises";
 import { GuesthouseError, refused } from "../../../../protocol/failure.ts";
+import { newMacAddress } from "../../../networks/macAddress.ts";
 import { swtpmProgram } from "../../../qemu/swtpm.ts";
 import type { Jobs, ProgressListener } from "../../jobs.ts";
 import type { Ledger } from "../../ledger.ts";
@@ -141,7 +142,7 @@ export async function createInstalls(
         },
         hardware: {
           uuid: randomUUID(),
-          macAddress: `52:54:00:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, "0")).join(":")}`,
+          macAddress: newMacAddress(),
           vmGenerationId: randomUUID(),
           cpus: host.cpus,
           memoryMiB: host.memoryMiB,
