@@ -88,6 +88,20 @@ describe("four clones resumed at once", () => {
     }
   });
 
+  test("what stepped back for the first login has been called forward again", async () => {
+    const [first] = clones;
+    await expect
+      .poll(
+        () =>
+          inGuest(
+            first!,
+            "sudo journalctl -b -u guesthouse-handoff | grep -o 'called .* processes forward'; grep -L 'nice 0' /proc/[0-9]*/autogroup; true",
+          ),
+        { timeout: 60_000, interval: 1_000 },
+      )
+      .toMatch(/^called [1-9]\d* processes forward\s*$/);
+  });
+
   test("all reach outward, also after the guest has asked for its lease again (B5)", async () => {
     const server = createServer((socket) =>
       socket.end("hello from the host\n"),
