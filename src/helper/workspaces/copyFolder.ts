@@ -3,6 +3,7 @@ import { GuesthouseError, refused } from "../../protocol/failure.ts";
 import type { CopyWay } from "../../protocol/workspaces.ts";
 import type { SshSession } from "../ssh/session.ts";
 import type { GuestWorkspace } from "./bringBack/guestGit.ts";
+import { otherThanIndexed } from "./bringBack/freshIndex.ts";
 import { takeBase, unsavedWork } from "./bringBack/unsaved.ts";
 import { makeGuestFolder, type OnProgress, send } from "./copy.ts";
 import { listForCopy } from "./fileList.ts";
@@ -62,6 +63,7 @@ export async function copyFolderIn(
     await demandNoWork(workspace, signal);
   await forgetSent(session, guestFolder, signal);
   if (gone.length > 0) await removeInGuest(session, guestFolder, gone, signal);
+  const others = otherThanIndexed(folder, signal).catch(() => undefined);
   const entries = news.map((name) => ({ local: join(folder, name), name }));
   const worthADisk =
     sent === undefined &&
@@ -74,7 +76,7 @@ export async function copyFolderIn(
     onProgress,
     signal,
   );
-  await takeBase(workspace, signal);
+  await takeBase(workspace, await others, signal);
   await writeSent(session, guestFolder, now.files, signal);
   return { ...copied, guestFolder };
 }

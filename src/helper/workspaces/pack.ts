@@ -31,9 +31,12 @@ export async function packInto(
   const archive = pack();
   const counted = { files: 0, bytes: 0 };
   const feed = async (): Promise<void> => {
-    for (const entry of entries) {
+    for await (const entry of readAhead(entries)) {
       signal?.throwIfAborted();
-      if (!(await addEntry(archive, entry, counted))) continue;
+      const bytes = await addEntry(archive, entry);
+      if (bytes === undefined) continue;
+      counted.files += 1;
+      counted.bytes += bytes;
       onProgress({ ...counted });
     }
     archive.finalize();
@@ -61,9 +64,12 @@ export async function packInto(
   return counted;
 }
 
-const largeBytes = 32 * 1024;
+const largeBytes = 256 * 1024;
 
-/** Each chunk becomes a packet that an emulated guest has to decrypt, and small files make three of them each. */
+/**
+ * Each chunk becomes packets that an emulated guest has to decrypt, and small files make three of them each. A chunk is
+ * waited for until it has left, so it is a multiple of a packet.
+ */
 async function* inLargeChunks(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Buffer> {
@@ -80,32 +86,43 @@ async function* inLargeChunks(
   if (bytes > 0) yield Buffer.concat(waiting);
 }
 
-async function addEntry(
-  archive: Pack,
-  { local, name }: PackEntry,
-  counted: { files: number; bytes: number },
-): Promise<boolean> {
-  try {
-    const found = await lstat(local);
-    const header = { name, mode: found.mode & 0o777, mtime: found.mtime };
-    if (found.isDirectory()) {
-      await write(archive, { ...header, type: "directory" });
-      return false;
+/** What is known of an entry before it is written. */
+type Ready =
+  | { readonly kind: "other" | "directory"; readonly header: Header }
+  | {
+      readonly kind: "symlink";
+      readonly header: Header;
+      readonly linkname: string;
     }
-    if (found.isSymbolicLink()) {
-      const linkname = await readlink(local);
-      await write(archive, { ...header, type: "symlink", linkname });
-    } else if (found.isFile()) {
-      counted.bytes +=
-        found.size <= smallBytes
-          ? await writeSmallFile(archive, header, local)
-          : await writeLargeFile(archive, header, local, found.size);
-    } else return false;
-    counted.files += 1;
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
+  | {
+      readonly kind: "small";
+      readonly header: Header;
+      readonly content: Uint8Array;
+    }
+  | {
+      readonly kind: "large";
+      readonly header: Header;
+      readonly local: string;
+      readonly size: number;
+    };
+
+/** Entries that are read while one is written. */
+const aheadCount = 16;
+
+/** In their order; without those that are gone. */
+async function* readAhead(
+  entries: readonly PackEntry[],
+): AsyncGenerator<Ready> {
+  const begun: Promise<Ready | undefined>[] = [];
+  for (const [i] of entries.entries()) {
+    for (const entry of entries.slice(i + begun.length, i + aheadCount)) {
+      const ready = read(entry);
+      // Heard of in its turn, if that ever comes.
+      ready.catch(() => undefined);
+      begun.push(ready);
+    }
+    const ready = await begun.shift();
+    if (ready !== undefined) yield ready;
   }
 }
 
@@ -114,14 +131,49 @@ type Header = Parameters<Pack["entry"]>[0];
 /** Read at once: a stream for each of ten thousand files costs more than their bytes. */
 const smallBytes = 256 * 1024;
 
-async function writeSmallFile(
+async function read({ local, name }: PackEntry): Promise<Ready | undefined> {
+  try {
+    const found = await lstat(local);
+    const header = { name, mode: found.mode & 0o777, mtime: found.mtime };
+    if (found.isDirectory()) return { kind: "directory", header };
+    if (found.isSymbolicLink())
+      return { kind: "symlink", header, linkname: await readlink(local) };
+    if (!found.isFile()) return { kind: "other", header };
+    const { size } = found;
+    return size > smallBytes
+      ? { kind: "large", header, local, size }
+      : { kind: "small", header, content: await readFile(local) };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Bytes of a file or a link; undefined for what is none. */
+async function addEntry(
   archive: Pack,
-  header: Header,
-  local: string,
-): Promise<number> {
-  const content = await readFile(local);
-  await write(archive, { ...header, type: "file" }, content);
-  return content.length;
+  ready: Ready,
+): Promise<number | undefined> {
+  const { header } = ready;
+  switch (ready.kind) {
+    case "other":
+      return undefined;
+    case "directory":
+      await write(archive, { ...header, type: "directory" });
+      return undefined;
+    case "symlink":
+      await write(archive, {
+        ...header,
+        type: "symlink",
+        linkname: ready.linkname,
+      });
+      return 0;
+    case "small":
+      await write(archive, { ...header, type: "file" }, ready.content);
+      return ready.content.length;
+    case "large":
+      return writeLargeFile(archive, header, ready.local, ready.size);
+  }
 }
 
 async function writeLargeFile(
@@ -129,10 +181,15 @@ async function writeLargeFile(
   header: Header,
   local: string,
   size: number,
-): Promise<number> {
+): Promise<number | undefined> {
   const source = createReadStream(local, { end: size - 1 });
   // Opened before the header is written: an unreadable file must not leave half an entry behind.
-  await opened(source);
+  try {
+    await opened(source);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
   await pump(source, archive.entry({ ...header, type: "file", size }));
   return size;
 }

@@ -60,9 +60,12 @@ export async function git(folder: string, ...args: string[]): Promise<string> {
 }
 
 /** A repository with one commit. */
-export async function repositoryAt(folder: string): Promise<void> {
+export async function repositoryAt(
+  folder: string,
+  ...init: string[]
+): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await git(folder, "init", "-q");
+  await git(folder, "init", "-q", ...init);
   await writeFile(join(folder, ".gitignore"), "ignored/\n");
   await writeFile(join(folder, "kept"), "kept\n");
   await writeFile(join(folder, "changed"), "before\n");

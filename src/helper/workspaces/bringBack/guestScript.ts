@@ -1,8 +1,9 @@
 /**
  * What runs in the guest to see and to hand out what was made there, for `sh -c SCRIPT guesthouse VERB KEY FOLDER [ARGUMENT…]`. git does
  * the looking, with an index, objects and refs of its own in `~/.local/state/guesthouse/workspaces/KEY`: the
- * repository's index, work tree and refs are read, never written. That folder lies on the disk that it speaks of, so
- * forks, checkpoints and roll backs find there what is true for them.
+ * repository's work tree and refs are read, never written, nor is its index but by `base`, which notes there as which
+ * files of the guest the host's have arrived. That folder lies on the disk that it speaks of, so forks, checkpoints and
+ * roll backs find there what is true for them.
  *
  *     repo/   a bare repository that borrows the workspace's objects
  *     base    what the workspace was when it was copied in: `tree`, and a `tip` for each ref
@@ -78,6 +79,10 @@ new_commits() {
 
 case $verb in
 base)
+  # Beside an index in a place of its own (of a worktree) are other files.
+  if [ $# -gt 0 ] && [ "$own" = "$folder/.git" ] && command -v python3 >/dev/null; then
+    python3 -IS -c "$1" "$own" $format 2>/dev/null || :
+  fi
   take_index
   before=$(aside write-tree 2>/dev/null || :)
   snapshot

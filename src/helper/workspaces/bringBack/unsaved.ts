@@ -1,5 +1,6 @@
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { UnsavedWork } from "../../../protocol/machines.ts";
+import { freshIndexScript } from "./freshIndex.ts";
 import { type GuestWorkspace, inWorkspace } from "./guestGit.ts";
 
 /** How many names are told; the counts are of all. */
@@ -8,13 +9,19 @@ const maxNamed = 50;
 /**
  * Notes what a workspace is at this moment as what the host has, too. Where that can't be told (no git in the guest, a
  * repository that git does not take), its work stays unknown, and whoever asks for it is told so.
+ * `others`: what may not be what the index says, where that is known of everything else (`freshIndex.ts`).
  */
 export async function takeBase(
   workspace: GuestWorkspace,
+  others?: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {
+  const known = others && {
+    args: [freshIndexScript],
+    stdin: others.map((name) => `${name}\0`).join(""),
+  };
   try {
-    await inWorkspace("base", workspace, {}, signal);
+    await inWorkspace("base", workspace, known ?? {}, signal);
   } catch (error) {
     if (
       error instanceof GuesthouseError &&
