@@ -70,7 +70,7 @@ export function addImageCommands(program: Command): void {
     .addOption(
       new Option(
         "--os <system>",
-        "what the disk holds; Windows is taken as it is, with agent and SSH server in it",
+        "what the disk holds; Windows is taken as it is, with agent and SSH server in it (guesthouse image windows --disk prepares it)",
       ).choices(guestSystems),
     )
     .option("--json", "print JSON")
@@ -159,7 +159,12 @@ const watch = ({ client, progress }: Session): void =>
   );
 
 const readyText = (image: Image): string =>
-  `Image ${image.name} is ready (${bytes(image.sizeBytes ?? 0)}, ${image.digest?.slice(0, 19) ?? ""}).`;
+  `Image ${image.name} is ready (${bytes(image.sizeBytes ?? 0)}, ${image.digest?.slice(0, 19) ?? ""}).${isAsItWas(image) ? " Windows in it was taken as it is, and nothing was verified: guesthouse image windows --disk prepares such a disk." : ""}`;
+
+const isAsItWas = ({ os, source }: Image): boolean =>
+  os === "windows" &&
+  source?.kind === "imported" &&
+  source.manifest === undefined;
 
 const listText = (images: readonly Image[]): string =>
   table([

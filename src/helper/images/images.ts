@@ -241,6 +241,8 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       if (os === "windows" && user === undefined) throw userNeeded();
       const manifest = await readManifest(path);
       const name = importName(wanted ?? manifest?.name, path);
+      // What could not be prepared is what is imported as it is, then.
+      await installs.forget(name);
       const present = ledger.storedAs(name)?.record.source;
       const renews =
         present?.kind === "prebuild" &&

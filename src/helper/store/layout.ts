@@ -80,6 +80,8 @@ export interface InstallFiles {
   /** Durable intent: what is to be installed, and how far it is. */
   readonly record: string;
   readonly disk: string;
+  /** Below the disk, where that came with Windows: the user's file as we took it over. */
+  readonly base: string;
   /** The firmware's. */
   readonly variables: string;
   /** Above the user's ISO, so that it starts without a key. */
@@ -232,6 +234,7 @@ export function layoutOf(
         folder,
         record: join(folder, "install.json"),
         disk: join(folder, "disk.qcow2"),
+        base: join(folder, "base.qcow2"),
         variables: join(folder, "variables.fd"),
         installer: join(folder, "installer.qcow2"),
         answers: join(folder, "answers.iso"),

@@ -30,6 +30,7 @@ export interface InstallSettings {
   /** See `InstallRules`. */
   readonly stallMs: number;
   readonly giveUpMs: number;
+  readonly reachMs: number;
   /** For the agent's answers; with nobody there a look takes this long. */
   readonly agentTimeoutMs: number;
   /** For Windows to switch itself off at the end. */
@@ -55,6 +56,7 @@ export const usualInstall: InstallSettings = {
   pollMs: 3_000,
   stallMs: 20 * minute,
   giveUpMs: 60 * minute,
+  reachMs: 30 * minute,
   agentTimeoutMs: 3_000,
   offTimeoutMs: 15 * minute,
   diskBytes: 64 * GiB,

@@ -19,7 +19,7 @@ import { secureBootFirmware } from "../../firmware.ts";
 import type { InstallHost } from "./host.ts";
 import { type InstallRecord, installFiles } from "./record.ts";
 
-/** Starts the machine that Windows is installed on; it outlives us. Throws what starting QEMU and swtpm throws. */
+/** Starts the machine that Windows is installed or prepared on; it outlives us. Throws what starting QEMU and swtpm throws. */
 export async function startMachine(
   host: InstallHost,
   record: InstallRecord,
@@ -66,7 +66,9 @@ export async function startMachine(
           },
           ...(hardware.tpm ? { tpmSocket: files.tpm.socketPath } : {}),
           cds: {
-            installer: { path: files.installer, format: "qcow2" },
+            ...(record.origin.kind === "iso"
+              ? { installer: { path: files.installer, format: "qcow2" } }
+              : {}),
             answers: files.answers,
             drivers: record.drivers,
           },
