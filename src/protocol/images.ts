@@ -204,7 +204,7 @@ export const imageMethods = {
   ),
   /**
    * Starts a disk that came with Windows, prepares it by the same steps as an installation and makes an image of it. Its guest
-   * agent must answer. As `images.installWindows` otherwise.
+   * agent must answer, or its SSH server take the login. As `images.installWindows` otherwise.
    */
   "images.prepareWindows": request(
     z.object({
@@ -217,6 +217,13 @@ export const imageMethods = {
       name: z.string().optional(),
       /** Of the administrator's account, which is made where there is none. Default: `dev`. */
       user: z.string().optional(),
+      /** Files by which `user` logs in over SSH where no agent answers: a password's first line, an OpenSSH private key. */
+      login: z
+        .object({
+          passwordFile: z.string().optional(),
+          keyFile: z.string().optional(),
+        })
+        .optional(),
       openSsh: z.string().optional(),
     }),
     z.object({ image: imageSchema }),

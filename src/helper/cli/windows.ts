@@ -22,6 +22,8 @@ interface InstallFlags {
   readonly iso?: string;
   readonly disk?: string;
   readonly checksum?: string;
+  readonly passwordFile?: string;
+  readonly key?: string;
   readonly virtioIso: string;
   readonly edition?: string;
   readonly language?: string;
@@ -52,8 +54,7 @@ export function addWindowsCommands(image: Command): void {
     )
     .addOption(
       new Option("--iso <file>", "an installation ISO of Windows").conflicts([
-        "disk",
-        "checksum",
+        ...["disk", "checksum", "passwordFile", "key"],
       ]),
     )
     .addOption(
@@ -63,6 +64,11 @@ export function addWindowsCommands(image: Command): void {
       ).conflicts(["edition", "language"]),
     )
     .option("--checksum <digest>", "sha256:… or sha512:… of the disk's file")
+    .option(
+      "--password-file <file>",
+      "password of --user in that disk, for its SSH server where no agent answers",
+    )
+    .option("--key <file>", "a private key for the same")
     .requiredOption(
       "--virtio-iso <file>",
       "the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too",
@@ -138,7 +144,7 @@ async function prepared(
   file: string,
 ): Promise<Image> {
   const { client, progress, signal } = session;
-  const { user, checksum } = flags;
+  const { user, checksum, passwordFile, key } = flags;
   const disk = resolve(file);
   const name = importName(flags.name, disk);
   progress.print(
@@ -149,6 +155,16 @@ async function prepared(
     ...mediaOf(flags),
     ...(user === undefined ? {} : { user }),
     ...(checksum === undefined ? {} : { checksum }),
+    ...(passwordFile === undefined && key === undefined
+      ? {}
+      : {
+          login: {
+            ...(passwordFile === undefined
+              ? {}
+              : { passwordFile: resolve(passwordFile) }),
+            ...(key === undefined ? {} : { keyFile: resolve(key) }),
+          },
+        }),
   };
   return whole(session, name, () =>
     client.call("images.prepareWindows", params, signal),

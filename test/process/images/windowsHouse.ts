@@ -62,6 +62,7 @@ export const imagesOf = (
       stallMs: spec.stallMs ?? 60_000,
       giveUpMs: 100_000,
       reachMs: spec.reachMs ?? 100_000,
+      sshAfterMs: 0,
       offTimeoutMs: 60_000,
       diskBytes: 64 * 1024 ** 2,
       roomBytes: 0,

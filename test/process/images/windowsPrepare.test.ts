@@ -146,9 +146,15 @@ put round 3; put setup.log 'given up'; put failed.json '{"failed":["disk-layout"
         reachMs: 6_000,
       };
       const images = await open(spec);
-      await expect(images.installs.prepare(spec.wish)).rejects.toMatchObject({
+      // The port is QEMU's, and nobody identifies himself there.
+      const login = { passwordFile: packageFile };
+      await expect(
+        images.installs.prepare({ ...spec.wish, login }),
+      ).rejects.toMatchObject({
         failure: {
-          message: "Nobody inside answered within 6 s: no guest agent.",
+          message: expect.stringContaining(
+            "Nobody inside answered within 6 s: no guest agent",
+          ) as string,
           remedy: expect.stringMatching(
             /Install QEMU's guest agent .* image import --os windows/,
           ) as string,

@@ -50,8 +50,11 @@ agent. With Windows it is unverified; where it doesn't end well, it says where i
 \`guesthouse image windows --disk FILE --virtio-iso FILE\` does the same with a disk that has Windows already (qcow2, raw, vmdk,
 vhdx, vdi), by the same steps. Your file is only read: what is written goes to a layer above a copy.
 
-- It must start by UEFI, and QEMU's guest agent must answer in it: by the agent the steps are begun. Where nobody answers within
-  30 minutes it ends, says what to install inside, and leaves its log and the last picture of its screen.
+- It must start by UEFI, and QEMU's guest agent must answer in it: by the agent the steps are begun. Where none has answered
+  after 5 minutes they are begun over SSH, as \`--user\` with \`--password-file\` or \`--key\`, if one was given; the steps
+  themselves install the agent. The server's key is taken as it is: the port is one of this host, held by QEMU itself.
+- Where nobody answers within 30 minutes it ends, says what to install inside, and leaves its log and the last picture of its
+  screen.
 - Every step is verified before anything is mended, so what holds already is left as it is: nothing is installed twice. Language,
   computer name and edition stay the disk's own. \`--user\` names the administrator's account, which is made where there is none; the
   keys of administrators, automatic logon and sshd's settings become those of the steps.

@@ -2,23 +2,37 @@ import { GuesthouseError } from "../../../../protocol/failure.ts";
 import type { GuestAgent } from "../../../guests/agent.ts";
 import { windowsProgram } from "../../../guests/windowsScript.ts";
 import type { InstallFiles } from "../../../store/layout.ts";
-import { markerFile } from "../scripts.ts";
-import { asked, textOf } from "./follow.ts";
+import { beginMs, beginning } from "./beginning.ts";
+import { asked, type Following, textOf } from "./follow.ts";
 import type { InstallHost } from "./host.ts";
+import type { InstallRecord } from "./record.ts";
 import { guesthouseFolder } from "./results.ts";
+import { beginBySsh, resultsBySsh } from "./sshWay.ts";
 import type { InstallSight } from "./watch.ts";
 
-/** Finds the medium by its marker, whatever letter it got, and lets its `begin.ps1` do the rest. */
-export const beginScript = `# What a program writes as an error would end this script before its code is known.
-$ErrorActionPreference = 'Continue'
-$medium = @('D', 'E', 'F', 'G', 'H', 'I') | ForEach-Object { "\${_}:\\" } |
-  Where-Object { Test-Path -LiteralPath (Join-Path $_ $Values.marker) } | Select-Object -First 1
-if ($null -eq $medium) { throw 'No drive from D: to I: is the medium with the steps.' }
-$said = powershell.exe -NoProfile -NonInteractive -ExecutionPolicy Bypass -File (Join-Path $medium 'begin.ps1') 2>&1 | Out-String
-if ($LASTEXITCODE -ne 0) { throw "begin.ps1: $said" }`;
-
-/** PowerShell's first start on hardware that Windows sees for the first time takes its time. */
-const beginMs = 180_000;
+/** How a disk that came with Windows is reached; nothing for an installation, which begins by itself. */
+export function waysInto(
+  host: InstallHost,
+  { id, origin, user, sshPort: port }: InstallRecord,
+  files: InstallFiles,
+): Pick<Following, "begin" | "resultsOtherwise"> {
+  if (origin.kind === "iso") return {};
+  const begin = (signal: AbortSignal): Promise<InstallSight["begun"]> =>
+    beginByAgent(host, files, id, signal);
+  const { login } = origin;
+  if (login === undefined || port === undefined) return { begin };
+  const target = { port, user, login, identity: host.layout.ssh };
+  const sinceMs = performance.now();
+  return {
+    begin: async (signal) => {
+      const begun = await begin(signal);
+      if (begun === true || performance.now() - sinceMs < host.sshAfterMs)
+        return begun;
+      return (await beginBySsh(target, id, signal)) ?? begun;
+    },
+    resultsOtherwise: (signal) => resultsBySsh(host, target, signal),
+  };
+}
 
 /**
  * Gets the steps begun by the guest agent, once: what an earlier helper began is left to itself. Undefined while no agent
@@ -33,16 +47,17 @@ export const beginByAgent = (
   asked(host, files, signal, async (agent) => {
     const mark = await textOf(agent, begunMark, signal);
     if (mark?.trim() === preparation) return true;
-    return begin(agent, signal);
+    return begin(agent, preparation, signal);
   });
 
 const begunMark = `${guesthouseFolder}\\begun`;
 
 async function begin(
   agent: GuestAgent,
+  preparation: string,
   signal: AbortSignal,
 ): Promise<InstallSight["begun"]> {
-  const { argv, input } = windowsProgram(beginScript, { marker: markerFile });
+  const { argv, input } = windowsProgram(...beginning(preparation));
   try {
     const { code, stdout, stderr } = await agent.exec(
       argv,

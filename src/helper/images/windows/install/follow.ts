@@ -22,6 +22,10 @@ export interface Following {
   readonly restarts: number;
   /** Gets the steps of a disk begun that came with Windows; undefined while nobody inside answers. */
   readonly begin?: (signal: AbortSignal) => Promise<InstallSight["begun"]>;
+  /** Their results by another way, where no agent answers. */
+  readonly resultsOtherwise?: (
+    signal: AbortSignal,
+  ) => Promise<InstallResults | undefined>;
   /** Each time anything may have changed. */
   readonly onLook: (
     word: Extract<InstallWord, { kind: "going" }>,
@@ -33,9 +37,10 @@ export interface Following {
 /** Watches an installation until it is ready or has failed; what goes on in the guest is judged by `look`. */
 export async function follow(
   host: Pick<InstallHost, "pollMs" | "agentTimeoutMs">,
-  { machine, files, rules, begin, onLook, onRestarts, ...before }: Following,
+  { machine, files, rules, begin, ...more }: Following,
   signal: AbortSignal,
 ): Promise<Exclude<InstallWord, { kind: "going" }>> {
+  const { onLook, onRestarts } = more;
   let resets = 0;
   let lastResetMs = -Infinity;
   const closed = new AbortController();
@@ -48,8 +53,8 @@ export async function follow(
     lastResetMs = now();
   });
   void machine.qmp.closed.then(() => closed.abort());
-  let watch = firstWatch(now(), 0, before.restarts);
-  let told = before.restarts;
+  let watch = firstWatch(now(), 0, more.restarts);
+  let told = more.restarts;
   let begun: InstallSight["begun"];
   try {
     for (;;) {
@@ -63,7 +68,9 @@ export async function follow(
         // Before that there are those of whoever prepared the disk earlier.
         silent || (begin !== undefined && begun !== true)
           ? undefined
-          : resultsOf(host, files, rules, signal),
+          : resultsOf(host, files, rules, signal).then(
+              (found) => found ?? more.resultsOtherwise?.(signal),
+            ),
       ]);
       const looked = look(
         watch,

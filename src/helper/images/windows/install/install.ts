@@ -7,13 +7,14 @@ import {
   toFailure,
 } from "../../../../protocol/failure.ts";
 import { requestShutdown } from "../../../guests/shutdown.ts";
+import { freePorts } from "../../../networks/ports.ts";
 import { type LaunchedQemu, waitForExit } from "../../../qemu/process.ts";
 import type { InstallFiles } from "../../../store/layout.ts";
 import { helperEnds } from "../../jobs.ts";
 import type { OnProgress } from "../../made.ts";
 import { manifestDigest, readScriptSources } from "../scripts.ts";
 import { type WindowsStep, windowsSteps } from "../steps.ts";
-import { beginByAgent } from "./begin.ts";
+import { waysInto } from "./begin.ts";
 import { follow, setupLogOf } from "./follow.ts";
 import type { InstallHost } from "./host.ts";
 import { installReport, keepInstalled } from "./keep.ts";
@@ -97,11 +98,7 @@ async function run(
       {
         ...{ machine, files, restarts: record().restarts },
         rules: rulesOf(host, record().origin, { steps, manifest }),
-        ...(record().origin.kind === "iso"
-          ? {}
-          : {
-              begin: (within) => beginByAgent(host, files, record().id, within),
-            }),
+        ...waysInto(host, record(), files),
         onLook: ({ stage, detail, fraction }, diskBytes) =>
           onProgress({
             ...{ stage, bytes: diskBytes, screen: files.screenSocket },
@@ -148,7 +145,10 @@ async function launched(
       },
     );
   await endMachine(files);
-  await save({ launches });
+  const { origin } = record();
+  const reachedBySsh = origin.kind === "disk" && origin.login !== undefined;
+  const [sshPort] = reachedBySsh ? await freePorts(1) : [];
+  await save({ launches, ...(sshPort === undefined ? {} : { sshPort }) });
   return startMachine(host, record(), signal);
 }
 
@@ -224,7 +224,7 @@ function notInstalled(
 
 /** Nothing can be put into a disk that nobody inside answers for. */
 const notReached = (name: string, { path }: InstallRecord["origin"]): string =>
-  `Install QEMU's guest agent and the driver vioserial in it where the disk comes from (virtio-win-guest-tools.exe on the driver ISO does both; a disk without UEFI doesn't start at all), or install Windows from its ISO. guesthouse image import --os windows --name ${name} ${path} takes the disk as it is`;
+  `Install QEMU's guest agent and the driver vioserial in it where the disk comes from (virtio-win-guest-tools.exe on the driver ISO does both; a disk without UEFI doesn't start at all), or an SSH server, and give --password-file or --key; or install Windows from its ISO. guesthouse image import --os windows --name ${name} ${path} takes the disk as it is`;
 
 const evidenceMs = 20_000;
 

@@ -35,6 +35,8 @@ export interface PrepareWish extends Pick<InstallChoice, "name" | "user"> {
   readonly disk: string;
   /** `sha256:…` or `sha512:…` of the file. */
   readonly checksum?: string | undefined;
+  /** For SSH, where no agent answers. */
+  readonly login?: DiskOrigin["login"];
   readonly drivers: string;
   readonly openSsh?: string | undefined;
 }
@@ -140,7 +142,7 @@ export async function createInstalls(
       return name;
     }
     if (begun === undefined && ledger.known(name)) throw taken(name);
-    await requireFile(wish.drivers);
+    await requireFile(wish.drivers, driversNeeded);
     const record: InstallRecord = {
       version: 2,
       id: randomBytes(4).toString("hex"),
@@ -198,11 +200,18 @@ export async function createInstalls(
     },
     prepare: async (wish, onProgress, signal) => {
       requireProcessor();
-      const { disk: path, checksum, user = defaultUser } = wish;
+      const { disk: path, checksum, login, user = defaultUser } = wish;
       requireAccountName(user);
+      for (const file of [login?.passwordFile, login?.keyFile])
+        if (file !== undefined)
+          await requireFile(
+            file,
+            "Give the file with the password or the key.",
+          );
       const origin: DiskOrigin = {
         ...{ kind: "disk", path, format: await probeDiskFormat(path) },
         ...(checksum === undefined ? {} : { checksum }),
+        ...(login === undefined ? {} : { login }),
       };
       return joinOrBegin(
         { name: importName(wish.name, path), user, origin, ...mediaOf(wish) },
@@ -217,7 +226,12 @@ export async function createInstalls(
       const wish = { name, user, ...mediaOf(record) };
       return origin.kind === "disk"
         ? installs.prepare(
-            { ...wish, disk: origin.path, checksum: origin.checksum },
+            {
+              ...wish,
+              disk: origin.path,
+              checksum: origin.checksum,
+              login: origin.login,
+            },
             onProgress,
             signal,
           )
@@ -283,13 +297,13 @@ const taken = (name: string): GuesthouseError =>
     remedy: "Give this one another name, or delete that image first.",
   });
 
-async function requireFile(path: string): Promise<void> {
+const driversNeeded =
+  "Give the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too.";
+
+async function requireFile(path: string, remedy: string): Promise<void> {
   try {
     await access(path);
   } catch {
-    throw refused("request.invalid", `There is no file ${path}.`, {
-      remedy:
-        "Give the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too.",
-    });
+    throw refused("request.invalid", `There is no file ${path}.`, { remedy });
   }
 }

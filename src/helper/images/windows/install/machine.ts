@@ -51,7 +51,10 @@ export async function startMachine(
             backend: "user",
             guestAddress: "10.0.2.15",
             firstLease: "10.0.2.15",
-            forwards: [],
+            forwards:
+              record.sshPort === undefined
+                ? []
+                : [{ hostPort: record.sshPort, guestPort: 22 }],
           },
           qmpSocket: files.qmpSocket,
           agentSocket: files.agentSocket,

@@ -46,6 +46,13 @@ const installRecordSchema = z.object({
       format: z.string(),
       /** Of the file, where the user gave one. */
       checksum: z.string().optional(),
+      /** Files with which `user` logs in over SSH where no agent answers: they are read when they are needed. */
+      login: z
+        .object({
+          passwordFile: z.string().optional(),
+          keyFile: z.string().optional(),
+        })
+        .optional(),
     }),
   ]),
   /** Of the account that machines log in to. */
@@ -69,6 +76,8 @@ const installRecordSchema = z.object({
   phase: z.enum(["preparing", "installing", "keeping", "failed"]),
   /** How often QEMU was started for it. */
   launches: z.int(),
+  /** Of this host, for the guest's port 22; where SSH may be needed. */
+  sshPort: z.int().optional(),
   /** Restarts of setup that were seen. */
   restarts: z.int(),
   /** What Windows' scripts verified; from `keeping` on. */

@@ -30,6 +30,17 @@ const failedSchema = z.object({ failed: z.array(z.string()) });
 /** Text of a file in the guest; undefined when there is none. */
 export type ReadGuestFile = (path: string) => Promise<string | undefined>;
 
+/** All that the scripts may have written of these steps. */
+export const resultFiles = (steps: readonly WindowsStep[]): string[] => [
+  ...["ready.json", "failed.json", "round"].map(
+    (name) => `${guesthouseFolder}\\${name}`,
+  ),
+  ...steps.map(({ id }) => stepFile(id)),
+];
+
+const stepFile = (id: string): string =>
+  `${guesthouseFolder}\\steps\\${id}.json`;
+
 /** Asks for every file that the scripts may have written. Throws what `read` throws. */
 export async function readResults(
   read: ReadGuestFile,
@@ -42,10 +53,7 @@ export async function readResults(
   ];
   const results = new Map<string, StepResult>();
   for (const { id } of steps) {
-    const result = parsed(
-      stepSchema,
-      await read(`${guesthouseFolder}\\steps\\${id}.json`),
-    );
+    const result = parsed(stepSchema, await read(stepFile(id)));
     if (result?.id === id) results.set(id, result);
   }
   return {

@@ -150,7 +150,7 @@ function wordOf(
       why: "unreached",
       message:
         begun === undefined
-          ? `Nobody inside answered within ${duration(reachMs)}: no guest agent.`
+          ? `Nobody inside answered within ${duration(reachMs)}: no guest agent, and no SSH server that we could log in to.`
           : `The steps couldn't be begun within ${duration(reachMs)}: ${begun.refusal}`,
     };
   const stillMs = sight.atMs - movedAtMs;

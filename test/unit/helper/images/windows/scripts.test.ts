@@ -10,7 +10,8 @@ import {
   scriptNames,
   windowsScripts,
 } from "../../../../../src/helper/images/windows/scripts.ts";
-import { beginScript } from "../../../../../src/helper/images/windows/install/begin.ts";
+import { beginScript } from "../../../../../src/helper/images/windows/install/beginning.ts";
+import { filesScript } from "../../../../../src/helper/images/windows/install/sshWay.ts";
 import { windowsSteps } from "../../../../../src/helper/images/windows/steps.ts";
 import { sources, values } from "./house.ts";
 import { powerShellSyntax } from "./powerShellSyntax.ts";
@@ -29,6 +30,7 @@ describe("B30: every generated script is PowerShell", () => {
         expect([id, faultsOf(body)]).toEqual([id, []]);
     expect(faultsOf(sources.healNic)).toEqual([]);
     expect(faultsOf(beginScript)).toEqual([]);
+    expect(faultsOf(filesScript)).toEqual([]);
   });
 
   test.each([
