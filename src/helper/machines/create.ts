@@ -105,16 +105,20 @@ async function makeDisk(
   signal: AbortSignal,
 ): Promise<void> {
   const { templates, layout } = deps;
-  const { disk, log } = layout.machine(entry.record.id);
+  const { disk, variables, log } = layout.machine(entry.record.id);
   const template = warm
     ? await deps.warm.find(shapeOf(entry.record), image, signal)
     : undefined;
   if (template !== undefined) {
-    await copyFile(emptyOverlay(templates.files(template.id)), disk);
+    const files = templates.files(template.id);
+    await copyFile(emptyOverlay(files), disk);
+    if (template.card !== undefined) await copyFile(files.variables, variables);
     faultPoint("clone.disk");
     templates.used(template.id);
     entry.record = {
       ...entry.record,
+      // They are in the memory that it goes on from.
+      ...template.card,
       resumeFrom: { kind: "template", id: template.id },
     };
     return;
@@ -249,14 +253,14 @@ export const usualSize = (
 });
 
 /** What a machine of this image gets where nothing else is asked for. */
-export const shapeFor = (
-  wanted: Wanted,
-  image: GoldenImage,
-): TemplateShape => ({
-  ...usualSize(wanted),
-  ...fitTo(wanted, image),
-  ...screenShape(wanted.screen),
-});
+export function shapeFor(wanted: Wanted, image: GoldenImage): TemplateShape {
+  const suited = { ...wanted, ...suitedTo[image.os](wanted, image) };
+  return {
+    ...usualSize(suited),
+    ...fitTo(wanted, image),
+    ...screenShape(suited.screen),
+  };
+}
 
 function fitTo(
   params: Wanted,

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
-import { GuesthouseError, refused, toFailure } from "../../protocol/failure.ts";
+import { GuesthouseError, toFailure } from "../../protocol/failure.ts";
 import type { Template, TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import type { GoldenImage } from "../images/goldenImage.ts";
@@ -11,6 +11,7 @@ import type { MachineRecord } from "../store/records.ts";
 import { type Environment, surveyHost } from "./environment.ts";
 import { makeTemplate } from "./makeTemplate.ts";
 import { sharedArguments, visibleProcessor } from "./spec.ts";
+import { windowsSharedArguments } from "./windowsArguments.ts";
 
 export interface WarmDeps {
   readonly layout: Layout;
@@ -89,7 +90,10 @@ export function createWarm(deps: WarmDeps): Warm {
       imageDigest: image.digest,
       shape,
       qemu: `${environment.binary}:${String(binary.mtimeMs)}:${String(binary.size)}`,
-      arguments: await sharedArguments(shape, image, environment),
+      arguments:
+        image.os === "windows"
+          ? await windowsSharedArguments(shape, environment)
+          : await sharedArguments(shape, image, environment),
       processor: visibleProcessor(environment),
       hostSettings: { proxy, caCertificates, timezone },
     });
@@ -147,7 +151,6 @@ export function createWarm(deps: WarmDeps): Warm {
     },
 
     async warmUp(shape, image, signal) {
-      if (image.os === "windows") throw noTemplate(image);
       const { id, environment } = await identify(shape, image, signal);
       if (templates.find(id) !== undefined) return templates.show(id);
       const job = jobs.get(id) ?? begin(id, shape, image, environment);
@@ -165,6 +168,8 @@ export function createWarm(deps: WarmDeps): Warm {
 
     onColdStart(record, image) {
       if (!deps.automatic || automatic.signal.aborted) return;
+      // It takes gigabytes of memory beside the machine that was asked for: it is made when somebody asks for it.
+      if (image.os === "windows") return;
       const shape = shapeOf(record);
       warm
         .warmUp(shape, image, automatic.signal)
@@ -187,17 +192,6 @@ export function createWarm(deps: WarmDeps): Warm {
   };
   return warm;
 }
-
-/** A template forgets who it is before it is saved; nothing in Windows does that yet. */
-const noTemplate = ({ name }: GoldenImage): Error =>
-  refused(
-    "templates.failed",
-    `“${name}” is Windows, of which no warm template can be made yet.`,
-    {
-      remedy:
-        "Start one VM of it and fork that one: a fork goes on from its memory.",
-    },
-  );
 
 const isCancelled = (error: unknown): boolean =>
   error instanceof GuesthouseError && error.failure.kind === "cancelled";

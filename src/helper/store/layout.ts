@@ -108,6 +108,8 @@ export interface TemplateFiles {
   /** QEMU's device state, without the memory. */
   readonly state: string;
   readonly disk: string;
+  /** The firmware's as they were when it was saved; of Windows. */
+  readonly variables: string;
 }
 
 export interface CheckpointFiles {
@@ -219,6 +221,7 @@ export function layoutOf(
         memory: join(folder, "memory"),
         state: join(folder, "state"),
         disk: join(folder, "disk.qcow2"),
+        variables: join(folder, "variables.fd"),
       };
     },
     layers,

@@ -13,6 +13,7 @@ import {
   cmdLineLimit,
   decodedScript,
 } from "../../../../src/helper/images/windows/powershell.ts";
+import { settleScript } from "../../../../src/helper/machines/windowsTemplate.ts";
 import { powerShellSyntax } from "../images/windows/powerShellSyntax.ts";
 
 const faultsOf = await powerShellSyntax();
@@ -20,6 +21,7 @@ const scripts = {
   bootstrap,
   ...windowsProgramScripts,
   ...windowsIdentityScripts,
+  settle: settleScript,
 };
 
 describe("what a Windows guest is asked to do is PowerShell", () => {
