@@ -115,6 +115,8 @@ export const imageSchema = z.object({
   architecture: z.enum(architectures),
   /** Default: Linux. */
   os: z.enum(guestSystems).optional(),
+  /** See `images.import`; absent for everything else. */
+  generalized: z.literal(true).optional(),
   state: imageStateSchema,
   /** `sha256:<64 hex>` of the golden disk; absent until ready. */
   digest: z.string().optional(),
@@ -160,6 +162,8 @@ export const imageMethods = {
       user: z.string().optional(),
       /** What the disk holds, default Linux. Windows is taken as it is, and `user` must be told. */
       os: z.enum(guestSystems).optional(),
+      /** Of Windows that was generalized (sysprep) with cloudbase-init in it: its machines get a seed that this reads. */
+      generalized: z.boolean().optional(),
     }),
     z.object({ image: imageSchema }),
   ),

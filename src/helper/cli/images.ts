@@ -73,6 +73,10 @@ export function addImageCommands(program: Command): void {
         "what the disk holds; Windows is taken as it is, with agent and SSH server in it (guesthouse image windows --disk prepares it)",
       ).choices(guestSystems),
     )
+    .option(
+      "--generalized",
+      "Windows on it was generalized with cloudbase-init in it: its machines get a seed (unverified on Windows)",
+    )
     .option("--json", "print JSON")
     .action(
       async (
@@ -82,19 +86,21 @@ export function addImageCommands(program: Command): void {
           checksum?: string;
           user?: string;
           os?: GuestSystem;
+          generalized?: boolean;
         },
       ) =>
         withHelper(
           flags,
           async (session) => {
             watch(session);
-            const { name, checksum, user, os } = flags;
+            const { name, checksum, user, os, generalized } = flags;
             const params = {
               path: resolve(file),
               ...(name === undefined ? {} : { name }),
               ...(checksum === undefined ? {} : { checksum }),
               ...(user === undefined ? {} : { user }),
               ...(os === undefined ? {} : { os }),
+              ...(generalized === undefined ? {} : { generalized }),
             };
             return (
               await session.client.call("images.import", params, session.signal)

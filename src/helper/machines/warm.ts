@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
-import { GuesthouseError, toFailure } from "../../protocol/failure.ts";
+import { GuesthouseError, refused, toFailure } from "../../protocol/failure.ts";
 import type { Template, TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import type { GoldenImage } from "../images/goldenImage.ts";
@@ -151,6 +151,7 @@ export function createWarm(deps: WarmDeps): Warm {
     },
 
     async warmUp(shape, image, signal) {
+      if (image.generalized === true) throw isGeneralized(image);
       const { id, environment } = await identify(shape, image, signal);
       if (templates.find(id) !== undefined) return templates.show(id);
       const job = jobs.get(id) ?? begin(id, shape, image, environment);
@@ -192,6 +193,14 @@ export function createWarm(deps: WarmDeps): Warm {
   };
   return warm;
 }
+
+/** What its first start makes of it belongs to one machine: a template of that would be somebody already. */
+const isGeneralized = ({ name }: GoldenImage): Error =>
+  refused(
+    "templates.failed",
+    `“${name}” is generalized: each machine of it becomes itself at its own first start.`,
+    { remedy: "Start one VM of it, and fork that one." },
+  );
 
 const isCancelled = (error: unknown): boolean =>
   error instanceof GuesthouseError && error.failure.kind === "cancelled";

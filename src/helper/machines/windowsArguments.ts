@@ -21,6 +21,7 @@ export type WindowsFiles = Pick<
   MachineFiles,
   | "disk"
   | "variables"
+  | "seed"
   | "tpm"
   | "qmpSocket"
   | "agentSocket"
@@ -79,7 +80,8 @@ const specOf = (
   vmGenerationId: hardware.vmGenerationId,
   firmware: { codePath, variablesPath: files.variables },
   ...(swtpm === undefined ? {} : { tpmSocket: files.tpm.socketPath }),
-  cds: {},
+  // From the first start on, and with every start: saved states fit by it.
+  cds: hardware.generalized === true ? { answers: files.seed } : {},
   // The one that Windows itself has a driver for, whatever the image was prepared with.
   networkCard: "e1000e",
   screenSocket: files.screenSocket,
@@ -88,6 +90,7 @@ const specOf = (
 const nowhere: WindowsFiles = {
   disk: "",
   variables: "",
+  seed: "",
   tpm: { stateFolder: "", socketPath: "", pidFile: "", logPath: "" },
   qmpSocket: "",
   agentSocket: "",

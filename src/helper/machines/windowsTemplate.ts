@@ -46,7 +46,7 @@ export const bootWindowsTemplate: BootTemplate = async (
   const socket = (kind: string): string =>
     join(layout.run, `${templatePrefix}${id}.${kind}`);
   const files: WindowsFiles = {
-    ...{ disk, variables },
+    ...{ disk, variables, seed: join(folder, "seed.iso") },
     qmpSocket: socket("qmp"),
     agentSocket: socket("agent"),
     consoleSocket: socket("console"),
