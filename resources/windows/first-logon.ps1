@@ -1,11 +1,12 @@
-# The first time by setup, as the account; after a restart by a task, as SYSTEM.
+# The first time by setup, as the account; after a restart by a task, as SYSTEM. A disk that came with Windows is prepared by
+# the same rounds: there the task is made by begin.ps1, and what holds already is left as it is.
 Protect-Folder
 $task = 'Guesthouse continue'
 $script = Join-Path $Folder 'first-logon.ps1'
 $rounds = Join-Path $Folder 'round'
 $round = if (Test-Path -LiteralPath $rounds) { [int](Get-Content -LiteralPath $rounds) } else { 0 }
 
-if ($round -eq 0) {
+if ($round -eq 0 -and $Guesthouse.Preparation -eq '') {
   # What was begun by another copy of itself, from the medium, goes on from here: the medium may be gone by then.
   foreach ($name in @('first-logon.ps1', 'verify.ps1', 'remediate.ps1')) {
     Copy-Item -LiteralPath (Join-Path $PSScriptRoot $name) -Destination $Folder -Force

@@ -8,6 +8,12 @@ $AnswerFileCopies = @('Panther\unattend.xml', 'Panther\unattend-original.xml', '
 # The answer medium may have any letter; its marker file tells it.
 $Medium = @('D', 'E', 'F', 'G', 'H', 'I') | ForEach-Object { "${_}:\" } |
   Where-Object { Test-Path -LiteralPath (Join-Path $_ $Guesthouse.Marker) } | Select-Object -First 1
+# Of a disk that came with Windows nobody outside knows which one it is: the build that each folder of drivers is from tells.
+if ($Guesthouse.DriverSystems.Count -eq 0) {
+  $kind = if ((Get-CimInstance -ClassName Win32_OperatingSystem).ProductType -eq 1) { 'Client' } else { 'Server' }
+  $Guesthouse.DriverSystems = @($Guesthouse.DriverBuilds[$kind] |
+    Where-Object { [Environment]::OSVersion.Version.Build -ge [int]$_.Split(' ')[0] } | ForEach-Object { $_.Split(' ')[1] })
+}
 
 # A folder below ProgramData takes files from everybody unless it is told otherwise, and what lies here runs as SYSTEM.
 function Protect-Folder {

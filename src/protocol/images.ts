@@ -28,6 +28,8 @@ export const imageSourceSchema = z.discriminatedUnion("kind", [
     kind: z.literal("imported"),
     path: z.string(),
     format: z.string(),
+    /** Digest of the steps that Windows on it was prepared by; absent where it was taken as it is. */
+    manifest: z.string().optional(),
   }),
   /** Windows, installed on this host from the user's ISO. */
   z.object({
@@ -88,7 +90,7 @@ export const imageStateSchema = z.discriminatedUnion("kind", [
     kind: z.literal("working"),
     /**
      * `download`, `verify`, `convert`, `build`, `prepare`, `validate`, `pack`, `unpack`; of Windows being installed
-     * `firmware`, `setup`, `specialize`, `first logon`, `verification`, `remediation`.
+     * `firmware`, `setup`, `specialize`, `first logon`, `verification`, `remediation`, and `start` of a disk that came with it.
      */
     stage: z.string(),
     detail: z.string().optional(),
@@ -113,6 +115,8 @@ export const imageSchema = z.object({
   architecture: z.enum(architectures),
   /** Default: Linux. */
   os: z.enum(guestSystems).optional(),
+  /** See `images.import`; absent for everything else. */
+  generalized: z.literal(true).optional(),
   state: imageStateSchema,
   /** `sha256:<64 hex>` of the golden disk; absent until ready. */
   digest: z.string().optional(),
@@ -158,6 +162,8 @@ export const imageMethods = {
       user: z.string().optional(),
       /** What the disk holds, default Linux. Windows is taken as it is, and `user` must be told. */
       os: z.enum(guestSystems).optional(),
+      /** Of Windows that was generalized (sysprep) with cloudbase-init in it: its machines get a seed that this reads. */
+      generalized: z.boolean().optional(),
     }),
     z.object({ image: imageSchema }),
   ),
@@ -196,6 +202,32 @@ export const imageMethods = {
       /** Of the account. Default: `dev`. */
       user: z.string().optional(),
       /** File with the pinned OpenSSH package; default: downloaded. */
+      openSsh: z.string().optional(),
+    }),
+    z.object({ image: imageSchema }),
+  ),
+  /**
+   * Starts a disk that came with Windows, prepares it by the same steps as an installation and makes an image of it. Its guest
+   * agent must answer, or its SSH server take the login. As `images.installWindows` otherwise.
+   */
+  "images.prepareWindows": request(
+    z.object({
+      /** qcow2, raw, vmdk, vhdx or vdi; it is only read. */
+      disk: z.string(),
+      /** Expected `sha256:…` or `sha512:…` of the file. */
+      checksum: z.string().optional(),
+      drivers: z.string(),
+      /** Of the image. Default: from the file's name. */
+      name: z.string().optional(),
+      /** Of the administrator's account, which is made where there is none. Default: `dev`. */
+      user: z.string().optional(),
+      /** Files by which `user` logs in over SSH where no agent answers: a password's first line, an OpenSSH private key. */
+      login: z
+        .object({
+          passwordFile: z.string().optional(),
+          keyFile: z.string().optional(),
+        })
+        .optional(),
       openSsh: z.string().optional(),
     }),
     z.object({ image: imageSchema }),

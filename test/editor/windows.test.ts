@@ -82,7 +82,7 @@ esac`,
       images = await imagesOf(
         {
           ...{ home: folder, resources, memoryMiB: 512 },
-          wish: { iso, drivers, name },
+          wish: { name },
         },
         (image) => helper.putImage(image),
       );
@@ -120,6 +120,7 @@ esac`,
 
     test("the wizard asks for what the ISO has, and agrees before it begins", async () => {
       await runCommand(page, "Guesthouse: Create Windows Image…");
+      await pick(page, "An installation ISO");
       await chooseFile(page, /Installation ISO of Windows/, basename(iso));
       await pick(page, "Windows 11 Home");
       await pick(page, "en-US");

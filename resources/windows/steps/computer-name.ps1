@@ -1,4 +1,5 @@
 #region verify
+if ($Guesthouse.ComputerName -eq '') { return }
 if ($env:COMPUTERNAME -ne $Guesthouse.ComputerName) {
   throw "The computer is called $env:COMPUTERNAME and not $($Guesthouse.ComputerName)."
 }

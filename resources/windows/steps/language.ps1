@@ -1,4 +1,5 @@
 #region verify
+if ($Guesthouse.Language -eq '') { return }
 $language = (Get-WinSystemLocale).Name
 if ($language -ne $Guesthouse.Language) { throw "The language is $language and not $($Guesthouse.Language)." }
 #endregion

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { l10n, type QuickPickItem, type Uri, window } from "vscode";
 import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
@@ -5,68 +6,153 @@ import type { Call } from "../helper/connection.ts";
 import { withViewProgress } from "../progress.ts";
 import { imagesViewId } from "./tree.ts";
 
-/** Windows from the user's ISO: what the ISO has is asked for, the rest is the helper's. */
+/** Windows from the user's ISO, or on a disk of theirs: what is to be known is asked for, the rest is the helper's. */
 export function windowsImageCommands(
   call: Call,
 ): CommandsOf<"guesthouse.createWindowsImage"> {
   return {
     async "guesthouse.createWindowsImage"() {
       const title = l10n.t("Create Windows Image");
-      const iso = await openIso(title, l10n.t("Installation ISO of Windows"));
-      if (iso === undefined) return;
-      const found = await withViewProgress(imagesViewId, () =>
-        call("images.inspectIso", { path: iso.fsPath }),
-      );
-      const edition = await pick(
-        title,
-        l10n.t("Edition"),
-        found.editions
-          .toSorted(
-            (a, b) =>
-              Number(b.index === found.edition) -
-              Number(a.index === found.edition),
-          )
-          .map((one) => ({
-            label: one.name,
-            description: one.version ?? "",
-            value: one,
-          })),
-      );
-      if (edition === undefined) return;
-      const language = await pick(
-        title,
-        l10n.t("Language"),
-        edition.languages.map((one) => ({ label: one, value: one })),
-      );
-      if (language === undefined) return;
-      const drivers = await openIso(
-        title,
-        l10n.t("ISO of the virtio drivers (virtio-win.iso)"),
-      );
-      if (drivers === undefined) return;
-      if (!(await agreed(edition.name, language))) return;
-      // It goes on in the helper without this window; the Images view shows its stages, and ends it.
-      await withViewProgress(imagesViewId, () =>
-        about({ kind: "image", id: edition.name }, () =>
-          call("images.installWindows", {
-            iso: iso.fsPath,
-            drivers: drivers.fsPath,
-            edition: String(edition.index),
-            language,
-          }),
-        ),
-      );
+      const from = await pick(title, l10n.t("Where Windows comes from"), [
+        {
+          label: l10n.t("An installation ISO"),
+          detail: l10n.t("Windows is installed in a VM."),
+          value: fromIso,
+        },
+        {
+          label: l10n.t("A disk that has it"),
+          detail: l10n.t(
+            "It is started in a VM and prepared by the same steps. QEMU's guest agent must run in it.",
+          ),
+          value: fromDisk,
+        },
+        {
+          label: l10n.t("A disk, taken as it is"),
+          detail: l10n.t(
+            "It isn't started, and nothing in it is verified. QEMU's guest agent and an SSH server must run in it.",
+          ),
+          value: asItIs,
+        },
+      ]);
+      await from?.(call, title);
     },
   };
 }
 
-async function openIso(title: string, label: string): Promise<Uri | undefined> {
+async function fromIso(call: Call, title: string): Promise<void> {
+  const iso = await openFile(title, l10n.t("Installation ISO of Windows"), [
+    "iso",
+  ]);
+  if (iso === undefined) return;
+  const found = await withViewProgress(imagesViewId, () =>
+    call("images.inspectIso", { path: iso.fsPath }),
+  );
+  const edition = await pick(
+    title,
+    l10n.t("Edition"),
+    found.editions
+      .toSorted(
+        (a, b) =>
+          Number(b.index === found.edition) - Number(a.index === found.edition),
+      )
+      .map((one) => ({
+        label: one.name,
+        description: one.version ?? "",
+        value: one,
+      })),
+  );
+  if (edition === undefined) return;
+  const language = await pick(
+    title,
+    l10n.t("Language"),
+    edition.languages.map((one) => ({ label: one, value: one })),
+  );
+  if (language === undefined) return;
+  const drivers = await openDrivers(title);
+  if (drivers === undefined) return;
+  const question = l10n.t(
+    "Install {0} ({1}) in a VM and make an image of it?",
+    edition.name,
+    language,
+  );
+  if (!(await agreed(question, l10n.t("Install")))) return;
+  await inView(edition.name, () =>
+    call("images.installWindows", {
+      iso: iso.fsPath,
+      drivers: drivers.fsPath,
+      edition: String(edition.index),
+      language,
+    }),
+  );
+}
+
+async function fromDisk(call: Call, title: string): Promise<void> {
+  const disk = await openDisk(title);
+  if (disk === undefined) return;
+  const user = await account(
+    title,
+    l10n.t("Administrator's account in it; it is made where there is none"),
+  );
+  if (user === undefined) return;
+  const drivers = await openDrivers(title);
+  if (drivers === undefined) return;
+  const name = basename(disk.fsPath);
+  const question = l10n.t(
+    "Start {0} in a VM, prepare it and make an image of it?",
+    name,
+  );
+  if (!(await agreed(question, l10n.t("Prepare")))) return;
+  await inView(name, () =>
+    call("images.prepareWindows", {
+      disk: disk.fsPath,
+      drivers: drivers.fsPath,
+      user,
+    }),
+  );
+}
+
+async function asItIs(call: Call, title: string): Promise<void> {
+  const disk = await openDisk(title);
+  if (disk === undefined) return;
+  const user = await account(title, l10n.t("Administrator's account in it"));
+  if (user === undefined) return;
+  await inView(basename(disk.fsPath), () =>
+    call("images.import", { path: disk.fsPath, os: "windows", user }),
+  );
+}
+
+/** It goes on in the helper without this window; the Images view shows its stages, and ends it. */
+const inView = (id: string, work: () => Promise<unknown>): Promise<unknown> =>
+  withViewProgress(imagesViewId, () => about({ kind: "image", id }, work));
+
+const openDrivers = (title: string): Promise<Uri | undefined> =>
+  openFile(title, l10n.t("ISO of the virtio drivers (virtio-win.iso)"), [
+    "iso",
+  ]);
+
+const openDisk = (title: string): Promise<Uri | undefined> =>
+  openFile(title, l10n.t("Disk with Windows"), [
+    ...["qcow2", "img", "raw", "vmdk", "vhdx", "vdi"],
+  ]);
+
+const account = async (
+  title: string,
+  prompt: string,
+): Promise<string | undefined> =>
+  (await window.showInputBox({ title, prompt, value: "dev" }))?.trim() ||
+  undefined;
+
+async function openFile(
+  title: string,
+  label: string,
+  extensions: string[],
+): Promise<Uri | undefined> {
   const [file] =
     (await window.showOpenDialog({
       title: `${title}: ${label}`,
       openLabel: l10n.t("Choose"),
       filters: {
-        [label]: ["iso"],
+        [label]: extensions,
         [l10n.t("All files")]: ["*"],
       },
     })) ?? [];
@@ -84,14 +170,9 @@ async function pick<T>(
   return (await window.showQuickPick(items, { title, placeHolder }))?.value;
 }
 
-async function agreed(edition: string, language: string): Promise<boolean> {
-  const button = l10n.t("Install");
+async function agreed(question: string, button: string): Promise<boolean> {
   const answer = await window.showInformationMessage(
-    l10n.t(
-      "Install {0} ({1}) in a VM and make an image of it?",
-      edition,
-      language,
-    ),
+    question,
     {
       modal: true,
       detail: l10n.t(

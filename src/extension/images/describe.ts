@@ -97,6 +97,8 @@ function stageText(stage: string): string {
       return l10n.t("Windows setup: firmware");
     case "setup":
       return l10n.t("Windows setup: copying files");
+    case "start":
+      return l10n.t("Windows starts");
     case "specialize":
       return l10n.t("Windows setup: finding its hardware");
     case "first logon":

@@ -66,7 +66,12 @@ function sourceText(source: ImageSource): string {
     case "built":
       return l10n.t("built on this computer from the distribution's packages");
     case "imported":
-      return l10n.t("imported from {0}", code(source.path));
+      return source.manifest === undefined
+        ? l10n.t("imported from {0}", code(source.path))
+        : l10n.t(
+            "imported from {0}, prepared and verified by Windows itself",
+            code(source.path),
+          );
     case "windows":
       return l10n.t(
         "{0}, installed here from {1}",

@@ -70,8 +70,12 @@ export function addImageCommands(program: Command): void {
     .addOption(
       new Option(
         "--os <system>",
-        "what the disk holds; Windows is taken as it is, with agent and SSH server in it",
+        "what the disk holds; Windows is taken as it is, with agent and SSH server in it (guesthouse image windows --disk prepares it)",
       ).choices(guestSystems),
+    )
+    .option(
+      "--generalized",
+      "Windows on it was generalized with cloudbase-init in it: its machines get a seed (unverified on Windows)",
     )
     .option("--json", "print JSON")
     .action(
@@ -82,19 +86,21 @@ export function addImageCommands(program: Command): void {
           checksum?: string;
           user?: string;
           os?: GuestSystem;
+          generalized?: boolean;
         },
       ) =>
         withHelper(
           flags,
           async (session) => {
             watch(session);
-            const { name, checksum, user, os } = flags;
+            const { name, checksum, user, os, generalized } = flags;
             const params = {
               path: resolve(file),
               ...(name === undefined ? {} : { name }),
               ...(checksum === undefined ? {} : { checksum }),
               ...(user === undefined ? {} : { user }),
               ...(os === undefined ? {} : { os }),
+              ...(generalized === undefined ? {} : { generalized }),
             };
             return (
               await session.client.call("images.import", params, session.signal)
@@ -159,7 +165,12 @@ const watch = ({ client, progress }: Session): void =>
   );
 
 const readyText = (image: Image): string =>
-  `Image ${image.name} is ready (${bytes(image.sizeBytes ?? 0)}, ${image.digest?.slice(0, 19) ?? ""}).`;
+  `Image ${image.name} is ready (${bytes(image.sizeBytes ?? 0)}, ${image.digest?.slice(0, 19) ?? ""}).${isAsItWas(image) ? " Windows in it was taken as it is, and nothing was verified: guesthouse image windows --disk prepares such a disk." : ""}`;
+
+const isAsItWas = ({ os, source }: Image): boolean =>
+  os === "windows" &&
+  source?.kind === "imported" &&
+  source.manifest === undefined;
 
 const listText = (images: readonly Image[]): string =>
   table([

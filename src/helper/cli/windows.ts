@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { visible } from "../../base/visible.ts";
+import { refused } from "../../protocol/failure.ts";
 import type { Image } from "../../protocol/images.ts";
+import { importName } from "../images/importName.ts";
 import {
   inspectWindowsIso,
   type WindowsIso,
@@ -17,7 +19,11 @@ import { say, type Session, withHelper } from "./session.ts";
 
 interface InstallFlags {
   readonly json?: boolean;
-  readonly iso: string;
+  readonly iso?: string;
+  readonly disk?: string;
+  readonly checksum?: string;
+  readonly passwordFile?: string;
+  readonly key?: string;
   readonly virtioIso: string;
   readonly edition?: string;
   readonly language?: string;
@@ -44,9 +50,25 @@ export function addWindowsCommands(image: Command): void {
   image
     .command("windows")
     .description(
-      "install Windows from your ISO and make an image of it (unverified on Windows: see docs/windows.md)",
+      "install Windows from your ISO, or prepare a disk that has it, and make an image of that (unverified on Windows: see docs/windows.md)",
     )
-    .requiredOption("--iso <file>", "an installation ISO of Windows")
+    .addOption(
+      new Option("--iso <file>", "an installation ISO of Windows").conflicts([
+        ...["disk", "checksum", "passwordFile", "key"],
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--disk <file>",
+        "a disk with Windows (qcow2, raw, vmdk, vhdx, vdi): it is started and prepared by the same steps; guesthouse image import --os windows takes one as it is",
+      ).conflicts(["edition", "language"]),
+    )
+    .option("--checksum <digest>", "sha256:… or sha512:… of the disk's file")
+    .option(
+      "--password-file <file>",
+      "password of --user in that disk, for its SSH server where no agent answers",
+    )
+    .option("--key <file>", "a private key for the same")
     .requiredOption(
       "--virtio-iso <file>",
       "the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too",
@@ -66,9 +88,12 @@ export function addWindowsCommands(image: Command): void {
     .action(async (flags: InstallFlags) =>
       withHelper(
         flags,
-        (session) => installed(session, flags),
+        (session) =>
+          flags.disk === undefined
+            ? installed(session, flags)
+            : prepared(session, flags, flags.disk),
         ({ name, sizeBytes = 0 }) =>
-          `Image ${name} is ready (${bytes(sizeBytes)}). Clones of it are unverified on Windows.`,
+          `Image ${name} is ready (${bytes(sizeBytes)}): Windows itself verified its steps. Clones of it are unverified on Windows.`,
       ),
     );
 
@@ -95,11 +120,71 @@ async function installed(
   { client, progress, signal }: Session,
   flags: InstallFlags,
 ): Promise<Image> {
-  const { edition, language, user, openssh } = flags;
+  const { edition, language, user } = flags;
+  if (flags.iso === undefined) throw mediumNeeded();
   const iso = resolve(flags.iso);
   const plan = planInstall(await inspectWindowsIso(iso), flags);
   const { name } = plan;
   progress.print(planText(plan));
+  const params = {
+    ...{ iso, name },
+    ...mediaOf(flags),
+    ...(edition === undefined ? {} : { edition }),
+    ...(language === undefined ? {} : { language }),
+    ...(user === undefined ? {} : { user }),
+  };
+  return whole({ client, progress, signal }, name, () =>
+    client.call("images.installWindows", params, signal),
+  );
+}
+
+async function prepared(
+  session: Session,
+  flags: InstallFlags,
+  file: string,
+): Promise<Image> {
+  const { client, progress, signal } = session;
+  const { user, checksum, passwordFile, key } = flags;
+  const disk = resolve(file);
+  const name = importName(flags.name, disk);
+  progress.print(
+    `Preparing ${visible(disk)} as image ${name}. Your file is only read.\n${unverified}`,
+  );
+  const params = {
+    ...{ disk, name },
+    ...mediaOf(flags),
+    ...(user === undefined ? {} : { user }),
+    ...(checksum === undefined ? {} : { checksum }),
+    ...(passwordFile === undefined && key === undefined
+      ? {}
+      : {
+          login: {
+            ...(passwordFile === undefined
+              ? {}
+              : { passwordFile: resolve(passwordFile) }),
+            ...(key === undefined ? {} : { keyFile: resolve(key) }),
+          },
+        }),
+  };
+  return whole(session, name, () =>
+    client.call("images.prepareWindows", params, signal),
+  );
+}
+
+const mediaOf = ({
+  virtioIso,
+  openssh,
+}: InstallFlags): { drivers: string; openSsh?: string } => ({
+  drivers: resolve(virtioIso),
+  ...(openssh === undefined ? {} : { openSsh: resolve(openssh) }),
+});
+
+/** Shows how far it is, and ends it when this command is interrupted: by itself it would go on. */
+async function whole(
+  { client, progress, signal }: Pick<Session, "client" | "progress" | "signal">,
+  name: string,
+  work: () => Promise<{ readonly image: Image }>,
+): Promise<Image> {
   let screen: string | undefined;
   client.onNotice("images.changed", ({ image }) => {
     if (image.name !== name || image.state.kind !== "working") return;
@@ -109,24 +194,24 @@ async function installed(
     }
     showImage(progress, image);
   });
-  const params = {
-    ...{ iso, name, drivers: resolve(flags.virtioIso) },
-    ...(edition === undefined ? {} : { edition }),
-    ...(language === undefined ? {} : { language }),
-    ...(user === undefined ? {} : { user }),
-    ...(openssh === undefined ? {} : { openSsh: resolve(openssh) }),
-  };
   try {
-    return (await client.call("images.installWindows", params, signal)).image;
+    return (await work()).image;
   } catch (error) {
-    // It would go on without us: whoever interrupts this command means the installation.
     if (signal.aborted) await client.call("images.cancel", { name });
     throw error;
   }
 }
 
 const planText = ({ name, edition, language, user }: InstallPlan): string =>
-  `Installing ${visible(edition.name)} (${visible(edition.version ?? "version unknown")}, ${language}) as image ${name}, account ${visible(user)}.\nUnverified on Windows: nobody who wrote this could run it there.\n`;
+  `Installing ${visible(edition.name)} (${visible(edition.version ?? "version unknown")}, ${language}) as image ${name}, account ${visible(user)}.\n${unverified}`;
+
+const unverified =
+  "Unverified on Windows: nobody who wrote this could run it there.\n";
+
+const mediumNeeded = (): Error =>
+  refused("request.invalid", "Windows comes from an ISO or on a disk.", {
+    remedy: "Give --iso to install it, or --disk to prepare one that has it.",
+  });
 
 const isoText = (iso: WindowsIso): string =>
   [

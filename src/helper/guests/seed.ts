@@ -42,22 +42,31 @@ export type SeedWriting = "replace" | "over";
  * Writes a NoCloud volume (label `cidata`) with `meta-data`, `user-data` and `network-config`. Throws `machines.seedFailed` when it can't be made; never falls back to another seed.
  * Source: https://docs.cloud-init.io/en/latest/reference/datasources/nocloud.html
  */
-export async function writeSeed(
+export const writeSeed = (
   path: string,
   spec: SeedSpec,
   way: SeedWriting = "replace",
+): Promise<void> =>
+  writeVolume(path, spec.hostname, () => seedFiles(spec), way);
+
+/** The same of files that somebody else lays out; `name` is the machine's, for messages. */
+export async function writeVolume(
+  path: string,
+  name: string,
+  filesOf: () => Readonly<Record<string, string>>,
+  way: SeedWriting = "replace",
 ): Promise<void> {
   try {
-    const files = Object.entries(seedFiles(spec));
+    const files = Object.entries(filesOf());
     const volume = isoVolume(
       "cidata",
-      files.map(([name, content]) => ({ name, content })),
+      files.map(([file, content]) => ({ name: file, content })),
     );
     await (way === "replace" ? replaceFile : writeOver)(path, volume);
   } catch (error) {
     throw failed(
       "machines.seedFailed",
-      `The seed that gives “${spec.hostname}” its identity can't be written: ${error instanceof Error ? error.message : String(error)}.`,
+      `The seed that gives “${name}” its identity can't be written: ${error instanceof Error ? error.message : String(error)}.`,
       {
         remedy:
           "Check that the data folder can be written and has room, then try again.",
@@ -101,7 +110,7 @@ export function seedFiles(
 }
 
 /** JSON is YAML; PyYAML refuses the control characters that JSON leaves unescaped. */
-const yaml = (value: unknown): string =>
+export const yaml = (value: unknown): string =>
   `${JSON.stringify(value, null, 2).replace(
     /[\u007f-\u009f\u2028\u2029\ufeff]/g,
     (character) =>

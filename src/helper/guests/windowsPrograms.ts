@@ -25,7 +25,7 @@ function Write-Protected([string]$Path, [string]$Text) {
 }`;
 
 /** sshd reads an administrator's keys in another place than everybody else's (its default configuration). */
-const authorizeKeys = String.raw`${protectPath}
+export const authorizeKeysScript = String.raw`${protectPath}
 $user = Get-LocalUser -Name $Values.user
 # The list can't be read where an account that was deleted is still on it.
 $isAdministrator = $true
@@ -99,7 +99,7 @@ export const windowsPrograms: GuestPrograms = {
     read: (stdout) => shape.users.parse(JSON.parse(stdout)),
   },
   authorizeKeys: (user, keys) =>
-    windowsProgram(authorizeKeys, {
+    windowsProgram(authorizeKeysScript, {
       user,
       text: keys.map((key) => `${key}\n`).join(""),
     }),
@@ -110,7 +110,7 @@ export const windowsProgramScripts = {
   readFile,
   writeFile,
   setTime,
-  authorizeKeys,
+  authorizeKeys: authorizeKeysScript,
   interfaces,
   users,
 };

@@ -9,6 +9,8 @@ export interface GoldenImage {
   readonly digest: string;
   readonly architecture: Architecture;
   readonly os: GuestSystem;
+  /** Windows whose machines get a seed. */
+  readonly generalized?: true;
   readonly files: ImageFiles;
   readonly virtualSizeBytes: number;
   readonly defaultUser: string;
@@ -27,6 +29,7 @@ export const goldenImage = (
   digest: record.digest,
   architecture: record.architecture,
   os: record.os ?? "linux",
+  ...(record.generalized === true ? { generalized: true } : {}),
   files: layout.image(record.digest),
   virtualSizeBytes: record.virtualSizeBytes,
   defaultUser: record.defaultUser,

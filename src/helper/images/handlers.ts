@@ -36,6 +36,10 @@ export function imageHandlers(
       const name = await images.installs.install(wish, undefined, signal);
       return { image: await images.show(name) };
     },
+    "images.prepareWindows": async (wish, { signal }) => {
+      const name = await images.installs.prepare(wish, undefined, signal);
+      return { image: await images.show(name) };
+    },
     "images.export": async ({ name, path }, { signal }) => ({
       path,
       sizeBytes: await images.exportFile(name, path, signal),

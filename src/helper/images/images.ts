@@ -86,6 +86,8 @@ export interface ImportOptions {
   readonly user?: string | undefined;
   /** Default: Linux. */
   readonly os?: GuestSystem | undefined;
+  /** See `images.import` of the contract. */
+  readonly generalized?: boolean | undefined;
 }
 
 /** The images room. Everything throws `GuesthouseError`s only. */
@@ -237,10 +239,15 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       );
       return golden(await settled(name, job));
     },
-    importFile: async ({ path, name: wanted, checksum, user, os }, signal) => {
+    importFile: async (options, signal) => {
+      const { path, name: wanted, checksum, user, os } = options;
       if (os === "windows" && user === undefined) throw userNeeded();
+      const generalized = options.generalized === true;
+      if (generalized && os !== "windows") throw onlyOfWindows();
       const manifest = await readManifest(path);
       const name = importName(wanted ?? manifest?.name, path);
+      // What could not be prepared is what is imported as it is, then.
+      await installs.forget(name);
       const present = ledger.storedAs(name)?.record.source;
       const renews =
         present?.kind === "prebuild" &&
@@ -266,8 +273,15 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
         async (progress, within) => {
           if (manifest === undefined) {
             const disk = { source: path, checksum };
-            const take = os === "windows" ? takeInWindowsDisk : prepareDisk;
-            return take(maker, intent, disk, progress, within);
+            return os === "windows"
+              ? takeInWindowsDisk(
+                  maker,
+                  { ...intent, generalized },
+                  disk,
+                  progress,
+                  within,
+                )
+              : prepareDisk(maker, intent, disk, progress, within);
           }
           const archive = { name, path, checksum, manifest };
           const made = await importArchive(maker, archive, progress, within);
@@ -374,6 +388,11 @@ const userNeeded = (): Error =>
     "Whose account of Windows machines log in to must be said.",
     { remedy: "Give it with --user; it must be an administrator's." },
   );
+
+const onlyOfWindows = (): Error =>
+  refused("request.invalid", "Only disks with Windows are generalized.", {
+    remedy: "Leave it out: every clone of Linux gets a seed.",
+  });
 
 /** Of a disk that nobody here knows. */
 const importedBootSeconds = 40;

@@ -30,6 +30,7 @@ export function imageRecord(known: ImageKnowledge): Image {
       ? entryFacts(entry)
       : {
           ...(record.os === undefined ? {} : { os: record.os }),
+          ...(record.generalized === true ? { generalized: true } : {}),
           digest: record.digest,
           source: record.source,
           virtualSizeBytes: record.virtualSizeBytes,

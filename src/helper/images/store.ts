@@ -32,6 +32,8 @@ const imageRecordSchema = z.object({
   architecture: z.enum(architectures),
   /** Absent: Linux, as in records of before. */
   os: z.enum(guestSystems).optional(),
+  /** Windows that takes on an identity at its first start, by a seed. */
+  generalized: z.literal(true).optional(),
   source: imageSourceSchema,
   createdAt: z.iso.datetime(),
   virtualSizeBytes: z.number(),

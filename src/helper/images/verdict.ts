@@ -17,6 +17,10 @@ export const check = (
 });
 
 export const ok = (detail: string): Verdict => ({ outcome: "ok", detail });
+export const notApplicable = (detail: string): Verdict => ({
+  outcome: "notApplicable",
+  detail,
+});
 export const warning = (detail: string, remedy: string): Verdict => ({
   outcome: "warning",
   detail,

@@ -8,7 +8,8 @@ import { refused } from "../../protocol/failure.ts";
 import type { GuestSystem } from "../../protocol/images.ts";
 import type { TemplateShape } from "../../protocol/templates.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
-import { type SeedWriting, writeSeed } from "../guests/seed.ts";
+import { type SeedWriting, writeSeed, writeVolume } from "../guests/seed.ts";
+import { windowsSeedFiles } from "../guests/windowsSeed.ts";
 import type { GoldenImage } from "../images/goldenImage.ts";
 import type { Images } from "../images/images.ts";
 import { createOverlay } from "../qemu/block.ts";
@@ -105,16 +106,20 @@ async function makeDisk(
   signal: AbortSignal,
 ): Promise<void> {
   const { templates, layout } = deps;
-  const { disk, log } = layout.machine(entry.record.id);
+  const { disk, variables, log } = layout.machine(entry.record.id);
   const template = warm
     ? await deps.warm.find(shapeOf(entry.record), image, signal)
     : undefined;
   if (template !== undefined) {
-    await copyFile(emptyOverlay(templates.files(template.id)), disk);
+    const files = templates.files(template.id);
+    await copyFile(emptyOverlay(files), disk);
+    if (template.card !== undefined) await copyFile(files.variables, variables);
     faultPoint("clone.disk");
     templates.used(template.id);
     entry.record = {
       ...entry.record,
+      // They are in the memory that it goes on from.
+      ...template.card,
       resumeFrom: { kind: "template", id: template.id },
     };
     return;
@@ -151,9 +156,23 @@ export async function writeMachineSeed(
   layout: Layout,
   way: SeedWriting = "replace",
 ): Promise<void> {
-  // Windows reads none: its agent tells it who it is, at each boot.
-  if (record.os === "windows") return;
   const userKey = await ensureUserKey(layout.ssh);
+  // Windows reads none, its agent tells it who it is at each boot; unless it was generalized and waits for one.
+  if (record.os === "windows") {
+    if (record.generalized !== true) return;
+    const { instanceId, name, user } = record;
+    await writeVolume(
+      layout.machine(record.id).seed,
+      name,
+      () =>
+        windowsSeedFiles({
+          ...{ instanceId, name, user },
+          authorizedKeys: [userKey.publicKey],
+        }),
+      way,
+    );
+    return;
+  }
   const settings = await hostSettings();
   const spec = {
     instanceId: record.instanceId,
@@ -178,7 +197,7 @@ type Suit = (
 /** What a machine is beside what was asked for, by what runs in it. */
 const suitedTo: Readonly<Record<GuestSystem, Suit>> = {
   linux: () => ({ os: "linux" }),
-  windows: (wanted, { name, defaultUser }) => {
+  windows: (wanted, { name, defaultUser, generalized }) => {
     if (wanted.user !== undefined && wanted.user !== defaultUser)
       throw refused(
         "machines.badRequest",
@@ -187,6 +206,7 @@ const suitedTo: Readonly<Record<GuestSystem, Suit>> = {
       );
     return {
       os: "windows",
+      ...(generalized === true ? { generalized } : {}),
       // Without one, what it waits for could not be seen.
       screen: wanted.screen ?? true,
       memoryMiB: wanted.memoryMiB ?? Math.max(4096, defaultMemoryMiB()),
@@ -249,14 +269,14 @@ export const usualSize = (
 });
 
 /** What a machine of this image gets where nothing else is asked for. */
-export const shapeFor = (
-  wanted: Wanted,
-  image: GoldenImage,
-): TemplateShape => ({
-  ...usualSize(wanted),
-  ...fitTo(wanted, image),
-  ...screenShape(wanted.screen),
-});
+export function shapeFor(wanted: Wanted, image: GoldenImage): TemplateShape {
+  const suited = { ...wanted, ...suitedTo[image.os](wanted, image) };
+  return {
+    ...usualSize(suited),
+    ...fitTo(wanted, image),
+    ...screenShape(suited.screen),
+  };
+}
 
 function fitTo(
   params: Wanted,

@@ -30,7 +30,8 @@ import type { Environment } from "./environment.ts";
 import type { Live } from "./entry.ts";
 import { orDiskFull } from "./fullDisk.ts";
 import { removeLeftovers } from "./leftovers.ts";
-import { prepareMachine, type StartSpec } from "./machineArguments.ts";
+import { prepareMachine } from "./machineArguments.ts";
+import type { StartSpec } from "./prepared.ts";
 import { coldRemedy, unfitRefusal } from "./savedWith.ts";
 
 export interface LaunchDeps {

@@ -7,39 +7,33 @@ import {
   makePrivateFolder,
   syncFile,
 } from "../../base/files.ts";
-import type { Log } from "../../base/log.ts";
-import type { TemplateShape } from "../../protocol/templates.ts";
+import type { GuestSystem } from "../../protocol/images.ts";
 import { withAgent } from "../guests/agent.ts";
 import { openHandoff } from "../guests/handoff.ts";
 import { hostSettings } from "../guests/hostSettings.ts";
 import { bootOnce, endAbandoned } from "../guests/oneBoot.ts";
 import { watchBoot } from "../guests/readiness.ts";
 import { bootTimeoutMs } from "../guests/timeouts.ts";
-import type { GoldenImage } from "../images/goldenImage.ts";
 import { type Connection, connectNetwork } from "../networks/connect.ts";
 import { newMacAddress } from "../networks/macAddress.ts";
 import { createOverlay } from "../qemu/block.ts";
 import type { VmNetwork } from "../qemu/commandLine.ts";
-import { waitForExit } from "../qemu/process.ts";
 import type { TemplateRecord } from "../snapshots/templates.ts";
 import { newLayerId } from "../snapshots/layers.ts";
-import { saveDevices } from "../snapshots/saveDevices.ts";
 import { emptyOverlay, folderBytes } from "../snapshots/templates.ts";
 import type { Layout } from "../store/layout.ts";
-import type { Environment } from "./environment.ts";
+import { keepsCard } from "./addresses.ts";
 import { orDiskFull } from "./fullDisk.ts";
 import { specOf } from "./spec.ts";
 import { cantBe, endedEarly, requireRoom } from "./templateFailure.ts";
-
-export interface TemplateMaking {
-  readonly id: string;
-  readonly image: GoldenImage;
-  readonly shape: TemplateShape;
-  readonly environment: Environment;
-  readonly layout: Layout;
-  readonly log: Log;
-  readonly onStage: (stage: "boot" | "settle" | "save") => void;
-}
+import {
+  type BootTemplate,
+  removeStateSocket,
+  saveAndEnd,
+  type TemplateMaking,
+  templatePrefix,
+} from "./templateMaking.ts";
+import { bootWindowsTemplate } from "./windowsTemplate.ts";
 
 /** Steps of making a template that a test may end the helper at, and at the first two its QEMU. */
 export const templateFaults = [
@@ -50,14 +44,14 @@ export const templateFaults = [
 ] as const;
 
 const gib = 1024 ** 3;
-const prefix = "tmpl-";
+const prefix = templatePrefix;
 /** What a template's own network hands out; its clones have others. */
 const address = { guestAddress: "10.0.2.15", firstLease: "10.0.2.15" };
 
 /**
  * Boots the image once, lets it come to rest, makes it forget who it is, and keeps its memory, its devices' state and
  * its disk. Nothing stays behind when it fails: `templates.failed`, or what starting QEMU throws.
- * A guest without our service can't be a template: `templates.failed` too.
+ * A guest that can't be told who it is can't be a template: `templates.failed` too.
  */
 export async function makeTemplate(
   making: TemplateMaking,
@@ -70,7 +64,8 @@ export async function makeTemplate(
   await makePrivateFolder(files.folder);
   try {
     await requireRoom(files.folder, making.shape);
-    const network = await bootAndSave(making, signal);
+    const macAddress = newMacAddress();
+    const network = await bootAndSave(making, macAddress, signal);
     await makePrivateFolder(dirname(layerPath));
     // A second name first: at every moment something that is looked at stands on the layer.
     await link(files.disk, layerPath);
@@ -89,6 +84,9 @@ export async function makeTemplate(
       shape: making.shape,
       layer,
       network,
+      ...(keepsCard[making.image.os]
+        ? { card: { macAddress, guestAddress: address.guestAddress } }
+        : {}),
       createdAt: now,
       lastUsedAt: now,
       sizeBytes:
@@ -98,16 +96,14 @@ export async function makeTemplate(
     const told = await orDiskFull(error, files.folder);
     await rm(files.folder, { recursive: true, force: true });
     await rm(layerPath, { force: true });
-    await rm(stateSocket(making), { force: true });
+    await removeStateSocket(making);
     throw told;
   }
 }
 
-const stateSocket = ({ id, layout }: TemplateMaking): string =>
-  join(layout.run, `${prefix}${id}.state`);
-
 async function bootAndSave(
   making: TemplateMaking,
+  macAddress: string,
   signal: AbortSignal,
 ): Promise<TemplateRecord["network"]> {
   const { id, environment, layout, log } = making;
@@ -133,7 +129,7 @@ async function bootAndSave(
     return connection.network;
   };
   try {
-    await bootSettleSave(making, connect, signal);
+    await boot[making.image.os](making, macAddress, connect, signal);
     return connection?.network.backend ?? "user";
   } finally {
     // It goes with QEMU; this is for a QEMU that never came.
@@ -142,11 +138,7 @@ async function bootAndSave(
   }
 }
 
-async function bootSettleSave(
-  making: TemplateMaking,
-  connect: (hostPort: number) => Promise<VmNetwork>,
-  signal: AbortSignal,
-): Promise<void> {
+const bootLinux: BootTemplate = async (making, macAddress, connect, signal) => {
   const { id, image, shape, environment, layout, onStage } = making;
   const files = layout.template(id);
   const settings = await hostSettings();
@@ -185,7 +177,7 @@ async function bootSettleSave(
             cpus: shape.cpus,
             memoryMiB: shape.memoryMiB,
             screen: shape.screen,
-            macAddress: newMacAddress(),
+            macAddress,
             vmGenerationId: randomUUID(),
           },
           image,
@@ -220,23 +212,18 @@ async function bootSettleSave(
     faultPoint("template.booted", launched.pid);
     onStage("settle");
     await settle(making, machine.files, within);
-    onStage("save");
-    await launched.qmp.execute("stop");
-    await saveDevices(
-      launched.qmp,
-      { file: files.state, socket: stateSocket(making) },
-      within,
-    );
+    await saveAndEnd(making, launched, signal);
   } catch (error) {
     throw machine.gone.aborted && !signal.aborted
       ? await endedEarly(files.folder, error)
       : error;
   }
-  await launched.qmp.execute("quit").catch(() => undefined);
-  // Else disposing ends it.
-  await waitForExit(launched, 10_000);
-  faultPoint("template.saved");
-}
+};
+
+const boot: Readonly<Record<GuestSystem, BootTemplate>> = {
+  linux: bootLinux,
+  windows: bootWindowsTemplate,
+};
 
 /** A first boot goes on for a while after SSH: what cloud-init does last must not be done again in each clone. */
 const cloudInitTimeoutMs = 300_000;

@@ -146,6 +146,7 @@ function draftOf(
       : { guestAddress: freeAddress(registry.takenAddresses()) }),
     image: parent.image,
     os: parent.os,
+    ...(parent.generalized === true ? { generalized: true } : {}),
     generation: parent.generation + 1,
     ...shape,
     user: parent.user,

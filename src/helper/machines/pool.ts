@@ -140,6 +140,8 @@ export function createPool(deps: PoolDeps): Pool {
     const found = new Map<string, Want>();
     for (const record of templates.ready()) {
       const { name, digest } = record.image;
+      // A clone of Windows takes its name at a restart only, so none of it can wait for one.
+      if (record.card !== undefined) continue;
       const count = sizes.of(name);
       if (count === 0 || found.has(name)) continue;
       try {

@@ -73,7 +73,7 @@ export function nameless(
     ...newIdentity("", new Set()),
     name: nobody,
     image,
-    // Only of Linux are there templates.
+    // Templates of Windows have no pool.
     os: "linux",
     generation: 0,
     ...shape,

@@ -9,7 +9,13 @@ import type { Environment } from "./environment.ts";
 /** What a machine is, as far as QEMU is told. */
 export type Hardware = Pick<
   MachineRecord,
-  "name" | "uuid" | "cpus" | "memoryMiB" | "macAddress" | "vmGenerationId"
+  | "name"
+  | "uuid"
+  | "cpus"
+  | "memoryMiB"
+  | "macAddress"
+  | "vmGenerationId"
+  | "generalized"
 > &
   HasScreen;
 

@@ -11,6 +11,7 @@ import type { MachineRecord } from "../store/records.ts";
 import { type Environment, surveyHost } from "./environment.ts";
 import { makeTemplate } from "./makeTemplate.ts";
 import { sharedArguments, visibleProcessor } from "./spec.ts";
+import { windowsSharedArguments } from "./windowsArguments.ts";
 
 export interface WarmDeps {
   readonly layout: Layout;
@@ -89,7 +90,10 @@ export function createWarm(deps: WarmDeps): Warm {
       imageDigest: image.digest,
       shape,
       qemu: `${environment.binary}:${String(binary.mtimeMs)}:${String(binary.size)}`,
-      arguments: await sharedArguments(shape, image, environment),
+      arguments:
+        image.os === "windows"
+          ? await windowsSharedArguments(shape, environment)
+          : await sharedArguments(shape, image, environment),
       processor: visibleProcessor(environment),
       hostSettings: { proxy, caCertificates, timezone },
     });
@@ -147,7 +151,7 @@ export function createWarm(deps: WarmDeps): Warm {
     },
 
     async warmUp(shape, image, signal) {
-      if (image.os === "windows") throw noTemplate(image);
+      if (image.generalized === true) throw isGeneralized(image);
       const { id, environment } = await identify(shape, image, signal);
       if (templates.find(id) !== undefined) return templates.show(id);
       const job = jobs.get(id) ?? begin(id, shape, image, environment);
@@ -165,6 +169,8 @@ export function createWarm(deps: WarmDeps): Warm {
 
     onColdStart(record, image) {
       if (!deps.automatic || automatic.signal.aborted) return;
+      // It takes gigabytes of memory beside the machine that was asked for: it is made when somebody asks for it.
+      if (image.os === "windows") return;
       const shape = shapeOf(record);
       warm
         .warmUp(shape, image, automatic.signal)
@@ -188,15 +194,12 @@ export function createWarm(deps: WarmDeps): Warm {
   return warm;
 }
 
-/** A template forgets who it is before it is saved; nothing in Windows does that yet. */
-const noTemplate = ({ name }: GoldenImage): Error =>
+/** What its first start makes of it belongs to one machine: a template of that would be somebody already. */
+const isGeneralized = ({ name }: GoldenImage): Error =>
   refused(
     "templates.failed",
-    `“${name}” is Windows, of which no warm template can be made yet.`,
-    {
-      remedy:
-        "Start one VM of it and fork that one: a fork goes on from its memory.",
-    },
+    `“${name}” is generalized: each machine of it becomes itself at its own first start.`,
+    { remedy: "Start one VM of it, and fork that one." },
   );
 
 const isCancelled = (error: unknown): boolean =>

@@ -23,6 +23,10 @@ export const templateRecordSchema = templateSchema
     layer: z.string(),
     /** What it was saved with: a state of the user network loads nowhere else, one of passt everywhere. */
     network: z.enum(["user", "passt"]).default("user"),
+    /** Of Windows, whose clones keep the card and the address that are in its memory. */
+    card: z
+      .object({ macAddress: z.string(), guestAddress: z.string() })
+      .optional(),
   });
 export type TemplateRecord = z.infer<typeof templateRecordSchema>;
 

@@ -5,7 +5,7 @@ import { promiseWithResolvers } from "../../base/deadline.ts";
 import { ciphers, keyExchanges } from "./algorithms.ts";
 import { bannerIn, ourIdentification } from "./banner.ts";
 import { publicKeyBody } from "./keys.ts";
-import type { ConnectOptions, SshTarget } from "./target.ts";
+import type { ConnectOptions, SshTarget, StrangerTarget } from "./target.ts";
 
 export type ConnectFailure =
   /** Nobody identified as an SSH server in time. */
@@ -28,14 +28,31 @@ export type ConnectOutcome =
  * server's identification: under emulation every connection costs the guest a process start.
  * Throws only the signal's reason, and a malformed key.
  */
-export async function openClient(
+export function openClient(
   target: SshTarget,
   options: ConnectOptions = {},
   signal?: AbortSignal,
 ): Promise<ConnectOutcome> {
+  const { privateKey } = target;
+  const { base64 } = publicKeyBody(target.hostKey);
+  return open({ ...target, login: { privateKey } }, base64, options, signal);
+}
+
+/** The same where the server's key can't be known; throws for a private key that can't be read without its passphrase, too. */
+export const openStranger = (
+  target: StrangerTarget,
+  options: ConnectOptions = {},
+  signal?: AbortSignal,
+): Promise<ConnectOutcome> => open(target, undefined, options, signal);
+
+async function open(
+  target: StrangerTarget,
+  expected: string | undefined,
+  options: ConnectOptions,
+  signal: AbortSignal | undefined,
+): Promise<ConnectOutcome> {
   signal?.throwIfAborted();
   const startedAt = performance.now();
-  const expected = publicKeyBody(target.hostKey);
   const { promise, resolve } = promiseWithResolvers<ConnectOutcome>();
   const client = new ssh2.Client();
   const socket = connect({ host: target.host, port: target.port });
@@ -80,21 +97,31 @@ export async function openClient(
     );
     options.onBanner?.(line);
   };
-  client.connect({
+  const login: ConnectConfig = {
     ...algorithms,
     sock: socket,
     ident: ourIdentification.slice("SSH-2.0-".length),
     username: target.user,
-    privateKey: target.privateKey,
-    authHandler: ["publickey"],
+    ...target.login,
+    authHandler: ["password" in target.login ? "password" : "publickey"],
     readyTimeout: 0,
     keepaliveInterval: 15_000,
     hostVerifier: (key: Buffer) => {
-      if (key.toString("base64") === expected.base64) return true;
+      if (expected === undefined || key.toString("base64") === expected)
+        return true;
       resolve({ kind: "hostKeyMismatch", shown: fingerprint(key) });
       return false;
     },
-  });
+  };
+  try {
+    client.connect(login);
+  } catch (error) {
+    // A key that can't be read.
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    socket.destroy();
+    throw error;
+  }
   socket.on("data", readAlong);
   try {
     const outcome = await promise;

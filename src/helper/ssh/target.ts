@@ -9,6 +9,18 @@ export interface SshTarget {
   readonly hostKey: string;
 }
 
+/**
+ * A server whose key nobody can know beforehand: that of a disk which came with one, in a machine of ours, at a port that
+ * QEMU itself holds. Never for a guest that has an identity by us.
+ */
+export interface StrangerTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly login:
+    { readonly privateKey: string } | { readonly password: string };
+}
+
 export interface ConnectOptions {
   /** Time until the server's identification line; default 10 s. */
   readonly bannerTimeoutMs?: number;

@@ -80,6 +80,8 @@ export interface InstallFiles {
   /** Durable intent: what is to be installed, and how far it is. */
   readonly record: string;
   readonly disk: string;
+  /** Below the disk, where that came with Windows: the user's file as we took it over. */
+  readonly base: string;
   /** The firmware's. */
   readonly variables: string;
   /** Above the user's ISO, so that it starts without a key. */
@@ -106,6 +108,8 @@ export interface TemplateFiles {
   /** QEMU's device state, without the memory. */
   readonly state: string;
   readonly disk: string;
+  /** The firmware's as they were when it was saved; of Windows. */
+  readonly variables: string;
 }
 
 export interface CheckpointFiles {
@@ -217,6 +221,7 @@ export function layoutOf(
         memory: join(folder, "memory"),
         state: join(folder, "state"),
         disk: join(folder, "disk.qcow2"),
+        variables: join(folder, "variables.fd"),
       };
     },
     layers,
@@ -232,6 +237,7 @@ export function layoutOf(
         folder,
         record: join(folder, "install.json"),
         disk: join(folder, "disk.qcow2"),
+        base: join(folder, "base.qcow2"),
         variables: join(folder, "variables.fd"),
         installer: join(folder, "installer.qcow2"),
         answers: join(folder, "answers.iso"),

@@ -35,6 +35,8 @@ export const machineRecordSchema = z.object({
   image: z.object({ name: z.string(), digest: z.string() }),
   /** What its image is known as. */
   os: z.enum(guestSystems).default("linux"),
+  /** Windows that has a CD with a seed, as it was generalized. */
+  generalized: z.literal(true).optional(),
   generation: z.number().int(),
   cpus: z.number().int(),
   memoryMiB: z.number().int(),

@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isoVolume } from "../../../src/helper/guests/iso9660.ts";
-import { seedFiles, writeSeed } from "../../../src/helper/guests/seed.ts";
+import {
+  seedFiles,
+  writeSeed,
+  writeVolume,
+} from "../../../src/helper/guests/seed.ts";
+import { windowsSeedFiles } from "../../../src/helper/guests/windowsSeed.ts";
 import { generateHostKey } from "../../../src/helper/ssh/keys.ts";
 
 const isoinfo = await execa("isoinfo", ["--version"], { reject: false });
@@ -95,3 +100,35 @@ describe("B1, B2: a written seed, read by others' programs", () => {
     },
   );
 });
+
+test.skipIf(isoinfo.exitCode !== 0)(
+  "B1: the seed of a generalized Windows, read byte for byte by another program (skipped without isoinfo)",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "seed-"));
+    try {
+      const path = join(folder, "seed.iso");
+      const files = windowsSeedFiles({
+        ...{ instanceId: "iid-7", name: "box-7", user: "dev" },
+        authorizedKeys: [generateHostKey().publicKey],
+      });
+      await writeVolume(path, "box-7", () => files);
+      const label = await execa("isoinfo", ["-d", "-i", path]);
+      expect(label.stdout).toContain("Volume id: cidata");
+      const list = await execa("isoinfo", ["-J", "-f", "-i", path]);
+      expect(list.stdout.split("\n").sort()).toEqual([
+        "/meta-data",
+        "/user-data",
+      ]);
+      for (const [name, content] of Object.entries(files)) {
+        const { stdout } = await execa(
+          "isoinfo",
+          ["-J", "-x", `/${name}`, "-i", path],
+          { stripFinalNewline: false },
+        );
+        expect(stdout).toBe(content);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+);

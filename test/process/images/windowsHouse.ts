@@ -22,7 +22,7 @@ import type { Image } from "../../../src/protocol/images.ts";
 export interface HouseSpec {
   readonly home: string;
   readonly resources: string;
-  readonly wish: InstallWish & { readonly name: string };
+  readonly wish: { readonly name: string };
   /** Without it the machine goes through its firmware. */
   readonly direct?: {
     readonly kernel: string;
@@ -30,7 +30,13 @@ export interface HouseSpec {
     readonly arguments: string;
   };
   readonly stallMs?: number;
+  readonly reachMs?: number;
   readonly memoryMiB: number;
+}
+
+/** With Windows' ISO. */
+export interface IsoHouse extends HouseSpec {
+  readonly wish: InstallWish & { readonly name: string };
 }
 
 /** Stands in for the package of 5 MB. */
@@ -55,6 +61,8 @@ export const imagesOf = (
       pollMs: 200,
       stallMs: spec.stallMs ?? 60_000,
       giveUpMs: 100_000,
+      reachMs: spec.reachMs ?? 100_000,
+      sshAfterMs: 0,
       offTimeoutMs: 60_000,
       diskBytes: 64 * 1024 ** 2,
       roomBytes: 0,

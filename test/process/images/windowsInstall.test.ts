@@ -10,34 +10,21 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isoVolume } from "../../../src/helper/guests/iso9660.ts";
 import type { Images } from "../../../src/helper/images/images.ts";
-import {
-  endProcess,
-  findQemu,
-  waitForExit,
-} from "../../../src/helper/qemu/process.ts";
-import { findSwtpm } from "../../../src/helper/qemu/swtpm.ts";
-import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
-import type { Image, ImageState } from "../../../src/protocol/images.ts";
+import { findQemu } from "../../../src/helper/qemu/process.ts";
+import type { Image } from "../../../src/protocol/images.ts";
 import { signedBoot } from "../qemu/standIn/disk.ts";
-import {
-  type Director,
-  direct,
-  type HouseSpec,
-  imagesOf,
-  openSsh,
-  until,
-} from "./windowsHouse.ts";
+import { type IsoHouse, openSsh, until } from "./windowsHouse.ts";
 import { makeStandIn } from "./windowsIso.ts";
 import {
-  kernelArguments,
   makePlayer,
   missingForPlay,
   type Player,
   resources,
 } from "./windowsPlayer.ts";
+import { windowsStage } from "./windowsStage.ts";
 
 const missing = await missingForPlay();
 
@@ -52,10 +39,11 @@ describe.skipIf(missing.length > 0)(
     let drivers: string;
     let packageFile: string;
 
-    let layout: Layout;
-    let told: ImageState[];
-    let opened: Images[];
-    let director: Director | undefined;
+    const stage = windowsStage();
+    const { direct, hear, nothingLeft, open, stages } = stage;
+    const scene = (play: string): Promise<IsoHouse> =>
+      stage.scene(player, play, { iso, drivers, name, openSsh: packageFile });
+    const imageOf = (images: Images): Promise<Image> => images.show(name);
 
     beforeAll(async () => {
       workshop = await mkdtemp(join(tmpdir(), "gh-win-"));
@@ -70,66 +58,6 @@ describe.skipIf(missing.length > 0)(
       await writeFile(packageFile, openSsh);
     });
     afterAll(() => rm(workshop, { recursive: true, force: true }));
-
-    afterEach(async () => {
-      director?.close();
-      director = undefined;
-      for (const images of opened) await images.close();
-      for (const qemu of await findQemu(`path=${layout.run}/`)) {
-        await endProcess(qemu, "SIGKILL");
-        await waitForExit(qemu, 10_000);
-      }
-      await rm(layout.home, { recursive: true, force: true });
-    });
-
-    /** A data folder of its own, and a machine without firmware that plays this. */
-    const scene = async (play: string): Promise<HouseSpec> => {
-      const home = await mkdtemp(join(tmpdir(), "gh-win-"));
-      layout = layoutOf(home);
-      told = [];
-      opened = [];
-      return {
-        home,
-        resources,
-        wish: { iso, drivers, name, openSsh: packageFile },
-        memoryMiB: 256,
-        direct: {
-          kernel: player.kernel,
-          initrd: await player.initrd(join(home, "initrd"), play),
-          arguments: kernelArguments,
-        },
-      };
-    };
-    const open = async (spec: HouseSpec): Promise<Images> => {
-      const images = await imagesOf(spec, ({ state }) => told.push(state));
-      opened.push(images);
-      return images;
-    };
-    /** Until clients were told of this stage, with these words. */
-    const hear = (stage: string, words = ""): Promise<ImageState> =>
-      until(() =>
-        told.find(
-          (state) =>
-            state.kind === "working" &&
-            state.stage === stage &&
-            (state.detail ?? "").includes(words),
-        ),
-      );
-    const stages = (): string[] =>
-      told
-        .flatMap((state) => (state.kind === "working" ? [state.stage] : []))
-        .filter((stage, at, all) => stage !== all[at - 1]);
-    const nothingLeft = async (): Promise<void> => {
-      expect(await readdir(layout.installs)).toEqual([]);
-      expect(await findQemu(`path=${layout.run}/`)).toEqual([]);
-      expect(await findSwtpm(`${layout.run}/`)).toEqual([]);
-      expect(
-        (await readdir(layout.run)).filter((file) => file.startsWith("win-")),
-      ).toEqual([]);
-      // Made with the first image that is packed.
-      expect(await readdir(layout.work).catch(() => [])).toEqual([]);
-    };
-    const imageOf = async (images: Images): Promise<Image> => images.show(name);
 
     test("an ISO becomes an image in the store, by Secure Boot and without a key pressed", async () => {
       const play = `case "$(stage)" in
@@ -146,7 +74,7 @@ esac`;
       const images = await open(whole);
       const installed = images.installs.install(whole.wish);
       installed.catch(() => undefined);
-      director = await direct(whole);
+      const director = await direct(whole);
       await Promise.race([director.stands("copied"), installed]);
       await hear("setup");
       director.go();
@@ -176,7 +104,7 @@ esac`;
       await access(golden.files.variables);
       expect(await readFile(whole.wish.iso)).toBeDefined();
       await nothingLeft();
-      expect(await readdir(layout.logs)).toEqual([]);
+      expect(await readdir(stage.layout.logs)).toEqual([]);
     });
 
     test("a helper is killed in the midst, the next one goes on; a step that fails is mended", async () => {
@@ -207,7 +135,7 @@ esac`);
         throw new Error(`The helper ended by itself: ${stderr}`);
       });
       early.catch(() => undefined);
-      director = await Promise.race([direct(spec), early]);
+      const director = await Promise.race([direct(spec), early]);
       await Promise.race([director.stands("setup"), early]);
       await until(() => (said.includes("setup") ? true : undefined));
       helper.kill("SIGKILL");
@@ -246,13 +174,13 @@ put round 3; put setup.log 'given up'; put failed.json '{"failed":["firewall"]}'
         },
       });
       expect((await imageOf(images)).state.kind).toBe("failed");
-      const files = layout.install(name, "");
+      const files = stage.layout.install(name, "");
       expect(await readFile(files.log, "utf8")).toContain("given up");
       expect((await readFile(files.picture)).toString("latin1", 1, 4)).toBe(
         "PNG",
       );
       expect(await readdir(files.folder)).toEqual(["install.json"]);
-      expect(await findQemu(`path=${layout.run}/`)).toEqual([]);
+      expect(await findQemu(`path=${stage.layout.run}/`)).toEqual([]);
 
       const next = await open(spec);
       await next.installs.goOn();
@@ -266,7 +194,7 @@ put round 3; put setup.log 'given up'; put failed.json '{"failed":["firewall"]}'
       );
       expect(stages().filter((stage) => stage === "setup")).toHaveLength(2);
       await next.remove(name);
-      expect(await readdir(layout.logs)).toEqual([]);
+      expect(await readdir(stage.layout.logs)).toEqual([]);
       await nothingLeft();
     });
 
@@ -278,14 +206,14 @@ put round 3; put setup.log 'given up'; put failed.json '{"failed":["firewall"]}'
       const images = await open(spec);
       const installed = images.installs.install(spec.wish);
       installed.catch(() => undefined);
-      director = await direct(spec);
+      const director = await direct(spec);
       await Promise.race([director.stands("still"), installed]);
       const still = await hear("setup", "nothing has moved for");
-      const before = told.indexOf(still);
+      const before = stage.told.indexOf(still);
       director.go();
       await director.stands("again");
       await until(() =>
-        told
+        stage.told
           .slice(before)
           .some(
             (state) =>
@@ -306,7 +234,7 @@ put round 3; put setup.log 'given up'; put failed.json '{"failed":["firewall"]}'
         "images.unknown",
       );
       await nothingLeft();
-      expect(await readdir(layout.logs)).toEqual([]);
+      expect(await readdir(stage.layout.logs)).toEqual([]);
     });
   },
 );

@@ -85,6 +85,25 @@ put() { printf '%s' "$2" > /play/new; mv /play/new "$folder\\$1"; }
 say() { put "steps\\$1.json" "{\"id\":\"$1\",\"part\":\"$2\",\"ok\":$3,\"reason\":\"$4\"}"; }
 install() { for id in $*; do say $id Install true; done; }
 verify() { for id in $*; do say $id Verify true; done; }
+# Takes PowerShell's place: what begin.ps1 of the medium leaves for whoever asks again. The medium must have no answers.
+cat > /bin/powershell.exe <<'END'
+#!/bin/busybox sh
+cat > /run/asked
+for cd in /dev/sr*; do
+  mount -t iso9660 -o ro $cd /mnt || continue
+  if [ -e /mnt/guesthouse.tag ] && [ ! -e /mnt/autounattend.xml ]; then
+    id=$(sed -n "s/.*'Preparation' = '\([0-9a-f]*\)'.*/\1/p" /mnt/begin.ps1)
+  fi
+  umount /mnt
+done
+if [ -z "$id" ]; then echo 'no medium' >&2; exit 1; fi
+printf '%s' "$id" > '/play/C:\ProgramData\Guesthouse\begun'
+if [ -s /run/asked ]; then echo "the steps are begun" > /dev/console; fi
+END
+chmod 755 /bin/powershell.exe
+# What lies on Windows' disk is there after a restart, too.
+again() { powershell.exe < /dev/null > /dev/null 2>&1; }
+begun() { until [ -e "$folder\begun" ]; do sleep 0.1; done; }
 ready() {
   for cd in /dev/sr*; do
     mount -t iso9660 -o ro $cd /mnt 2>/dev/null || continue

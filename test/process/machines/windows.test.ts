@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
 import { secureBootFirmware } from "../../../src/helper/images/firmware.ts";
 import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
+import { giveHostKey } from "../../../src/helper/machines/create.ts";
 import type { Environment } from "../../../src/helper/machines/environment.ts";
 import { launchMachine } from "../../../src/helper/machines/launch.ts";
 import { waitForExit } from "../../../src/helper/qemu/process.ts";
@@ -98,6 +99,25 @@ describe.skipIf(missing.length > 0)(
       await expect
         .poll(() => findSwtpm(layout.run), { timeout: 5_000 })
         .toEqual([]);
+    });
+
+    test("that is generalized has its seed as a CD, whose instance is its own", async () => {
+      const seeded = { ...record, generalized: true } as const;
+      await giveHostKey(seeded, layout);
+      const live = await launchMachine(
+        seeded,
+        image,
+        environment,
+        { layout, log: silentLog },
+        { kind: "cold" },
+      );
+      owned(live.handles);
+      const drives = JSON.stringify(await live.qmp!.execute("query-block"));
+      expect(drives).toContain(files.seed);
+      expect(drives).toContain('"qdev":"answers0"');
+      expect(await readFile(files.seed, "latin1")).toContain(record.instanceId);
+      await live.qmp!.execute("quit").catch(() => undefined);
+      expect(await waitForExit(live.handles, 5_000)).toBe(true);
     });
 
     test("of a QEMU that doesn't come no TPM stays behind", async () => {

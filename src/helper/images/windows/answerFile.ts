@@ -340,15 +340,14 @@ function check(answers: WindowsAnswers): void {
       `“${computerName}” is no name for a Windows computer.`,
       "Take up to 15 letters, digits and hyphens, not digits only.",
     );
+  requireAccountName(user);
   if (
-    !/^[^"/\\[\]:;|=,+*?<>@%\p{Cc}]{1,20}$/u.test(user) ||
-    /^[. ]|[. ]$/.test(user) ||
     reservedUsers.has(user.toLowerCase()) ||
     user.toLowerCase() === computerName.toLowerCase()
   )
     throw wrong(
-      `“${user}” is no name for a Windows account.`,
-      "Take up to 20 characters without any of \" / \\ [ ] : ; | = , + * ? < > @ %, not the computer's name and none of Windows' own accounts.",
+      `“${user}” is no name for a new Windows account.`,
+      "Take neither the computer's name nor one of Windows' own accounts.",
     );
   if (!/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})+$/.test(language))
     throw wrong(
@@ -367,6 +366,18 @@ function check(answers: WindowsAnswers): void {
     throw wrong(
       `There is no edition number ${String(answers.editionIndex)}.`,
       "Editions are counted from 1.",
+    );
+}
+
+/** Throws `request.invalid` for what Windows would not take as an account's name; whether there is one is another matter. */
+export function requireAccountName(user: string): void {
+  if (
+    !/^[^"/\\[\]:;|=,+*?<>@%\p{Cc}]{1,20}$/u.test(user) ||
+    /^[. ]|[. ]$/.test(user)
+  )
+    throw wrong(
+      `“${user}” is no name for a Windows account.`,
+      'Take up to 20 characters without any of " / \\ [ ] : ; | = , + * ? < > @ %.',
     );
 }
 

@@ -16,7 +16,8 @@ import { check, warning } from "../verdict.ts";
  */
 export function takeInWindowsDisk(
   { layout, store }: Pick<Maker, "layout" | "store">,
-  intent: Omit<ImageIntent, "source" | "os"> & Pick<DiskIntent, "source">,
+  intent: Omit<ImageIntent, "source" | "os"> &
+    Pick<DiskIntent, "source"> & { readonly generalized: boolean },
   disk: Omit<DiskImport, "target" | "name" | "os">,
   onProgress: OnProgress,
   signal: AbortSignal,
@@ -39,6 +40,7 @@ export function takeInWindowsDisk(
         record: {
           ...{ name, title, architecture, defaultUser, expectedBootSeconds },
           os: "windows",
+          ...(intent.generalized ? { generalized: true } : {}),
           source: intent.source(format),
           createdAt: new Date().toISOString(),
           virtualSizeBytes,

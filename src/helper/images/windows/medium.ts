@@ -10,28 +10,42 @@ import {
   scriptNames,
   type ScriptSources,
   windowsScripts,
+  type WindowsValues,
 } from "./scripts.ts";
 
 /** Label of the answer medium. */
 export const mediumLabel = "GUESTHOUSE";
 
-export interface MediumSpec extends WindowsAnswers {
-  /** `EditionID` of the chosen edition, e.g. `Professional`. */
-  readonly editionId?: string;
-  readonly authorizedKeys: readonly string[];
-  readonly viosock: boolean;
+export interface MediumSpec extends WindowsAnswers, Omit<StepsSpec, "tpm"> {}
+
+export interface StepsSpec extends Omit<WindowsValues, "openSsh"> {
   /** The package of `openSshPackage`, as it came. */
   readonly openSsh: Uint8Array;
 }
 
+type Pinned = Readonly<Record<"sha256" | "file", string>>;
+
 /**
- * The files of the medium that answers setup's questions and brings the scripts. Pure. Throws `images.digestMismatch`
- * when the OpenSSH package isn't the pinned one, and `request.invalid` for answers that Windows would refuse.
+ * The files of the medium that answers setup's questions and brings the scripts. Pure. Throws as `stepFiles` does, and
+ * `request.invalid` for answers that Windows would refuse.
  */
-export function mediumFiles(
+export const mediumFiles = (
   spec: MediumSpec,
   sources: ScriptSources,
-  pinned: { readonly sha256: string; readonly file: string } = openSshPackage,
+  pinned?: Pinned,
+): IsoFile[] => [
+  { name: "autounattend.xml", content: answerFile(spec) },
+  ...stepFiles(spec, sources, pinned),
+];
+
+/**
+ * The same without answers: the steps for a disk that came with Windows. A generalized one would take answers from any
+ * medium at its first start. Pure. Throws `images.digestMismatch` when the OpenSSH package isn't the pinned one.
+ */
+export function stepFiles(
+  spec: StepsSpec,
+  sources: ScriptSources,
+  pinned: Pinned = openSshPackage,
 ): IsoFile[] {
   const digest = createHash("sha256").update(spec.openSsh).digest("hex");
   if (digest !== pinned.sha256)
@@ -48,7 +62,6 @@ export function mediumFiles(
     sources,
   );
   return [
-    { name: "autounattend.xml", content: answerFile(spec) },
     { name: markerFile, content: `${manifestDigest(sources)}\r\n` },
     ...scriptNames.map((name) => ({
       name: `${name}.ps1`,

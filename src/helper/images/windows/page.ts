@@ -47,10 +47,29 @@ agent. With Windows it is unverified; where it doesn't end well, it says where i
   nothing moved, neither the disk nor a restart nor a step, it says so; after 60 it ends. \`guesthouse image cancel NAME\` ends it
   and leaves nothing behind.
 
+\`guesthouse image windows --disk FILE --virtio-iso FILE\` does the same with a disk that has Windows already (qcow2, raw, vmdk,
+vhdx, vdi), by the same steps. Your file is only read: what is written goes to a layer above a copy.
+
+- It must start by UEFI, and QEMU's guest agent must answer in it: by the agent the steps are begun. Where none has answered
+  after 5 minutes they are begun over SSH, as \`--user\` with \`--password-file\` or \`--key\`, if one was given; the steps
+  themselves install the agent. The server's key is taken as it is: the port is one of this host, held by QEMU itself.
+- Where nobody answers within 30 minutes it ends, says what to install inside, and leaves its log and the last picture of its
+  screen.
+- Every step is verified before anything is mended, so what holds already is left as it is: nothing is installed twice. Language,
+  computer name and edition stay the disk's own. \`--user\` names the administrator's account, which is made where there is none; the
+  keys of administrators, automatic logon and sshd's settings become those of the steps.
+- The stages are firmware, start, verification and remediation. A step that can't be mended, such as an MBR disk, is named.
+- It was run with a Linux on such a disk and QEMU's own guest agent, which played the scripts' part. With Windows it is
+  unverified.
+
+\`guesthouse image import --os windows FILE\` takes a disk as it is: it is not started, and nothing in it is verified; the image's
+report says so.
+
 ## How an image is made
 
-- The answer medium is a second CD: \`autounattend.xml\`, the scripts, a marker file by which they find it, and the OpenSSH
-  package (${openSshPackage.version}, pinned by its SHA-256). It is an ISO 9660 volume with Joliet names.
+- The answer medium is a second CD: \`autounattend.xml\` (left out for a disk that has Windows), the scripts, a marker file by which
+  they find it, and the OpenSSH package (${openSshPackage.version}, pinned by its SHA-256). It is an ISO 9660 volume with Joliet
+  names.
 - Setup's own limits are kept: a command of the first logon has 1,024 characters, one of \`specialize\` 259. So each is one
   short line that finds the medium and runs one script, which owns the order and writes a result for each step to
   \`C:\\ProgramData\\Guesthouse\\steps\`.

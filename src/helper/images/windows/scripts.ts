@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { driverBuilds } from "./driverSystems.ts";
 import { encodedScript, powerShellLiteral } from "./powershell.ts";
 import {
   readStepSources,
@@ -15,11 +16,13 @@ export const scriptNames = [
   "first-logon",
   "verify",
   "remediate",
+  "begin",
 ] as const;
 export type ScriptName = (typeof scriptNames)[number];
 
 /** What the steps need to know of the image that is made. */
 export interface WindowsValues {
+  /** Empty, as the language: whatever it is. */
   readonly computerName: string;
   readonly user: string;
   /** As the ISO has it: `en-US`. */
@@ -31,10 +34,12 @@ export interface WindowsValues {
   /** Whether the machine has a TPM. */
   readonly tpm: boolean;
   readonly viosock: boolean;
-  /** Folder names of this Windows on the driver CD, the best first: `w11`. */
+  /** Folder names of this Windows on the driver CD, the best first: `w11`. Empty: Windows finds out what it is. */
   readonly driverSystems: readonly string[];
   /** The OpenSSH package on the medium. */
   readonly openSsh: { readonly file: string; readonly sha256: string };
+  /** Names the preparation of a disk that came with Windows; absent in an installation. */
+  readonly preparation?: string;
 }
 
 /** The file that tells the answer medium from other drives. */
@@ -61,6 +66,7 @@ export async function readScriptSources(
       "first-logon": await read("first-logon"),
       verify: await read("verify"),
       remediate: await read("remediate"),
+      begin: await read("begin"),
     },
   };
 }
@@ -95,8 +101,10 @@ export function windowsScripts(
       Tpm: values.tpm,
       Viosock: values.viosock,
       DriverSystems: values.driverSystems,
+      DriverBuilds: driverBuilds,
       OpenSsh: { File: values.openSsh.file, Sha256: values.openSsh.sha256 },
       Marker: markerFile,
+      Preparation: values.preparation ?? "",
       Manifest: manifestDigest(sources),
       HealNic: encodedScript(sources.healNic),
     })}`,
@@ -111,6 +119,7 @@ export function windowsScripts(
     "first-logon": whole("first-logon"),
     verify: whole("verify"),
     remediate: whole("remediate"),
+    begin: whole("begin"),
   };
 }
 

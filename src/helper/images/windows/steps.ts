@@ -24,6 +24,8 @@ const entrySchema = z.strictObject({
   needs: z.array(z.string()),
   /** Does nothing unless it is asked for. */
   optional: z.literal(true).optional(),
+  /** About what was chosen of an ISO: it asks for nothing of a disk that came with Windows, and so with its own. */
+  ofIso: z.literal(true).optional(),
 });
 const manifestSchema = z.strictObject({ steps: z.array(entrySchema).min(1) });
 

@@ -20,19 +20,21 @@ const espType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
 /**
  * A disk (qcow2) as an installed Windows leaves it to the firmware, with Debian in its place: a GPT with an EFI system
  * partition whose removable-media path is Debian's shim, signed by Microsoft; it starts Debian's boot loader and that
- * Debian's kernel, each checked by its signature. The initramfs is ours and ends in QEMU's guest agent of this host.
+ * Debian's kernel, each checked by its signature. The initramfs is ours; what it does, by default, ends in QEMU's guest agent of
+ * this host.
  */
 export async function standInDisk(
   parts: string,
   folder: string,
   path: string,
+  script: string = init,
 ): Promise<void> {
   const esp = join(folder, "esp.fat");
   const raw = join(folder, "disk.raw");
   const config = join(folder, "grub.cfg");
   const initrd = join(folder, "initrd");
   await writeFile(config, bootConfig);
-  await writeFile(initrd, await initramfs(parts));
+  await writeFile(initrd, await initramfs(parts, script));
   await execa("mkfs.vfat", ["-C", esp, String(espMiB * 1024)]);
   await execa("mmd", ["-i", esp, "::/EFI", "::/EFI/BOOT", "::/EFI/debian"]);
   for (const [from, to] of [

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { windowsIdentityScripts } from "../../../../src/helper/guests/windowsIdentity.ts";
 import {
+  bothFiles,
+  computerName,
+  windowsSeedFiles,
+} from "../../../../src/helper/guests/windowsSeed.ts";
+import {
   windowsPrograms,
   windowsProgramScripts,
 } from "../../../../src/helper/guests/windowsPrograms.ts";
@@ -13,6 +18,7 @@ import {
   cmdLineLimit,
   decodedScript,
 } from "../../../../src/helper/images/windows/powershell.ts";
+import { settleScript } from "../../../../src/helper/machines/windowsTemplate.ts";
 import { powerShellSyntax } from "../images/windows/powerShellSyntax.ts";
 
 const faultsOf = await powerShellSyntax();
@@ -20,6 +26,8 @@ const scripts = {
   bootstrap,
   ...windowsProgramScripts,
   ...windowsIdentityScripts,
+  settle: settleScript,
+  bothFiles,
 };
 
 describe("what a Windows guest is asked to do is PowerShell", () => {
@@ -93,5 +101,38 @@ describe("a script on its way", () => {
       },
     ]);
     expect(windowsPrograms.users.read("[]")).toEqual([]);
+  });
+});
+
+describe("the seed of a generalized Windows", () => {
+  const hostile = "ssh-ed25519 AAAA it's ’me’; Remove-Item C:\\ #";
+  const files = windowsSeedFiles({
+    ...{
+      instanceId: "guesthouse-7",
+      name: "my-long-machine-name",
+      user: "Ada",
+    },
+    authorizedKeys: [hostile],
+  });
+
+  test("says name and keys as every release of cloudbase-init asks for them", () => {
+    expect(JSON.parse(files["meta-data"])).toEqual({
+      "instance-id": "guesthouse-7",
+      "local-hostname": "my-long-machine",
+      "public-keys": { "guesthouse-0": { "openssh-key": hostile } },
+    });
+    expect(computerName("0123456789012345")).toBe("vm-012345678901");
+    expect(computerName("abcdefghijklmn-opq")).toBe("abcdefghijklmn");
+  });
+
+  test("its script is PowerShell for cloudbase-init's ears, and a key that would like to be code stays a key", () => {
+    const script = files["user-data"];
+    expect(script.split("\r\n")[0]).toBe("#ps1_sysnative");
+    expect(script.replaceAll("\r\n", "")).not.toContain("\n");
+    expect(faultsOf(script)).toEqual([]);
+    expect(script).toContain("'Ada'");
+    expect(script).toContain("it''s ’’me’’; Remove-Item");
+    expect(script).toContain("administrators_authorized_keys");
+    expect(script).not.toContain("PRIVATE KEY");
   });
 });

@@ -9,6 +9,7 @@ import { type InstallResults, readResults, setupLog } from "./results.ts";
 import {
   firstWatch,
   type InstallRules,
+  type InstallSight,
   type InstallWord,
   look,
 } from "./watch.ts";
@@ -19,6 +20,12 @@ export interface Following {
   readonly rules: InstallRules;
   /** Restarts of setup that an earlier helper saw. */
   readonly restarts: number;
+  /** Gets the steps of a disk begun that came with Windows; undefined while nobody inside answers. */
+  readonly begin?: (signal: AbortSignal) => Promise<InstallSight["begun"]>;
+  /** Their results by another way, where no agent answers. */
+  readonly resultsOtherwise?: (
+    signal: AbortSignal,
+  ) => Promise<InstallResults | undefined>;
   /** Each time anything may have changed. */
   readonly onLook: (
     word: Extract<InstallWord, { kind: "going" }>,
@@ -30,9 +37,10 @@ export interface Following {
 /** Watches an installation until it is ready or has failed; what goes on in the guest is judged by `look`. */
 export async function follow(
   host: Pick<InstallHost, "pollMs" | "agentTimeoutMs">,
-  { machine, files, rules, onLook, onRestarts, ...before }: Following,
+  { machine, files, rules, begin, ...more }: Following,
   signal: AbortSignal,
 ): Promise<Exclude<InstallWord, { kind: "going" }>> {
+  const { onLook, onRestarts } = more;
   let resets = 0;
   let lastResetMs = -Infinity;
   const closed = new AbortController();
@@ -45,16 +53,24 @@ export async function follow(
     lastResetMs = now();
   });
   void machine.qmp.closed.then(() => closed.abort());
-  let watch = firstWatch(now(), 0, before.restarts);
-  let told = before.restarts;
+  let watch = firstWatch(now(), 0, more.restarts);
+  let told = more.restarts;
+  let begun: InstallSight["begun"];
   try {
     for (;;) {
       const off = closed.signal.aborted && !(await isSameProcess(machine));
+      // Nobody answers there, and asking in vain takes its time.
+      const silent =
+        off || (watch.stage === "firmware" && watch.restarts === 0);
+      if (begun !== true && !silent) begun = await begin?.(signal);
       const [diskBytes, results] = await Promise.all([
         allocatedBytes(files.disk),
-        off || (watch.stage === "firmware" && watch.restarts === 0)
+        // Before that there are those of whoever prepared the disk earlier.
+        silent || (begin !== undefined && begun !== true)
           ? undefined
-          : resultsOf(host, files, rules, signal),
+          : resultsOf(host, files, rules, signal).then(
+              (found) => found ?? more.resultsOtherwise?.(signal),
+            ),
       ]);
       const looked = look(
         watch,
@@ -64,6 +80,7 @@ export async function follow(
           resets,
           off,
           ...(results === undefined ? {} : { results }),
+          ...(begun === undefined ? {} : { begun }),
         },
         rules,
       );
@@ -102,9 +119,10 @@ export async function setupLogOf(
   return asked(host, files, signal, (agent) => textOf(agent, setupLog, signal));
 }
 
-async function asked<T>(
+/** Asks the agent once; undefined where none answers. What it refuses is thrown by `work` itself, or lost. */
+export async function asked<T>(
   { agentTimeoutMs }: Pick<InstallHost, "agentTimeoutMs">,
-  { agentSocket }: InstallFiles,
+  { agentSocket }: Pick<InstallFiles, "agentSocket">,
   signal: AbortSignal,
   work: (agent: GuestAgent) => Promise<T>,
 ): Promise<T | undefined> {
@@ -119,7 +137,7 @@ async function asked<T>(
 }
 
 /** Undefined for a file that the agent doesn't open: it isn't there yet. */
-async function textOf(
+export async function textOf(
   agent: GuestAgent,
   path: string,
   signal: AbortSignal,

@@ -30,6 +30,9 @@ export interface InstallSettings {
   /** See `InstallRules`. */
   readonly stallMs: number;
   readonly giveUpMs: number;
+  readonly reachMs: number;
+  /** For how long a disk's agent is waited for before SSH is tried. */
+  readonly sshAfterMs: number;
   /** For the agent's answers; with nobody there a look takes this long. */
   readonly agentTimeoutMs: number;
   /** For Windows to switch itself off at the end. */
@@ -55,6 +58,8 @@ export const usualInstall: InstallSettings = {
   pollMs: 3_000,
   stallMs: 20 * minute,
   giveUpMs: 60 * minute,
+  reachMs: 30 * minute,
+  sshAfterMs: 5 * minute,
   agentTimeoutMs: 3_000,
   offTimeoutMs: 15 * minute,
   diskBytes: 64 * GiB,

@@ -7,25 +7,27 @@ import {
   toFailure,
 } from "../../../../protocol/failure.ts";
 import { requestShutdown } from "../../../guests/shutdown.ts";
+import { freePorts } from "../../../networks/ports.ts";
 import { type LaunchedQemu, waitForExit } from "../../../qemu/process.ts";
 import type { InstallFiles } from "../../../store/layout.ts";
 import { helperEnds } from "../../jobs.ts";
 import type { OnProgress } from "../../made.ts";
 import { manifestDigest, readScriptSources } from "../scripts.ts";
 import { type WindowsStep, windowsSteps } from "../steps.ts";
+import { waysInto } from "./begin.ts";
 import { follow, setupLogOf } from "./follow.ts";
 import type { InstallHost } from "./host.ts";
 import { installReport, keepInstalled } from "./keep.ts";
 import { adoptMachine, endMachine, startMachine } from "./machine.ts";
 import { prepareMedia } from "./media.ts";
 import { type InstallRecord, installFiles, writeInstall } from "./record.ts";
-import type { InstallWord } from "./watch.ts";
+import type { InstallRules, InstallWord } from "./watch.ts";
 
 /** A machine that ended while no helper was there is started again, but not for ever. */
 const maxLaunches = 3;
 
 /**
- * Goes on with an installation from wherever its record says that it is, until its image is in the store; then nothing
+ * Goes on with an installation, or with the preparation of a disk that came with Windows, from wherever its record says that it is, until its image is in the store; then nothing
  * else of it is left. Cancelled, nothing at all is left; failed, its record with the reason, its log and the last picture of its
  * screen. When the helper ends, everything stays as it is, and the machine runs on.
  */
@@ -95,7 +97,8 @@ async function run(
       host,
       {
         ...{ machine, files, restarts: record().restarts },
-        rules: { steps, manifest, ...host },
+        rules: rulesOf(host, record().origin, { steps, manifest }),
+        ...waysInto(host, record(), files),
         onLook: ({ stage, detail, fraction }, diskBytes) =>
           onProgress({
             ...{ stage, bytes: diskBytes, screen: files.screenSocket },
@@ -108,12 +111,17 @@ async function run(
     );
     if (word.kind === "failed") {
       await takeEvidence(host, machine, files, word, signal);
-      throw notInstalled(word, files);
+      throw notInstalled(word, record(), files);
     }
     // Written before it is switched off: whoever finds it off knows why.
     await save({
       phase: "keeping",
-      report: installReport(steps, word.results, new Date()),
+      report: installReport(
+        record().origin.kind,
+        steps,
+        word.results,
+        new Date(),
+      ),
     });
   } finally {
     machine.qmp.close();
@@ -131,13 +139,16 @@ async function launched(
   if (launches > maxLaunches)
     throw failed(
       "images.buildFailed",
-      `The machine that Windows is installed on ended ${String(maxLaunches)} times.`,
+      `The machine that Windows runs on ended ${String(maxLaunches)} times.`,
       {
         remedy: `Look into ${files.log}; begin anew when this computer stays on for an hour.`,
       },
     );
   await endMachine(files);
-  await save({ launches });
+  const { origin } = record();
+  const reachedBySsh = origin.kind === "disk" && origin.login !== undefined;
+  const [sshPort] = reachedBySsh ? await freePorts(1) : [];
+  await save({ launches, ...(sshPort === undefined ? {} : { sshPort }) });
   return startMachine(host, record(), signal);
 }
 
@@ -165,7 +176,7 @@ async function switchedOff(
       if (!(await waitForExit(machine, host.offTimeoutMs, signal)))
         throw failed(
           "images.buildFailed",
-          "Windows is installed, but doesn't switch itself off.",
+          "Windows is ready, but doesn't switch itself off.",
           {
             remedy: `Shut it down at its screen (VNC on ${files.screenSocket}), then ask for the same image again.`,
           },
@@ -176,25 +187,44 @@ async function switchedOff(
   await endMachine(files);
 }
 
+const rulesOf = (
+  { stallMs, giveUpMs, reachMs }: InstallHost,
+  { kind }: InstallRecord["origin"],
+  of: Pick<InstallRules, "steps" | "manifest">,
+): InstallRules => ({
+  ...of,
+  stallMs,
+  giveUpMs,
+  ...(kind === "disk" ? { reachMs } : {}),
+});
+
 /** Remedies by what went wrong; each is a sentence of its own. */
 function notInstalled(
   word: Extract<InstallWord, { kind: "failed" }>,
+  { name, origin }: InstallRecord,
   { log, picture }: InstallFiles,
 ): GuesthouseError {
   const steps = [...(word.results?.steps.values() ?? [])]
     .filter(({ ok }) => !ok)
     .map(({ id }) => id);
   const ofDrivers = ["boot-drivers", "drivers", "guest-agent", "viosock"];
-  const advice = steps.some((id) => ofDrivers.includes(id))
-    ? "Check that the driver ISO is virtio-win's and newer than this Windows"
-    : word.why === "stalled"
-      ? "Look at the last picture of its screen: setup may have asked something"
-      : "Begin anew; report it if it happens again";
+  const advice =
+    word.why === "unreached"
+      ? notReached(name, origin)
+      : steps.some((id) => ofDrivers.includes(id))
+        ? "Check that the driver ISO is virtio-win's and newer than this Windows"
+        : word.why === "stalled"
+          ? "Look at the last picture of its screen: setup may have asked something"
+          : "Begin anew; report it if it happens again";
   return failed("images.buildFailed", word.message, {
     remedy: `${advice}. Its log: ${log}; its screen: ${picture}.`,
     actions: ["report"],
   });
 }
+
+/** Nothing can be put into a disk that nobody inside answers for. */
+const notReached = (name: string, { path }: InstallRecord["origin"]): string =>
+  `Install QEMU's guest agent and the driver vioserial in it where the disk comes from (virtio-win-guest-tools.exe on the driver ISO does both; a disk without UEFI doesn't start at all), or an SSH server, and give --password-file or --key; or install Windows from its ISO. guesthouse image import --os windows --name ${name} ${path} takes the disk as it is`;
 
 const evidenceMs = 20_000;
 
@@ -259,6 +289,7 @@ async function leaveFailed(
   await endMachine(files);
   for (const path of [
     files.disk,
+    files.base,
     files.variables,
     files.installer,
     files.answers,

@@ -2,14 +2,14 @@ import { chmod, copyFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { makePrivateFolder } from "../../../../base/files.ts";
 import { bug } from "../../../../protocol/failure.ts";
-import type { ImageReport } from "../../../../protocol/images.ts";
+import type { ImageReport, ImageSource } from "../../../../protocol/images.ts";
 import { convertImage, imageInfo } from "../../../qemu/block.ts";
 import { requireSpace } from "../../diskSpace.ts";
 import { inWorkFolder } from "../../finish.ts";
 import type { OnProgress } from "../../made.ts";
 import type { StoredImage } from "../../store.ts";
 import { reportOf } from "../../validate.ts";
-import { check, error, ok, warning } from "../../verdict.ts";
+import { check, error, notApplicable, ok, warning } from "../../verdict.ts";
 import type { WindowsStep } from "../steps.ts";
 import type { InstallHost } from "./host.ts";
 import { type InstallRecord, installFiles } from "./record.ts";
@@ -23,13 +23,15 @@ export async function keepInstalled(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<StoredImage> {
-  const { name, plan, report } = record;
+  const { name, origin, user, report } = record;
   if (report === undefined)
     throw bug(`Nothing was verified of the installation ${name}.`);
   const files = installFiles(layout, record);
   return inWorkFolder(layout, name, async (folder) => {
     const info = await imageInfo(files.disk, signal);
-    await requireSpace(folder, info.actualSizeBytes / 2, `Keeping ${name}`);
+    const { actualSizeBytes: ofBase = 0 } = info.backing ?? {};
+    const packedBytes = (info.actualSizeBytes + ofBase) / 2;
+    await requireSpace(folder, packedBytes, `Keeping ${name}`);
     const finished = join(folder, "finished");
     await makePrivateFolder(finished);
     onProgress({ stage: "pack", fraction: 0 });
@@ -47,28 +49,18 @@ export async function keepInstalled(
     const variables = join(finished, "variables.fd");
     await copyFile(files.variables, variables);
     await chmod(variables, 0o400);
-    const { edition, language } = plan;
     return store.commit(
       {
         folder: finished,
         record: {
           name,
-          title: edition.name,
+          title: origin.kind === "iso" ? origin.edition.name : name,
           architecture: "amd64",
           os: "windows",
-          source: {
-            kind: "windows",
-            edition: edition.name,
-            ...(edition.version === undefined
-              ? {}
-              : { version: edition.version }),
-            language,
-            iso: basename(record.iso),
-            manifest,
-          },
+          source: sourceOf(origin, manifest),
           createdAt: new Date().toISOString(),
           virtualSizeBytes: info.virtualSizeBytes,
-          defaultUser: plan.user,
+          defaultUser: user,
           expectedBootSeconds: windowsBootSeconds,
         },
         report,
@@ -81,30 +73,54 @@ export async function keepInstalled(
 
 const windowsBootSeconds = 60;
 
+function sourceOf(
+  origin: InstallRecord["origin"],
+  manifest: string,
+): ImageSource {
+  const { kind, path } = origin;
+  if (kind === "disk")
+    return { kind: "imported", path, format: origin.format, manifest };
+  const { edition, language } = origin;
+  return {
+    kind: "windows",
+    edition: edition.name,
+    ...(edition.version === undefined ? {} : { version: edition.version }),
+    language,
+    iso: basename(path),
+    manifest,
+  };
+}
+
 /** What Windows' own verification found, as an image's report. Pure. */
 export function installReport(
+  origin: InstallRecord["origin"]["kind"],
   steps: readonly WindowsStep[],
   results: InstallResults,
   at: Date,
 ): ImageReport {
   return reportOf(
-    steps.map(({ id, title }) => {
+    steps.map(({ id, title, ofIso }) => {
       const result = results.steps.get(id);
       return check(
         `windows.${id}`,
         title,
-        result === undefined
-          ? warning(
-              "Windows left no word of it.",
-              "Run the self-test in a VM of this image.",
-            )
-          : result.ok
-            ? ok(
-                result.part === "Verify"
-                  ? "verified by Windows."
-                  : "done by Windows.",
+        origin === "disk" && ofIso === true
+          ? notApplicable("the disk came with its own.")
+          : result === undefined
+            ? warning(
+                "Windows left no word of it.",
+                "Run the self-test in a VM of this image.",
               )
-            : error(result.reason, "Install it anew."),
+            : result.ok
+              ? ok(
+                  result.part === "Verify"
+                    ? "verified by Windows."
+                    : "done by Windows.",
+                )
+              : error(
+                  result.reason,
+                  origin === "iso" ? "Install it anew." : "Prepare it anew.",
+                ),
       );
     }),
     at,

@@ -19,7 +19,7 @@ import { secureBootFirmware } from "../../firmware.ts";
 import type { InstallHost } from "./host.ts";
 import { type InstallRecord, installFiles } from "./record.ts";
 
-/** Starts the machine that Windows is installed on; it outlives us. Throws what starting QEMU and swtpm throws. */
+/** Starts the machine that Windows is installed or prepared on; it outlives us. Throws what starting QEMU and swtpm throws. */
 export async function startMachine(
   host: InstallHost,
   record: InstallRecord,
@@ -51,7 +51,10 @@ export async function startMachine(
             backend: "user",
             guestAddress: "10.0.2.15",
             firstLease: "10.0.2.15",
-            forwards: [],
+            forwards:
+              record.sshPort === undefined
+                ? []
+                : [{ hostPort: record.sshPort, guestPort: 22 }],
           },
           qmpSocket: files.qmpSocket,
           agentSocket: files.agentSocket,
@@ -66,7 +69,9 @@ export async function startMachine(
           },
           ...(hardware.tpm ? { tpmSocket: files.tpm.socketPath } : {}),
           cds: {
-            installer: { path: files.installer, format: "qcow2" },
+            ...(record.origin.kind === "iso"
+              ? { installer: { path: files.installer, format: "qcow2" } }
+              : {}),
             answers: files.answers,
             drivers: record.drivers,
           },

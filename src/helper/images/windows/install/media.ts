@@ -7,24 +7,36 @@ import {
   replaceFile,
 } from "../../../../base/files.ts";
 import { refused } from "../../../../protocol/failure.ts";
+import { createOverlay } from "../../../qemu/block.ts";
 import { qemuImg } from "../../../qemu/qemuImg.ts";
 import { ensureUserKey } from "../../../ssh/keys.ts";
 import { verifyFile } from "../../checksums.ts";
 import { requireSpace } from "../../diskSpace.ts";
 import { download } from "../../download.ts";
 import { secureBootFirmware } from "../../firmware.ts";
+import { importDisk } from "../../import.ts";
 import type { OnProgress } from "../../made.ts";
 import { randomPassword } from "../answerFile.ts";
-import { answerMedium, mediumFiles } from "../medium.ts";
+import {
+  answerMedium,
+  mediumFiles,
+  stepFiles,
+  type StepsSpec,
+} from "../medium.ts";
 import { makeNoPromptOverlay } from "../noPrompt.ts";
 import { readScriptSources } from "../scripts.ts";
 import type { InstallHost } from "./host.ts";
-import { type InstallRecord, installFiles } from "./record.ts";
+import {
+  type DiskOrigin,
+  installFiles,
+  type InstallRecord,
+  type IsoOrigin,
+} from "./record.ts";
 
 /**
- * Makes what the machine starts with: the answer medium with a password that nobody else ever knows, the overlay above
- * the ISO, an empty disk, the firmware's variables. What an earlier try left is replaced. Throws `request.invalid` for
- * what the user gave, `images.digestMismatch`, `images.downloadFailed`, `host.diskFull`, `host.toolMissing`.
+ * Makes what the machine starts with: the medium of answers and steps, its disk, the firmware's variables, and what
+ * setup starts from where that is to run. What an earlier try left is replaced. Throws `request.invalid` for what the user gave,
+ * `images.digestMismatch`, `images.downloadFailed`, `host.diskFull`, `host.toolMissing`, and what `importDisk` throws.
  */
 export async function prepareMedia(
   host: InstallHost,
@@ -32,50 +44,95 @@ export async function prepareMedia(
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<void> {
-  const { layout, resources } = host;
-  const files = installFiles(layout, record);
-  onProgress({ stage: "prepare", detail: "the answer medium" });
-  await requireSpace(
-    files.folder,
-    host.roomBytes,
-    `Installing ${record.plan.edition.name}`,
-  );
+  const files = installFiles(host.layout, record);
+  onProgress({ stage: "prepare", detail: "the medium of its steps" });
   const firmware = await secureBootFirmware();
-  const openSsh = await openSshBytes(host, record.openSsh, onProgress, signal);
-  for (const path of [files.disk, files.installer])
+  for (const path of [files.disk, files.base, files.installer])
     await rm(path, { force: true });
   await rm(files.tpm.stateFolder, { recursive: true, force: true });
+  const steps: Steps = {
+    user: record.user,
+    tpm: record.hardware.tpm,
+    viosock: false,
+    authorizedKeys: [(await ensureUserKey(host.layout.ssh)).publicKey],
+    openSsh: await openSshBytes(host, record.openSsh, onProgress, signal),
+  };
+  const { origin } = record;
+  if (origin.kind === "iso")
+    await forSetup(host, record, origin, steps, signal);
+  else await withWindows(host, record, origin, steps, onProgress, signal);
+  await copyFile(firmware.variablesPath, files.variables);
+  await chmod(files.variables, 0o600);
+}
 
-  const { edition, ...answers } = record.plan;
-  const { publicKey } = await ensureUserKey(layout.ssh);
+type Steps = Pick<
+  StepsSpec,
+  "user" | "tpm" | "viosock" | "authorizedKeys" | "openSsh"
+>;
+
+/** An empty disk, the overlay above the ISO, and answers with a password that nobody else ever knows. */
+async function forSetup(
+  { layout, resources, openSsh, roomBytes, diskBytes }: InstallHost,
+  record: InstallRecord,
+  { path, edition, ...answers }: IsoOrigin,
+  steps: Steps,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = installFiles(layout, record);
+  await requireSpace(files.folder, roomBytes, `Installing ${edition.name}`);
   const medium = mediumFiles(
     {
       ...answers,
+      ...steps,
       architecture: "amd64",
       editionIndex: edition.index,
       ...(edition.editionId === undefined
         ? {}
         : { editionId: edition.editionId }),
       password: randomPassword(),
-      tpm: record.hardware.tpm,
-      viosock: false,
-      authorizedKeys: [publicKey],
-      openSsh,
     },
     await readScriptSources(resources),
-    host.openSsh,
+    openSsh,
   );
   await replaceFile(files.answers, answerMedium(medium));
-  await makeNoPromptOverlay(record.iso, files.installer, signal);
+  await makeNoPromptOverlay(path, files.installer, signal);
   await qemuImg(
-    [
-      ...["create", "-q", "-f", "qcow2", files.disk],
-      String(record.hardware.diskBytes),
-    ],
+    ["create", "-q", "-f", "qcow2", files.disk, String(diskBytes)],
     signal,
   );
-  await copyFile(firmware.variablesPath, files.variables);
-  await chmod(files.variables, 0o600);
+}
+
+/** The user's disk, taken over as every disk from elsewhere, below one that is written to, and steps without answers. */
+async function withWindows(
+  { layout, resources, openSsh }: InstallHost,
+  record: InstallRecord,
+  { path, checksum }: DiskOrigin,
+  steps: Steps,
+  onProgress: OnProgress,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = installFiles(layout, record);
+  const medium = stepFiles(
+    {
+      ...steps,
+      // Whatever it has and is: it says so itself.
+      ...{ computerName: "", language: "", driverSystems: [] },
+      preparation: record.id,
+    },
+    await readScriptSources(resources),
+    openSsh,
+  );
+  await replaceFile(files.answers, answerMedium(medium));
+  await importDisk(
+    {
+      ...{ name: record.name, source: path, target: files.base },
+      ...{ checksum, os: "windows" },
+    },
+    onProgress,
+    signal,
+  );
+  // Whatever fails later, nothing has to be converted again; and what it writes is seen to grow.
+  await createOverlay({ path: files.disk, backingPath: files.base }, signal);
 }
 
 /** The package as the user gave it, as an earlier installation fetched it, or fetched now; checked by the medium. */

@@ -1,5 +1,6 @@
 import { refused } from "../../../../protocol/failure.ts";
 import { importName } from "../../importName.ts";
+import { driverSystems } from "../driverSystems.ts";
 import type { WindowsIso } from "../inspectIso.ts";
 import type { WindowsEdition } from "../wim.ts";
 
@@ -26,7 +27,7 @@ export interface InstallPlan {
   readonly driverSystems: readonly string[];
 }
 
-const defaultUser = "dev";
+export const defaultUser = "dev";
 
 /** Pure. Refuses with `request.invalid` what the ISO doesn't have and what can't be installed here. */
 export function planInstall(
@@ -108,27 +109,3 @@ const computerName = (name: string): string =>
     .replaceAll(/[^A-Z0-9-]+/g, "-")
     .slice(0, 15)
     .replace(/-+$/, "");
-
-/** Builds that the driver CD has a folder of its own for, the newest first. Source: virtio-win's layout. */
-const clients = [
-  [22000, "w11"],
-  [10240, "w10"],
-] as const;
-const servers = [
-  [26100, "2k25"],
-  [20348, "2k22"],
-  [17763, "2k19"],
-  [14393, "2k16"],
-] as const;
-
-/** Drivers of an older Windows do where there are none of its own. */
-function driverSystems({
-  version = "",
-  installationType,
-}: WindowsEdition): string[] {
-  const build = Number(version.split(".")[2] ?? 0);
-  const systems =
-    installationType?.startsWith("Server") === true ? servers : clients;
-  const fitting = systems.filter(([from]) => build === 0 || build >= from);
-  return (fitting.length === 0 ? systems : fitting).map(([, folder]) => folder);
-}

@@ -13,39 +13,59 @@ import { imageReportSchema } from "../../../../protocol/images.ts";
 import type { InstallFiles, Layout } from "../../../store/layout.ts";
 
 /**
- * `install.json`: the decision that Windows is to be installed, and how far that is. As long as it is there a helper
- * goes on with it, and no secret is in it.
+ * `install.json`: the decision that Windows is to be installed, or that a disk with it is to be prepared, and how far that
+ * is. As long as it is there a helper goes on with it, and no secret is in it.
  */
 const installRecordSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   /** Of the image. */
   name: z.string(),
   /** Names the sockets. */
   id: z.string().regex(/^[0-9a-f]{8}$/),
   startedAt: z.iso.datetime(),
-  iso: z.string(),
+  origin: z.discriminatedUnion("kind", [
+    /** An installation ISO, and what of it is installed. */
+    z.object({
+      kind: z.literal("iso"),
+      path: z.string(),
+      edition: z.object({
+        index: z.int(),
+        name: z.string(),
+        editionId: z.string().optional(),
+        version: z.string().optional(),
+      }),
+      language: z.string(),
+      computerName: z.string(),
+      driverSystems: z.array(z.string()),
+    }),
+    /** A disk that has Windows on it already, and is prepared. */
+    z.object({
+      kind: z.literal("disk"),
+      path: z.string(),
+      /** `qcow2`, `vhdx`, … */
+      format: z.string(),
+      /** Of the file, where the user gave one. */
+      checksum: z.string().optional(),
+      /** Files with which `user` logs in over SSH where no agent answers: they are read when they are needed. */
+      login: z
+        .object({
+          passwordFile: z.string().optional(),
+          keyFile: z.string().optional(),
+        })
+        .optional(),
+    }),
+  ]),
+  /** Of the account that machines log in to. */
+  user: z.string(),
   drivers: z.string(),
   /** A file with the OpenSSH package; absent where it is downloaded. */
   openSsh: z.string().optional(),
-  plan: z.object({
-    edition: z.object({
-      index: z.int(),
-      name: z.string(),
-      editionId: z.string().optional(),
-      version: z.string().optional(),
-    }),
-    language: z.string(),
-    computerName: z.string(),
-    user: z.string(),
-    driverSystems: z.array(z.string()),
-  }),
   hardware: z.object({
     uuid: z.string(),
     macAddress: z.string(),
     vmGenerationId: z.string(),
     cpus: z.int(),
     memoryMiB: z.int(),
-    diskBytes: z.int(),
     /** Without one, setup's check for it is bypassed. */
     tpm: z.boolean(),
   }),
@@ -56,6 +76,8 @@ const installRecordSchema = z.object({
   phase: z.enum(["preparing", "installing", "keeping", "failed"]),
   /** How often QEMU was started for it. */
   launches: z.int(),
+  /** Of this host, for the guest's port 22; where SSH may be needed. */
+  sshPort: z.int().optional(),
   /** Restarts of setup that were seen. */
   restarts: z.int(),
   /** What Windows' scripts verified; from `keeping` on. */
@@ -63,6 +85,9 @@ const installRecordSchema = z.object({
   failure: failureSchema.optional(),
 });
 export type InstallRecord = z.infer<typeof installRecordSchema>;
+type Origin = InstallRecord["origin"];
+export type IsoOrigin = Extract<Origin, { kind: "iso" }>;
+export type DiskOrigin = Extract<Origin, { kind: "disk" }>;
 
 export const installFiles = (
   layout: Layout,

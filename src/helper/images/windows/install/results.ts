@@ -21,7 +21,8 @@ const stepSchema = z.object({
 });
 export type StepResult = z.infer<typeof stepSchema>;
 
-const folder = "C:\\ProgramData\\Guesthouse";
+/** Where the scripts keep what they have to say. */
+export const guesthouseFolder = "C:\\ProgramData\\Guesthouse";
 const readySchema = z.object({ manifest: z.string() });
 // PowerShell writes a list of one as it is, a list.
 const failedSchema = z.object({ failed: z.array(z.string()) });
@@ -29,22 +30,30 @@ const failedSchema = z.object({ failed: z.array(z.string()) });
 /** Text of a file in the guest; undefined when there is none. */
 export type ReadGuestFile = (path: string) => Promise<string | undefined>;
 
+/** All that the scripts may have written of these steps. */
+export const resultFiles = (steps: readonly WindowsStep[]): string[] => [
+  ...["ready.json", "failed.json", "round"].map(
+    (name) => `${guesthouseFolder}\\${name}`,
+  ),
+  ...steps.map(({ id }) => stepFile(id)),
+];
+
+const stepFile = (id: string): string =>
+  `${guesthouseFolder}\\steps\\${id}.json`;
+
 /** Asks for every file that the scripts may have written. Throws what `read` throws. */
 export async function readResults(
   read: ReadGuestFile,
   steps: readonly WindowsStep[],
 ): Promise<InstallResults> {
   const [ready, failed, round] = [
-    parsed(readySchema, await read(`${folder}\\ready.json`)),
-    parsed(failedSchema, await read(`${folder}\\failed.json`)),
-    Number((await read(`${folder}\\round`))?.trim() ?? "0"),
+    parsed(readySchema, await read(`${guesthouseFolder}\\ready.json`)),
+    parsed(failedSchema, await read(`${guesthouseFolder}\\failed.json`)),
+    Number((await read(`${guesthouseFolder}\\round`))?.trim() ?? "0"),
   ];
   const results = new Map<string, StepResult>();
   for (const { id } of steps) {
-    const result = parsed(
-      stepSchema,
-      await read(`${folder}\\steps\\${id}.json`),
-    );
+    const result = parsed(stepSchema, await read(stepFile(id)));
     if (result?.id === id) results.set(id, result);
   }
   return {
@@ -56,7 +65,7 @@ export async function readResults(
 }
 
 /** The log that the scripts keep. */
-export const setupLog = `${folder}\\setup.log`;
+export const setupLog = `${guesthouseFolder}\\setup.log`;
 
 /** A file that is being written at this moment is half there: it is looked at again the next time. */
 function parsed<T>(

@@ -1,7 +1,7 @@
 import type { WindowsStep } from "../steps.ts";
 import type { InstallResults } from "./results.ts";
 
-/** What is seen of an installation at one moment. */
+/** What is seen at one moment of an installation, or of the preparation of a disk that came with Windows. */
 export interface InstallSight {
   readonly atMs: number;
   /** What the disk takes on the host. */
@@ -12,12 +12,16 @@ export interface InstallSight {
   readonly off: boolean;
   /** Absent while no agent answers. */
   readonly results?: InstallResults;
+  /** Of a preparation: whether the steps were begun, or why they could not be where somebody inside answered. */
+  readonly begun?: true | { readonly refusal: string };
 }
 
 /** Words for people and for what draws them; setup's passes as Microsoft names them. */
 export type InstallStage =
   | "firmware"
   | "setup"
+  /** Of a disk that came with Windows: nobody inside has answered yet. */
+  | "start"
   | "specialize"
   | "first logon"
   | "verification"
@@ -28,6 +32,7 @@ export interface InstallWatch {
   /** Restarts of Windows' setup. */
   readonly restarts: number;
   readonly stage: InstallStage;
+  readonly sinceMs: number;
   /** Of the last sign of life. */
   readonly movedAtMs: number;
   readonly diskBytes: number;
@@ -50,7 +55,7 @@ export type InstallWord =
   /** `steps` couldn't be mended; else the machine ended or stood still. */
   | {
       readonly kind: "failed";
-      readonly why: "steps" | "off" | "stalled" | "marker";
+      readonly why: "steps" | "off" | "stalled" | "marker" | "unreached";
       readonly message: string;
       readonly results?: InstallResults;
     };
@@ -63,6 +68,8 @@ export interface InstallRules {
   readonly stallMs: number;
   /** And for this long: it is given up. */
   readonly giveUpMs: number;
+  /** Of a disk that came with Windows: by then somebody inside has taken the steps, or it is given up. */
+  readonly reachMs?: number;
 }
 
 /** An empty disk takes less, with its partitions too; Windows' setup copies gigabytes. */
@@ -78,6 +85,7 @@ export const firstWatch = (
 ): InstallWatch => ({
   restarts,
   stage: "firmware",
+  sinceMs: atMs,
   movedAtMs: atMs,
   diskBytes: 0,
   resets,
@@ -103,10 +111,14 @@ export function look(
     resets > 0 ||
     (sight.results !== undefined &&
       signOf(sight.results) !== signOf(before.results));
-  const stage = stageOf(begun, restarts, results);
+  const stage =
+    rules.reachMs === undefined
+      ? stageOf(begun, restarts, results)
+      : stageOfDisk(begun, sight.begun === true, results);
   const watch: InstallWatch = {
     restarts,
     stage,
+    sinceMs: before.sinceMs,
     movedAtMs: moved ? sight.atMs : before.movedAtMs,
     diskBytes: grown ? sight.diskBytes : before.diskBytes,
     resets: sight.resets,
@@ -116,7 +128,7 @@ export function look(
 }
 
 function wordOf(
-  { stage, restarts, movedAtMs, results }: InstallWatch,
+  { stage, restarts, sinceMs, movedAtMs, results }: InstallWatch,
   sight: InstallSight,
   rules: InstallRules,
 ): InstallWord {
@@ -129,6 +141,17 @@ function wordOf(
       why: "off",
       message: `The machine switched itself off in the stage ${stage}.`,
       ...known,
+    };
+  const { reachMs = Infinity } = rules;
+  const { begun } = sight;
+  if (begun !== true && sight.atMs - sinceMs >= reachMs)
+    return {
+      kind: "failed",
+      why: "unreached",
+      message:
+        begun === undefined
+          ? `Nobody inside answered within ${duration(reachMs)}: no guest agent, and no SSH server that we could log in to.`
+          : `The steps couldn't be begun within ${duration(reachMs)}: ${begun.refusal}`,
     };
   const stillMs = sight.atMs - movedAtMs;
   if (stillMs >= rules.giveUpMs)
@@ -160,7 +183,7 @@ function wordOf(
 
 function endOf(
   results: InstallResults,
-  { steps, manifest }: InstallRules,
+  { steps, manifest, reachMs }: InstallRules,
 ): InstallWord | undefined {
   if (results.ready === manifest) return { kind: "ready", results };
   if (results.ready !== undefined)
@@ -184,7 +207,7 @@ function endOf(
   return {
     kind: "failed",
     why: "steps",
-    message: `Windows is installed, but ${failed.length === 1 ? "a step" : `${String(failed.length)} steps`} couldn't be mended. ${reasons.join(" ")}`,
+    message: `${reachMs === undefined ? "Windows is installed" : "Windows runs"}, but ${failed.length === 1 ? "a step" : `${String(failed.length)} steps`} couldn't be mended. ${reasons.join(" ")}`,
     results,
   };
 }
@@ -207,6 +230,19 @@ function stageOf(
   if (!begun) return "firmware";
   if (restarts === 0) return "setup";
   return restarts === 1 ? "specialize" : "first logon";
+}
+
+/** Nothing is copied there, and every step is verified before anything is mended. */
+function stageOfDisk(
+  started: boolean,
+  begun: boolean,
+  results: InstallResults | undefined,
+): InstallStage {
+  if (!begun) return started ? "start" : "firmware";
+  const mended = [...(results?.steps.values() ?? [])].some(
+    ({ part }) => part === "Remediate",
+  );
+  return mended ? "remediation" : "verification";
 }
 
 function stepsOf(

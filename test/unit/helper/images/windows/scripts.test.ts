@@ -10,6 +10,8 @@ import {
   scriptNames,
   windowsScripts,
 } from "../../../../../src/helper/images/windows/scripts.ts";
+import { beginScript } from "../../../../../src/helper/images/windows/install/beginning.ts";
+import { filesScript } from "../../../../../src/helper/images/windows/install/sshWay.ts";
 import { windowsSteps } from "../../../../../src/helper/images/windows/steps.ts";
 import { sources, values } from "./house.ts";
 import { powerShellSyntax } from "./powerShellSyntax.ts";
@@ -27,6 +29,8 @@ describe("B30: every generated script is PowerShell", () => {
       for (const body of Object.values(parts) as string[])
         expect([id, faultsOf(body)]).toEqual([id, []]);
     expect(faultsOf(sources.healNic)).toEqual([]);
+    expect(faultsOf(beginScript)).toEqual([]);
+    expect(faultsOf(filesScript)).toEqual([]);
   });
 
   test.each([
@@ -53,6 +57,24 @@ describe("the scripts hold what they should", () => {
           ([, id]) => id,
         ),
       ).toEqual(ids);
+  });
+
+  test("a disk that came with Windows is verified before anything is installed, and what it has of its own is left", () => {
+    const own = windowsScripts(
+      {
+        ...values,
+        ...{ computerName: "", language: "", driverSystems: [] },
+        preparation: "0123abcd",
+      },
+      sources,
+    );
+    expect(faultsOf(own.begin)).toEqual([]);
+    expect(own.begin).toContain("'Preparation' = '0123abcd'");
+    expect(scripts["first-logon"]).toContain("'Preparation' = ''");
+    expect(sources.ends["first-logon"]).toContain(
+      "if ($round -eq 0 -and $Guesthouse.Preparation -eq '') {",
+    );
+    expect(own.begin).not.toMatch(/Restart-Computer/);
   });
 
   test("B31: the task that heals the card is its source, byte for byte", () => {

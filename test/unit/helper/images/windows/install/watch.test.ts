@@ -26,6 +26,7 @@ const rules: InstallRules = {
 function seen(
   sights: readonly Partial<InstallSight>[],
   restarts = 0,
+  by: InstallRules = rules,
 ): InstallWord {
   let watch = firstWatch(0, 0, restarts);
   let last: InstallSight = {
@@ -39,7 +40,7 @@ function seen(
     // No agent answers unless a sight says so.
     const { atMs, diskBytes, resets, off } = last;
     last = { diskBytes, resets, off, atMs: atMs + 1_000, ...sight };
-    ({ watch, word } = look(watch, last, rules));
+    ({ watch, word } = look(watch, last, by));
   }
   if (word === undefined) throw new Error("nothing was looked at");
   return word;
@@ -231,5 +232,44 @@ describe("standing still", () => {
     expect(
       still(999_000, { results: results(verified, { ready: "digest" }) }),
     ).toMatchObject({ kind: "ready" });
+  });
+});
+
+describe("what is seen of a disk that came with Windows", () => {
+  const disk = (sights: readonly Partial<InstallSight>[]): InstallWord =>
+    seen(sights, 0, { ...rules, reachMs: 30_000 });
+  const inside = { ...begun, begun: true } as const;
+
+  test("it starts, is verified and mended; nothing is set up or logged on to", () => {
+    expect(disk([{ resets: 1 }])).toEqual({ kind: "going", stage: "firmware" });
+    expect(disk([begun, { resets: 1 }])).toEqual({
+      kind: "going",
+      stage: "start",
+      detail: "1 restart",
+    });
+    expect(disk([inside])).toMatchObject({ stage: "verification" });
+    expect(
+      disk([{ ...inside, results: results({ firewall: ["Remediate"] }) }]),
+    ).toMatchObject({ stage: "remediation" });
+    expect(
+      disk([{ ...inside, results: results(verified, { ready: "digest" }) }]),
+    ).toMatchObject({ kind: "ready" });
+  });
+
+  test("nobody inside takes the steps: given up in time, with the guest's own reason where it has one", () => {
+    expect(disk([begun, { atMs: 29_000 }])).toMatchObject({ kind: "going" });
+    expect(disk([begun, { atMs: 30_000, diskBytes: 200 * MiB }])).toMatchObject(
+      { why: "unreached", message: expect.stringContaining("no guest agent") },
+    );
+    expect(
+      disk([begun, { atMs: 30_000, begun: { refusal: "By policy." } }]),
+    ).toMatchObject({
+      why: "unreached",
+      message: "The steps couldn't be begun within 30 s: By policy.",
+    });
+    // Taken once, it has all the time that an installation has.
+    expect(
+      disk([inside, { ...inside, atMs: 31_000, diskBytes: 200 * MiB }]),
+    ).toMatchObject({ kind: "going" });
   });
 });
