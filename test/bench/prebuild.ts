@@ -1,14 +1,27 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import {
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import type { CameUp } from "../../src/protocol/devcontainers.ts";
 import type { Image } from "../../src/protocol/images.ts";
+import {
+  type FeatureRegistry,
+  missingRegistry,
+  startFeatureRegistry,
+} from "../fakes/featureRegistry.ts";
 import { type Household, household } from "../vm/household.ts";
 import { milliseconds, type Row } from "./report.ts";
 
 const examples = [
   "python-service",
+  "python-features",
   "node-web",
   "c-service",
   "docker-in-vm",
@@ -18,12 +31,17 @@ const examples = [
 /**
  * Each example from nothing to the end of `postCreateCommand`, then a new VM of it from its prebuild, in one run; both with a
  * warm template of what they are cloned from, as a second opening has it. Making the prebuild is told too.
- * `BENCH_EXAMPLES=node-web,monorepo` takes some of them.
+ * `BENCH_EXAMPLES=node-web,monorepo` takes some of them; `BENCH_ONCE=1` leaves out
+ * the second time from nothing, which has a warm template.
  */
 export async function benchPrebuild(root: string): Promise<Row[]> {
   const wished = process.env["BENCH_EXAMPLES"]?.split(",") ?? examples;
   const house = await household();
   const folder = await mkdtemp(join(tmpdir(), "gh-prebuild-"));
+  const registry =
+    wished.includes("python-features") && missingRegistry === undefined
+      ? await startFeatureRegistry()
+      : undefined;
   const rows: Row[] = [];
   try {
     await house.json(["image", "pull", "debian-12"]);
@@ -32,13 +50,49 @@ export async function benchPrebuild(root: string): Promise<Row[]> {
       if (name === "monorepo")
         await execa(join(root, "examples", name, "generate.sh"), [here]);
       else await cp(join(root, "examples", name), here, { recursive: true });
+      if (name === "python-features" && registry !== undefined)
+        await publishFeatures(here, registry);
       rows.push(...(await ofExample(name, here, house)));
     }
     return rows;
   } finally {
+    await registry?.close();
     await house[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The example's own features come from a registry of this host then, as those of others do. */
+async function publishFeatures(
+  here: string,
+  registry: FeatureRegistry,
+): Promise<void> {
+  const folder = join(here, ".devcontainer");
+  const file = join(folder, "devcontainer.json");
+  let text = await readFile(file, "utf8");
+  for (const id of ["greeter", "python-tools"]) {
+    const at = join(folder, id);
+    const others = (await readdir(at)).filter(
+      (name) => name !== "devcontainer-feature.json" && name !== "install.sh",
+    );
+    await registry.push(
+      `example/${id}`,
+      ["1"],
+      JSON.parse(
+        await readFile(join(at, "devcontainer-feature.json"), "utf8"),
+      ) as object,
+      await readFile(join(at, "install.sh"), "utf8"),
+      await Promise.all(
+        others.map(async (name) => ({
+          name: `./${name}`,
+          content: await readFile(join(at, name), "utf8"),
+        })),
+      ),
+    );
+    await rm(at, { recursive: true });
+    text = text.replace(`"./${id}"`, `"${registry.name}/example/${id}:1"`);
+  }
+  await writeFile(file, text);
 }
 
 async function ofExample(
@@ -57,7 +111,7 @@ async function ofExample(
   };
   const drop = (): Promise<unknown> =>
     house.json(["down", here, "--delete", "--discard"]);
-  const cold = await up("--cold");
+  const booted = await up("--cold");
   const [machine] = await house.json<{ cpus: number; memoryMiB: number }[]>([
     "list",
   ]);
@@ -66,9 +120,12 @@ async function ofExample(
     ...["--memory", `${String(machine?.memoryMiB)}M`],
   ];
   await drop();
-  await house.json(["template", "warm-up", "debian-12", ...size]);
-  const nothing = await up();
-  await drop();
+  let warm: number | undefined;
+  if (process.env["BENCH_ONCE"] === undefined) {
+    await house.json(["template", "warm-up", "debian-12", ...size]);
+    warm = await up();
+    await drop();
+  }
   const startedAt = performance.now();
   const { image } = await house.json<{ image: Image }>(["prebuild", here]);
   const making = performance.now() - startedAt;
@@ -76,24 +133,29 @@ async function ofExample(
   const prebuilt = await up();
   await drop();
   await house.json(["image", "delete", image.name]);
+  const ratio = (to: number): string => (prebuilt / to).toFixed(2);
   process.stderr.write(
-    `  ${name}: ${milliseconds(cold)} booted, ${milliseconds(nothing)} warm, ${milliseconds(prebuilt)} from its prebuild\n`,
+    `  ${name}: ${milliseconds(booted)} booted, ${milliseconds(prebuilt)} from its prebuild: ${ratio(booted)}\n`,
   );
   return [
     {
       what: `${name}: from nothing, booted`,
-      value: milliseconds(cold),
+      value: milliseconds(booted),
       against: "",
     },
-    {
-      what: `${name}: from nothing, warm`,
-      value: milliseconds(nothing),
-      against: "",
-    },
+    ...(warm === undefined
+      ? []
+      : [
+          {
+            what: `${name}: from nothing, warm`,
+            value: milliseconds(warm),
+            against: "",
+          },
+        ]),
     {
       what: `${name}: from its prebuild, warm`,
       value: milliseconds(prebuilt),
-      against: `${(prebuilt / nothing).toFixed(2)} × from nothing, ${(prebuilt / cold).toFixed(2)} × booted`,
+      against: `${ratio(booted)} × booted${warm === undefined ? "" : `, ${ratio(warm)} × warm`}`,
     },
     {
       what: `${name}: making the prebuild`,

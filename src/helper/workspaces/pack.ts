@@ -149,6 +149,8 @@ async function read({ local, name }: PackEntry): Promise<Ready | undefined> {
   }
 }
 
+const largeReadBytes = 1024 * 1024;
+
 /** Bytes of a file or a link; undefined for what is none. */
 async function addEntry(
   archive: Pack,
@@ -182,7 +184,10 @@ async function writeLargeFile(
   local: string,
   size: number,
 ): Promise<number | undefined> {
-  const source = createReadStream(local, { end: size - 1 });
+  const source = createReadStream(local, {
+    end: size - 1,
+    highWaterMark: largeReadBytes,
+  });
   // Opened before the header is written: an unreadable file must not leave half an entry behind.
   try {
     await opened(source);
