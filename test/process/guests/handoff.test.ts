@@ -162,36 +162,6 @@ describe.skipIf(missing)(
       },
     );
 
-    describe("processes that stepped back for the first login", () => {
-      const held = "run/guesthouse-stepped-back";
-      const group = "proc/7/autogroup";
-      beforeEach(async () => {
-        await mkdir(join(guest.root, "proc/7"), { recursive: true });
-        await guest.put(group, "19");
-        await guest.put(held, "7\n8\n");
-      });
-      const forward = async (): Promise<void> => {
-        await expect
-          .poll(() => guest.read(group), { timeout: 10_000 })
-          .toBe("0");
-        await expect(guest.read(held)).rejects.toThrow("ENOENT");
-      };
-
-      test("are called forward some seconds after the answer, not before", async () => {
-        guest.serve();
-        handoff.prepare(identity);
-        await handoff.complete({ timeoutMs });
-        expect(await guest.read(group)).toBe("19");
-        await forward();
-      });
-
-      test("B37: are called forward where the agent applied the message", async () => {
-        const message = handoff.prepare(identity);
-        await applyByAgent(await guest.serveAgent(), message, { timeoutMs });
-        await forward();
-      });
-    });
-
     test("B37: a part that can't be applied is told, and the others are", async () => {
       guest.serve();
       handoff.prepare({
