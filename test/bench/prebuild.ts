@@ -9,6 +9,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { parse } from "jsonc-parser";
 import type { CameUp } from "../../src/protocol/devcontainers.ts";
 import type { Image } from "../../src/protocol/images.ts";
 import {
@@ -78,7 +79,7 @@ async function publishFeatures(
     await registry.push(
       `example/${id}`,
       ["1"],
-      JSON.parse(
+      parse(
         await readFile(join(at, "devcontainer-feature.json"), "utf8"),
       ) as object,
       await readFile(join(at, "install.sh"), "utf8"),

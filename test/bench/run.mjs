@@ -30,6 +30,8 @@ try {
     bundle: true,
     platform: "node",
     format: "esm",
+    // As in the product's bundles: its main file is UMD.
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     external: [
       "ssh2",
       "cpu-features",
