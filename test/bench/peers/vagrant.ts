@@ -5,7 +5,7 @@ import { libvirtPrograms } from "./libvirt.ts";
 import type { Peer } from "./peer.ts";
 import { shape, type Stage } from "./stage.ts";
 
-const programs = { ...libvirtPrograms, vagrant: "vagrant" };
+const programs = { ...libvirtPrograms, vagrant: "vagrant-libvirt" };
 
 async function pluginMissing(): Promise<string | undefined> {
   const { stdout } = await execa("vagrant", ["plugin", "list"], {
