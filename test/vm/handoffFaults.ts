@@ -24,6 +24,22 @@ export function describeHandoffFaults(the: () => Parent): void {
       await house.json(["delete", "by-agent"]);
     });
 
+    test("an sshd that takes its time to listen again is waited for", async () => {
+      const { house, machine } = the();
+      const late = String.raw`#!/bin/sh\nsleep 12\nexec /usr/sbin/sshd.real "$@"\n`;
+      await inParent(
+        `sudo cp /usr/sbin/sshd /usr/sbin/sshd.real && printf '${late}' > late && chmod 755 late && sudo mv late /usr/sbin/sshd`,
+      );
+      const fork = await house.json<{ machine: Machine }>([
+        ...["fork", machine.name, "late"],
+      ]);
+      await inParent("sudo mv /usr/sbin/sshd.real /usr/sbin/sshd");
+      expect(fork.machine.state.kind).toBe("running");
+      const { stdout } = await house.ssh(fork.machine.alias, ["hostname"]);
+      expect(stdout.trim()).toBe("late");
+      await house.json(["delete", "late"]);
+    });
+
     test("B37: without an agent too, the machine is not ready and says why; a restart mends it", async () => {
       const { house, machine } = the();
       await inParent("sudo systemctl stop qemu-guest-agent");

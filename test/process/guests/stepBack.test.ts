@@ -19,10 +19,11 @@ describe.skipIf(missing)(
     let handoff: Handoff;
     beforeEach(async () => {
       guest = await handoffGuest();
-      await mkdir(join(guest.root, "proc/7"), { recursive: true });
-      await guest.put(group, "19");
-      // The second has ended meanwhile.
-      await guest.put(held, "7\n8\n");
+      for (const process of ["7", "8"])
+        await mkdir(join(guest.root, "proc", process), { recursive: true });
+      await guest.put(group, "/autogroup-7 nice 19\n");
+      await guest.put("proc/8/autogroup", "/autogroup-8 nice 5\n");
+      await guest.put(held, "");
       handoff = await openHandoff(guest.fifo);
     });
     afterEach(async () => {
@@ -34,6 +35,8 @@ describe.skipIf(missing)(
       await expect
         .poll(() => guest.read(held).catch(() => "gone"))
         .toBe("gone");
+      // It was somebody else's wish.
+      expect(await guest.read("proc/8/autogroup")).toContain("nice 5");
     };
 
     test("are called forward some seconds after the answer, not before", async () => {
@@ -42,7 +45,7 @@ describe.skipIf(missing)(
       expect(await handoff.complete({ timeoutMs })).toMatchObject({
         kind: "applied",
       });
-      expect(await guest.read(group)).toBe("19");
+      expect(await guest.read(group)).toContain("nice 19");
       await areCalledForward();
     });
 
