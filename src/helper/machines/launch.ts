@@ -17,6 +17,7 @@ import {
   launchQemu,
   waitForExit,
 } from "../qemu/process.ts";
+import { learnHotPages, prefetchHotPages } from "../snapshots/hotPages.ts";
 import type { Layout, TemplateFiles } from "../store/layout.ts";
 import type {
   MachineHandles,
@@ -86,6 +87,7 @@ export async function launchMachine(
 ): Promise<Live> {
   const files = deps.layout.machine(record.id);
   demandFit(record, from, environment);
+  if (from.kind === "template") void prefetchHotPages(from.files);
   await removeLeftovers(files);
   const { accelerator } = environment;
   const way = wayOf(from);
@@ -174,11 +176,14 @@ export async function launchMachine(
         way,
         network: handles.network,
       });
+      const watch = new AbortController();
+      if (from.kind === "template")
+        void learnHotPages(pid, from.files, watch.signal);
       return {
         handles,
         qmp,
         stopReason: undefined,
-        watch: new AbortController(),
+        watch,
         shutdownCause: undefined,
       };
     } catch (error) {

@@ -105,6 +105,8 @@ export interface TemplateFiles {
   readonly record: string;
   /** Guest memory; clones map it privately. */
   readonly memory: string;
+  /** Which parts of it clones use at once; absent until one has come up (`hotPages.ts`). */
+  readonly hotPages: string;
   /** QEMU's device state, without the memory. */
   readonly state: string;
   readonly disk: string;
@@ -219,6 +221,7 @@ export function layoutOf(
         folder,
         record: join(folder, "template.json"),
         memory: join(folder, "memory"),
+        hotPages: join(folder, "hot-pages"),
         state: join(folder, "state"),
         disk: join(folder, "disk.qcow2"),
         variables: join(folder, "variables.fd"),
