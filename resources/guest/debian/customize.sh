@@ -54,6 +54,10 @@ rm -f "$root"/usr/lib/binfmt.d/python3*.conf
 rm -rf "$root"/etc/update-motd.d
 : >"$root/etc/motd"
 
+# Every module of a login is loaded and linked for each anew: those that have
+# nothing to do here (no SELinux, no mail, no message) stay out of it.
+sed -i '/pam_\(selinux\|motd\|mail\)\.so/d' "$root/etc/pam.d/sshd"
+
 # How the build talked to its mirror is the host's business; which files dpkg
 # leaves out also holds for later upgrades.
 rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap"
