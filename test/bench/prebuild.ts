@@ -70,8 +70,15 @@ async function publishFeatures(
 ): Promise<void> {
   const folder = join(here, ".devcontainer");
   const file = join(folder, "devcontainer.json");
-  let text = await readFile(file, "utf8");
-  for (const id of ["greeter", "python-tools"]) {
+  const ids = ["greeter", "python-tools"];
+  // One names the other as well.
+  const published = (text: string): string =>
+    ids.reduce(
+      (done, id) =>
+        done.replace(`"./${id}"`, `"${registry.name}/example/${id}:1"`),
+      text,
+    );
+  for (const id of ids) {
     const at = join(folder, id);
     const others = (await readdir(at)).filter(
       (name) => name !== "devcontainer-feature.json" && name !== "install.sh",
@@ -80,7 +87,9 @@ async function publishFeatures(
       `example/${id}`,
       ["1"],
       parse(
-        await readFile(join(at, "devcontainer-feature.json"), "utf8"),
+        published(
+          await readFile(join(at, "devcontainer-feature.json"), "utf8"),
+        ),
       ) as object,
       await readFile(join(at, "install.sh"), "utf8"),
       await Promise.all(
@@ -91,9 +100,8 @@ async function publishFeatures(
       ),
     );
     await rm(at, { recursive: true });
-    text = text.replace(`"./${id}"`, `"${registry.name}/example/${id}:1"`);
   }
-  await writeFile(file, text);
+  await writeFile(file, published(await readFile(file, "utf8")));
 }
 
 async function ofExample(
