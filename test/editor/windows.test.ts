@@ -2,12 +2,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { execa } from "execa";
 import type { FrameLocator, Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { isoVolume } from "../../src/helper/guests/iso9660.ts";
 import { imageHandlers } from "../../src/helper/images/handlers.ts";
 import type { Images } from "../../src/helper/images/images.ts";
 import { layoutOf } from "../../src/helper/store/layout.ts";
+import type { Params } from "../../src/protocol/contract.ts";
 import { type FakeHelper, startFakeHelper } from "../fakes/helper.ts";
 import { imagesOf, openSsh } from "../process/images/windowsHouse.ts";
 import {
@@ -20,7 +22,13 @@ import { brightPixels } from "./harness/canvas.ts";
 import { endings, pictureFailures } from "./harness/endings.ts";
 import { packExtension } from "./harness/house.ts";
 import { pressInDialog } from "./harness/messages.ts";
-import { chooseFile, pick, runCommand } from "./harness/quickInput.ts";
+import {
+  answer,
+  chooseFile,
+  pick,
+  question,
+  runCommand,
+} from "./harness/quickInput.ts";
 import { startEditorServer } from "./harness/server.ts";
 import {
   contextAction,
@@ -49,6 +57,7 @@ describe.skipIf(missing.length > 0)(
     let panel: FrameLocator;
     let iso: string;
     let drivers: string;
+    let login: Params<"images.prepareWindows">["login"];
     const home = mkdtemp(join(tmpdir(), "gh-"));
 
     pictureFailures(() => page);
@@ -85,6 +94,8 @@ esac`,
           wish: { name },
         },
         (image) => helper.putImage(image),
+        (image, revision) =>
+          helper.notify("images.removed", { name: image, revision }),
       );
       atEnd(() => images.close());
       atEnd(async () => {
@@ -98,6 +109,15 @@ esac`,
           context,
         ),
       );
+      helper.answer("images.prepareWindows", (wish, context) => {
+        login = wish.login;
+        return handlers["images.prepareWindows"](
+          { ...wish, openSsh: openSshFile },
+          context,
+        );
+      });
+      helper.answer("images.import", handlers["images.import"]);
+      helper.answer("images.cancel", handlers["images.cancel"]);
       helper.answer("workspaces.list", () =>
         Promise.resolve({ workspaces: [] }),
       );
@@ -170,6 +190,53 @@ esac`,
         timeout: 180_000,
       });
       await panel.getByText(`${name}: ready`).waitFor();
+    });
+
+    // The box takes the place of the dialog, whose input looks alike.
+    const nameAccount = async (): Promise<void> => {
+      await expect.poll(() => question(page)).toContain("account in it");
+      await answer(page, "ada");
+    };
+
+    const makeDisk = (file: string): Promise<unknown> =>
+      home.then((folder) =>
+        execa("qemu-img", ["create", "-fqcow2", join(folder, file), "64M"]),
+      );
+
+    test("a disk that has it is started with the login that the wizard asked for, and is given up from the tree", async () => {
+      await makeDisk("Office.qcow2");
+      const passwordFile = join(await home, "password.txt");
+      await writeFile(passwordFile, "correct horse\n", { mode: 0o600 });
+      await runCommand(page, "Guesthouse: Create Windows Image…");
+      await pick(page, "A disk that has it");
+      await chooseFile(page, /Disk with Windows/, "Office.qcow2");
+      await nameAccount();
+      await pick(page, "By SSH, with a password");
+      await chooseFile(page, /first line is the password/, "password.txt");
+      await chooseFile(page, /virtio drivers/, basename(drivers));
+      await pressInDialog(page, /Start Office.qcow2 in a VM/, "Prepare");
+      const row = treeRow(page, "Images", "office", /^Windows setup: /);
+      await row.waitFor({ timeout: 60_000 });
+      expect(login).toEqual({ passwordFile });
+      await contextAction(row, "Cancel");
+      await row.waitFor({ state: "detached", timeout: 60_000 });
+      expect((await images.list()).map((image) => image.name)).toEqual(
+        expect.not.arrayContaining(["office"]),
+      );
+    });
+
+    test("a generalized disk is taken as it is, and known to be one", async () => {
+      await makeDisk("Golden.qcow2");
+      await runCommand(page, "Guesthouse: Create Windows Image…");
+      await pick(page, "A generalized disk, taken as it is");
+      await chooseFile(page, /Disk with Windows/, "Golden.qcow2");
+      await nameAccount();
+      await treeRow(page, "Images", "golden", /^ready/).waitFor({
+        timeout: 60_000,
+      });
+      expect(await images.show("golden")).toMatchObject({
+        ...{ os: "windows", generalized: true, defaultUser: "ada" },
+      });
     });
   },
 );

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { l10n, type QuickPickItem, type Uri, window } from "vscode";
+import type { Params } from "../../protocol/contract.ts";
 import type { CommandsOf } from "../commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
@@ -22,7 +23,7 @@ export function windowsImageCommands(
         {
           label: l10n.t("A disk that has it"),
           detail: l10n.t(
-            "It is started in a VM and prepared by the same steps. QEMU's guest agent must run in it.",
+            "It is started in a VM and prepared by the same steps. QEMU's guest agent or an SSH server must run in it.",
           ),
           value: fromDisk,
         },
@@ -31,7 +32,14 @@ export function windowsImageCommands(
           detail: l10n.t(
             "It isn't started, and nothing in it is verified. QEMU's guest agent and an SSH server must run in it.",
           ),
-          value: asItIs,
+          value: asItIs(false),
+        },
+        {
+          label: l10n.t("A generalized disk, taken as it is"),
+          detail: l10n.t(
+            "Each VM of it goes through its own first start (sysprep), where cloudbase-init must run in it.",
+          ),
+          value: asItIs(true),
         },
       ]);
       await from?.(call, title);
@@ -94,6 +102,9 @@ async function fromDisk(call: Call, title: string): Promise<void> {
     l10n.t("Administrator's account in it; it is made where there is none"),
   );
   if (user === undefined) return;
+  const way = await pick(title, l10n.t("How it is reached"), waysIn());
+  const login = await way?.(title);
+  if (login === undefined) return;
   const drivers = await openDrivers(title);
   if (drivers === undefined) return;
   const name = basename(disk.fsPath);
@@ -107,19 +118,58 @@ async function fromDisk(call: Call, title: string): Promise<void> {
       disk: disk.fsPath,
       drivers: drivers.fsPath,
       user,
+      ...login,
     }),
   );
 }
 
-async function asItIs(call: Call, title: string): Promise<void> {
-  const disk = await openDisk(title);
-  if (disk === undefined) return;
-  const user = await account(title, l10n.t("Administrator's account in it"));
-  if (user === undefined) return;
-  await inView(basename(disk.fsPath), () =>
-    call("images.import", { path: disk.fsPath, os: "windows", user }),
-  );
+type Login = Pick<Params<"images.prepareWindows">, "login">;
+
+/** Nobody types a secret here: its file is named, which only the helper reads. */
+function waysIn(): (QuickPickItem & {
+  readonly value: (title: string) => Promise<Login | undefined>;
+})[] {
+  const bySsh =
+    (what: string, as: (path: string) => Login["login"]) =>
+    async (title: string): Promise<Login | undefined> => {
+      const file = await openFile(title, what);
+      return file && { login: as(file.fsPath) };
+    };
+  return [
+    {
+      label: l10n.t("By QEMU's guest agent"),
+      value: () => Promise.resolve({}),
+    },
+    {
+      label: l10n.t("By SSH, with a private key"),
+      value: bySsh(l10n.t("Private key, without a passphrase"), (keyFile) => ({
+        keyFile,
+      })),
+    },
+    {
+      label: l10n.t("By SSH, with a password"),
+      value: bySsh(
+        l10n.t("File whose first line is the password"),
+        (passwordFile) => ({ passwordFile }),
+      ),
+    },
+  ];
 }
+
+const asItIs =
+  (generalized: boolean) =>
+  async (call: Call, title: string): Promise<void> => {
+    const disk = await openDisk(title);
+    if (disk === undefined) return;
+    const user = await account(title, l10n.t("Administrator's account in it"));
+    if (user === undefined) return;
+    await inView(basename(disk.fsPath), () =>
+      call("images.import", {
+        ...{ path: disk.fsPath, os: "windows", user },
+        ...(generalized ? { generalized } : {}),
+      }),
+    );
+  };
 
 /** It goes on in the helper without this window; the Images view shows its stages, and ends it. */
 const inView = (id: string, work: () => Promise<unknown>): Promise<unknown> =>
@@ -145,14 +195,14 @@ const account = async (
 async function openFile(
   title: string,
   label: string,
-  extensions: string[],
+  extensions?: string[],
 ): Promise<Uri | undefined> {
   const [file] =
     (await window.showOpenDialog({
       title: `${title}: ${label}`,
       openLabel: l10n.t("Choose"),
       filters: {
-        [label]: extensions,
+        ...(extensions === undefined ? {} : { [label]: extensions }),
         [l10n.t("All files")]: ["*"],
       },
     })) ?? [];

@@ -46,6 +46,7 @@ export const openSsh = Buffer.alloc(300_001, "an installer ");
 export const imagesOf = (
   spec: HouseSpec,
   onChanged: (image: Image) => void,
+  onRemoved: (name: string, revision: number) => void = () => undefined,
 ): Promise<Images> =>
   createImages({
     layout: layoutOf(spec.home),
@@ -55,7 +56,7 @@ export const imagesOf = (
     usedBy: () => [],
     accelerator: () => Promise.resolve({ kind: "tcg", reason: "", trials: [] }),
     onChanged,
-    onRemoved: () => undefined,
+    onRemoved,
     env: {},
     windows: {
       pollMs: 200,
