@@ -1,7 +1,7 @@
 import { sleep } from "../../base/deadline.ts";
 import { bootStages, type BootStage } from "../../protocol/machines.ts";
 import { openClient, type ConnectFailure } from "../ssh/client.ts";
-import { sessionOver } from "../ssh/session.ts";
+import { sessionOver, type SshSession } from "../ssh/session.ts";
 import { withAgent } from "./agent.ts";
 import { followConsole } from "./consoleLog.ts";
 import { stageOfLine } from "./consoleStages.ts";
@@ -25,6 +25,8 @@ export interface BootWatch {
   readonly timeoutMs: number;
   /** What is to be done by the agent once it answers, before anybody can log in. It tries for as long as the signal allows. */
   readonly onAgent?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** What is to be done by the connection that reached the guest. Nobody waits for it; the connection does. */
+  readonly onReached?: ((session: SshSession) => Promise<void>) | undefined;
   /** When QEMU started, milliseconds since 1970; `atMs` counts from there, else from the call. */
   readonly startedAtMs?: number;
 }
@@ -202,10 +204,14 @@ async function reachSsh(
     );
     if (outcome.kind === "open") {
       const session = sessionOver(outcome.client);
+      let lastWork: Promise<void> | undefined;
       try {
         // A no-op in every shell there is, that of Windows included.
         const { code } = await session.exec("exit 0", {}, signal);
-        if (code === 0) return;
+        if (code === 0) {
+          lastWork = watch.onReached?.(session);
+          return;
+        }
         onFailure(
           probe(
             "ssh",
@@ -224,7 +230,9 @@ async function reachSsh(
           ),
         );
       } finally {
-        session.close();
+        void Promise.resolve(lastWork)
+          .catch(() => undefined)
+          .then(() => session.close());
       }
       await sleep(250, signal);
       continue;

@@ -142,7 +142,11 @@ export async function giveHostKey(
   layout: Layout,
 ): Promise<MachineRecord> {
   const hostKey = generateHostKey(record.alias);
-  const named = { ...record, hostPublicKey: hostKey.publicKey };
+  const named: MachineRecord = {
+    ...record,
+    hostPublicKey: hostKey.publicKey,
+    seedPending: record.os === "linux" ? true : undefined,
+  };
   await replaceFile(layout.machine(record.id).hostKey, hostKey.privateKey);
   await writeMachineSeed(named, hostKey, layout);
   await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);

@@ -18,6 +18,7 @@ import type { Entry, Live } from "./entry.ts";
 import type { MachineRegistry } from "./registry.ts";
 import { settleMachine } from "./settle.ts";
 import { monitorOf, resumePaused } from "./pause.ts";
+import { seedAgain } from "./seedPending.ts";
 import { stopMachine, type Ending } from "./stop.ts";
 import { comeBack, forgetState } from "./comeBack.ts";
 import { book, supervise, type SuperviseDeps } from "./supervise.ts";
@@ -117,8 +118,9 @@ export function createMachines(deps: MachinesDeps): Machines {
         log,
         signal,
       );
-      const begin = (from: StartFrom): Promise<Live> =>
-        launchMachine(
+      const begin = async (from: StartFrom): Promise<Live> => {
+        if (from.kind === "cold") await seedAgain(entry, { layout, registry });
+        return launchMachine(
           entry.record,
           image,
           environment,
@@ -126,6 +128,7 @@ export function createMachines(deps: MachinesDeps): Machines {
           from,
           signal,
         );
+      };
       await emptyLeftDisk(layout.machine(entry.record.id), entry.record);
       entry.record = await settleMachine(layout, entry.record, undefined);
       await freezeForResume(entry);

@@ -13,6 +13,7 @@ import type { Entry, Live } from "./entry.ts";
 import { sentenceOf, tellWindows } from "./identity.ts";
 import { hasLostNetwork } from "./networkGone.ts";
 import type { MachineRegistry } from "./registry.ts";
+import { keepSeed } from "./seedPending.ts";
 import { sshTarget } from "./sshTarget.ts";
 
 export interface ReachDeps {
@@ -94,6 +95,7 @@ async function look(
       ...(await sshTarget(layout, entry.record, handles.sshPort)),
       startedAtMs: handles.startedAtMs,
       onAgent: meetAgent[entry.record.os](entry, live, deps),
+      onReached: (session) => keepSeed(entry, live, deps.registry, session),
       timeoutMs,
     },
     (stage) => void enterStage(entry, live, deps, stage),

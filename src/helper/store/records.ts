@@ -49,6 +49,8 @@ export const machineRecordSchema = z.object({
   uuid: z.uuid(),
   vmGenerationId: z.uuid(),
   instanceId: z.string(),
+  /** No boot is known to have brought what the seed says to the disk. Absent in records of older versions of ours. */
+  seedPending: z.literal(true).or(z.undefined()).optional(),
   hostPublicKey: z.string(),
   agentForwarding: z.boolean(),
   /** It may reach servers on the host's loopback. */
