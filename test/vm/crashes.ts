@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import { readdir, readFile, unlink, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { describe, expect, test } from "vitest";
 import { findPasst } from "../../src/helper/networks/passtProcess.ts";
+import { readBanner } from "../../src/helper/ssh/banner.ts";
 import type { HelperStatus } from "../../src/protocol/helper.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually, isGone } from "./household.ts";
@@ -124,7 +123,9 @@ export function describeCrashes(the: () => Tenants): void {
       const { pid, sshPort } = JSON.parse(
         await readFile(join(folder, "handles.json"), "utf8"),
       ) as { pid: number; sshPort: number };
-      await eventually("an SSH server", 120_000, () => greets(sshPort));
+      await eventually("an SSH server", 120_000, () =>
+        readBanner("127.0.0.1", sshPort, 5_000),
+      );
       // The names of new files are kept after five seconds, what is in them after thirty.
       await sleep(7_000);
       process.kill(pid, "SIGKILL");
@@ -178,17 +179,4 @@ export function describeCrashes(the: () => Tenants): void {
       }
     });
   });
-}
-
-/** True once an SSH server says who it is. */
-async function greets(port: number): Promise<true | undefined> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "data", { signal: AbortSignal.timeout(5_000) });
-    return true;
-  } catch {
-    return undefined;
-  } finally {
-    socket.destroy();
-  }
 }

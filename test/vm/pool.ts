@@ -109,6 +109,14 @@ export function describePool(
         expect(seed).toContain(`"local-hostname": "${machine.name}"`);
         expect(seed).toContain(`"instance-id": "guesthouse-${machine.id}"`);
         expect(seed).not.toContain("xxx");
+        // It has met this identity by the handoff only: its first boot from the disk takes the seed.
+        const record: unknown = JSON.parse(
+          await readFile(
+            join(house.home, "machines", machine.id, "machine.json"),
+            "utf8",
+          ),
+        );
+        expect(record).toHaveProperty("seedPending", true);
       }
       await house.json(["delete", ...pooled.map(({ name }) => name)]);
     });

@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
 import type { ParsedParams } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
 import { renameWindows } from "../guests/windowsIdentity.ts";
 import { resizeDisk } from "../qemu/block.ts";
 import type { Layout } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
-import { writeMachineSeed } from "./create.ts";
+import { rewriteMachineSeed } from "./create.ts";
 import { resizeRefusal } from "./lifecycle.ts";
 import { checkName } from "./names.ts";
 import type { Entry } from "./entry.ts";
@@ -36,12 +35,7 @@ export async function renameMachine(
       },
     );
   const record = { ...entry.record, name };
-  const privateKey = await readFile(layout.machine(record.id).hostKey, "utf8");
-  await writeMachineSeed(
-    record,
-    { privateKey, publicKey: record.hostPublicKey },
-    layout,
-  );
+  await rewriteMachineSeed(record, layout);
   await registry.rewrite(entry, { name });
 }
 

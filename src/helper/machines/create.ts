@@ -1,4 +1,4 @@
-import { copyFile, rm } from "node:fs/promises";
+import { copyFile, readFile, rm } from "node:fs/promises";
 import { cpus as hostCpus, totalmem } from "node:os";
 import { faultPoint } from "../../base/faultPoint.ts";
 import { makePrivateFolder, replaceFile } from "../../base/files.ts";
@@ -142,18 +142,14 @@ export async function giveHostKey(
   layout: Layout,
 ): Promise<MachineRecord> {
   const hostKey = generateHostKey(record.alias);
-  const named: MachineRecord = {
-    ...record,
-    hostPublicKey: hostKey.publicKey,
-    seedPending: record.os === "linux" ? true : undefined,
-  };
+  const named = { ...record, hostPublicKey: hostKey.publicKey };
   await replaceFile(layout.machine(record.id).hostKey, hostKey.privateKey);
   await writeMachineSeed(named, hostKey, layout);
   await pinHostKey(layout.ssh.knownHosts, record.alias, hostKey.publicKey);
   return named;
 }
 
-/** Writes the seed of a machine from its record: at creation, and again when what the seed says has changed. */
+/** Writes the seed of a machine from its record. */
 export async function writeMachineSeed(
   record: MachineRecord,
   hostKey: KeyPair,
@@ -191,6 +187,17 @@ export async function writeMachineSeed(
     ...(settings.timezone === undefined ? {} : { timezone: settings.timezone }),
   };
   await writeSeed(layout.machine(record.id).seed, spec, way);
+}
+
+/** Writes the seed of a machine again whose host key stays the one that it has. */
+export async function rewriteMachineSeed(
+  record: MachineRecord,
+  layout: Layout,
+  way?: SeedWriting,
+): Promise<void> {
+  const privateKey = await readFile(layout.machine(record.id).hostKey, "utf8");
+  const hostKey = { privateKey, publicKey: record.hostPublicKey };
+  await writeMachineSeed(record, hostKey, layout, way);
 }
 
 type Suit = (

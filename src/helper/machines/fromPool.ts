@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { faultPoint } from "../../base/faultPoint.ts";
 import type { ParsedParams } from "../../protocol/contract.ts";
 import type { GoldenImage } from "../images/goldenImage.ts";
@@ -10,7 +9,7 @@ import {
   defaultImage,
   draft,
   shapeFor,
-  writeMachineSeed,
+  rewriteMachineSeed,
 } from "./create.ts";
 import type { Entry, Live } from "./entry.ts";
 import type { Pool } from "./pool.ts";
@@ -44,10 +43,8 @@ export async function createFromPool(
   const { record } = entry;
   const files = layout.machine(record.id);
   try {
-    const privateKey = await readFile(files.hostKey, "utf8");
-    const hostKey = { privateKey, publicKey: record.hostPublicKey };
     // In place: a guest that reboots by itself reads it from the QEMU that has it open.
-    await writeMachineSeed(record, hostKey, layout, "over");
+    await rewriteMachineSeed(record, layout, "over");
     await pinHostKey(layout.ssh.knownHosts, record.alias, record.hostPublicKey);
     await mark(files.log, `${record.name} (${record.id}), from the pool`);
     signal.throwIfAborted();

@@ -61,5 +61,6 @@ export function newIdentity(name: string, takenAliases: ReadonlySet<string>) {
     uuid: randomUUID(),
     vmGenerationId: randomUUID(),
     instanceId: `guesthouse-${id}`,
+    seedPending: true as const,
   };
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { SshSession } from "../ssh/session.ts";
 import type { Layout } from "../store/layout.ts";
-import { writeMachineSeed } from "./create.ts";
+import type { MachineRecord } from "../store/records.ts";
+import { rewriteMachineSeed } from "./create.ts";
 import type { Entry, Live } from "./entry.ts";
-import { hostKeyOf } from "./identity.ts";
 import type { MachineRegistry } from "./registry.ts";
 
 /*
@@ -13,6 +13,10 @@ import type { MachineRegistry } from "./registry.ts";
  * everything to the disk, and until that is done each boot is a first boot to the guest.
  */
 
+/** Windows is told by its agent who it is, at each boot. */
+const isPending = ({ os, seedPending }: MachineRecord): boolean =>
+  os === "linux" && seedPending === true;
+
 /** Has a guest that took its seed in this boot write it to its disk, and notes that it did. */
 export async function keepSeed(
   entry: Entry,
@@ -20,7 +24,7 @@ export async function keepSeed(
   registry: MachineRegistry,
   session: SshSession,
 ): Promise<void> {
-  if (entry.record.seedPending !== true) return;
+  if (!isPending(entry.record)) return;
   // One that resumed has taken its identity otherwise, and its disk is still a stranger's to cloud-init.
   if (live.handles.way !== "cold") return;
   const { code } = await session.exec("sync", {}, live.watch.signal);
@@ -34,17 +38,9 @@ export async function seedAgain(
   { layout, registry }: { layout: Layout; registry: MachineRegistry },
 ): Promise<void> {
   const { record } = entry;
-  if (record.seedPending !== true) return;
+  if (!isPending(record)) return;
   if (record.lastStop.reason === "created") return;
   const instanceId = `guesthouse-${record.id}-${randomBytes(3).toString("hex")}`;
-  const { private: privateKey, public: publicKey } = await hostKeyOf(
-    record,
-    layout,
-  );
-  await writeMachineSeed(
-    { ...record, instanceId },
-    { privateKey, publicKey },
-    layout,
-  );
+  await rewriteMachineSeed({ ...record, instanceId }, layout);
   await registry.rewrite(entry, { instanceId });
 }
