@@ -95,11 +95,13 @@ describe("four clones resumed at once", () => {
         () =>
           inGuest(
             first!,
-            "sudo journalctl -b -u guesthouse-handoff | grep -o 'called .* forward'; sudo grep -l 'nice 19' /proc/[0-9]*/autogroup; true",
+            "sudo journalctl -b -u guesthouse-handoff | grep -oE 'woke .*|called .* forward'; sudo grep -l 'nice 19' /proc/[0-9]*/autogroup; grep -lE '^State:.T' /proc/[0-9]*/status; true",
           ),
         { timeout: 60_000, interval: 1_000 },
       )
-      .toMatch(/^called [1-9]\d* groups of processes forward\s*$/);
+      .toMatch(
+        /^woke [1-9]\d* processes\ncalled [1-9]\d* groups of processes forward\s*$/,
+      );
   });
 
   test("all reach outward, also after the guest has asked for its lease again (B5)", async () => {

@@ -24,18 +24,19 @@ export async function proxy(name: string): Promise<void> {
   // Before the machine is brought up, so that it can't be taken for idle in between.
   // A lease that finds no room on the disk keeps nobody from connecting.
   const { leases } = layoutOf(defaultHome());
-  const lease = await takeLease(leases, name).catch(() => undefined);
+  const leasing = takeLease(leases, name).catch(() => undefined);
   let endpoint: { host: string; port: number } | undefined;
   await reportFailures({}, async (signal) => {
     const { client } = await ensureHelper(launchOptions(), signal);
     try {
+      await leasing;
       endpoint = await client.call("ssh.prepare", { machine: name }, signal);
     } finally {
       client.close();
     }
   });
   if (endpoint !== undefined) await carry(endpoint.host, endpoint.port);
-  await lease?.release();
+  await (await leasing)?.release();
 }
 
 async function carry(host: string, port: number): Promise<void> {

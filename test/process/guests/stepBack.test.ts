@@ -1,4 +1,6 @@
-import { mkdir } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
@@ -47,6 +49,28 @@ describe.skipIf(missing)(
       });
       expect(await guest.read(group)).toContain("nice 19");
       await areCalledForward();
+    });
+
+    test("those that stand still are woken before that", async () => {
+      const sleeper = spawn("sleep", ["60"]);
+      await once(sleeper, "spawn");
+      const isStopped = async (): Promise<boolean> =>
+        (await readFile(`/proc/${String(sleeper.pid)}/stat`, "utf8")).includes(
+          ") T ",
+        );
+      try {
+        sleeper.kill("SIGSTOP");
+        await expect.poll(isStopped).toBe(true);
+        await guest.put(held, `${String(sleeper.pid)}\n`);
+        guest.serve();
+        handoff.prepare({ hostname: "clone-2" });
+        await handoff.complete({ timeoutMs });
+        await expect.poll(isStopped, { timeout: 2_500 }).toBe(false);
+        expect(await guest.read(group)).toContain("nice 19");
+        await areCalledForward();
+      } finally {
+        sleeper.kill("SIGKILL");
+      }
     });
 
     test("B37: are called forward where the agent applied the message", async () => {
