@@ -16,7 +16,7 @@ const settledMs = 4_000;
 /** Far more than a login needs: that clone was busy at once, and the next one is looked at. */
 const mostBytes = 256 * 1024 * 1024;
 
-/** Most runs in one read: where a second one follows at once the kernel goes on reading beyond what was asked for. */
+/** Holds most runs whole: where a second read follows at once, the kernel goes on beyond what was asked for. */
 const chunkBytes = 4 * 1024 * 1024;
 
 const reading = new Map<string, Promise<void>>();
