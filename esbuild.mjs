@@ -1,5 +1,5 @@
 // Builds the bundles that ship: the extension, the host helper, and the page of the screen panel.
-import { chmod } from "node:fs/promises";
+import { chmod, cp, rm } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import esbuild from "esbuild";
 
@@ -51,6 +51,27 @@ const novnc = `/*!
  * noVNC holds pako: Copyright (C) 2014-2016 Vitaly Puzrin, MIT License; source: https://github.com/nodeca/pako.
  */`;
 
+/**
+ * The reference implementation of the devcontainer specification, for the image `containers`: as its makers bundle it, in
+ * their folders, where it looks for its own files; with its licence (MIT) and its list of what it holds of others.
+ */
+async function copyDevContainerCli() {
+  const files = [
+    "devcontainer.js",
+    "package.json",
+    "dist/spec-node/devContainersSpecCLI.js",
+    "scripts/updateUID.Dockerfile",
+    "LICENSE.txt",
+    "ThirdPartyNotices.txt",
+  ];
+  await rm("dist/devcontainer", { recursive: true, force: true });
+  for (const file of files)
+    await cp(
+      new URL(`node_modules/@devcontainers/cli/${file}`, import.meta.url),
+      `dist/devcontainer/${file}`,
+    );
+}
+
 const bundles = [
   {
     ...shared,
@@ -67,7 +88,7 @@ const bundles = [
   {
     ...shared,
     entryPoints: {
-      commands: "src/helper/cli/commands.ts",
+      commands: "src/helper/cli/main.ts",
       proxy: "src/helper/cli/proxyAlone.ts",
     },
     outdir: "dist",
@@ -90,7 +111,10 @@ if (watch) {
   for (const options of bundles) await (await esbuild.context(options)).watch();
 } else {
   try {
-    await Promise.all(bundles.map((options) => esbuild.build(options)));
+    await Promise.all([
+      ...bundles.map((options) => esbuild.build(options)),
+      copyDevContainerCli(),
+    ]);
     await chmod("dist/helper.js", 0o755);
   } catch {
     // esbuild has told what is wrong, and where.

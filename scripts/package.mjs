@@ -3,6 +3,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { buildLanding } from "./lib/landing.mjs";
+import { ensurePrograms } from "./lib/packages.mjs";
+import { landingPrograms } from "./lib/programs.mjs";
 import { checkout, ensureBuilt, ensureDependencies } from "./lib/project.mjs";
 import { Failure, runMain, say } from "./lib/progress.mjs";
 import { run } from "./lib/run.mjs";
@@ -15,6 +18,8 @@ const shipped = [
   /^(readme|changelog)\.md$/i,
   /^license(\.txt|\.md)?$/i,
   /^dist\/(extension|helper|commands|proxy|screen)\.js(\.LEGAL\.txt)?$/,
+  /^dist\/devcontainer\/[\w./-]+$/,
+  /^dist\/landing\/(amd64|arm64)\/[\w-]+(\.so)?$/,
   /^media\/[\w./-]+\.(png|svg|md|css|js)$/,
   /^resources\/[\w./-]+$/,
 ];
@@ -25,7 +30,9 @@ const expected = [
   "dist/commands.js",
   "dist/proxy.js",
   "dist/screen.js",
+  "dist/devcontainer/devcontainer.js",
 ];
+const landing = ["landd", "gate", "show", "listen", "session"];
 
 /** Far above what it is, far below what a folder packed by mistake would make of it. */
 const largestMiB = 8;
@@ -33,6 +40,11 @@ const largestMiB = 8;
 async function main() {
   await ensureDependencies();
   await ensureBuilt();
+  await ensurePrograms(landingPrograms, {
+    purpose: "compile what leads SSH into a dev container",
+  });
+  for (const arch of await buildLanding())
+    expected.push(...landing.map((name) => `dist/landing/${arch}/${name}`));
   const vsce = join(checkout, "node_modules", "@vscode", "vsce", "vsce");
   const listing = await run(
     process.execPath,

@@ -2,12 +2,17 @@
 // `npm start`: from a fresh clone to a virtual machine open in the editor. Needs nothing but Node and npm; installs,
 // builds and makes what is missing, and reuses what is there.
 import { parseArgs } from "node:util";
-import { openInBrowser, openOnDesktop } from "./lib/desktop.mjs";
+import { codeServerIsHere } from "./lib/codeServer.mjs";
+import { findDesktop, openInBrowser, openOnDesktop } from "./lib/desktop.mjs";
 import { forward, startServerInGuest } from "./lib/guestServer.mjs";
 import { ask, guesthouse } from "./lib/helper.mjs";
 import { ensurePrograms } from "./lib/packages.mjs";
 import { checkNode, ensureBuilt, ensureDependencies } from "./lib/project.mjs";
-import { imageBuildPrograms, virtualMachinePrograms } from "./lib/programs.mjs";
+import {
+  imageBuildPrograms,
+  nativeBuildPrograms,
+  virtualMachinePrograms,
+} from "./lib/programs.mjs";
 import { Failure, runMain, say, step } from "./lib/progress.mjs";
 import { run } from "./lib/run.mjs";
 
@@ -140,19 +145,28 @@ async function main() {
     return;
   }
   checkNode();
+  // All questions first: whoever started this may leave.
+  const desktop =
+    options.headless || options.browser
+      ? undefined
+      : await findDesktop({ assumeYes: options.yes });
+  const inBrowser = !options.headless && desktop === undefined;
   const programs = process.platform === "linux" ? imageBuildPrograms : [];
-  await ensurePrograms([...virtualMachinePrograms, ...programs], {
-    purpose: "run virtual machines",
-    assumeYes: options.yes,
-  });
+  const forServer = inBrowser && !codeServerIsHere() ? nativeBuildPrograms : [];
+  await ensurePrograms(
+    [
+      ...virtualMachinePrograms,
+      ...programs,
+      ...forServer.map((program) => ({ ...program, optional: true })),
+    ],
+    { purpose: "run virtual machines", assumeYes: options.yes },
+  );
   await ensureDependencies();
   await ensureBuilt();
   const machine = await ensureMachine(options);
   if (options.headless) return reportHeadless(machine.alias);
-  if (
-    !options.browser &&
-    (await openOnDesktop(machine.uri, { assumeYes: options.yes }))
-  ) {
+  if (desktop !== undefined) {
+    await openOnDesktop(machine.uri, desktop);
     return say("VS Code is opening the machine.");
   }
   await serveInBrowser(machine);

@@ -1,17 +1,51 @@
 #!/usr/bin/env node
-// `npm test`: sets up what is missing, runs every kind of test, and closes with the counts.
-// `npm test -- unit vm` runs these projects only; what begins with a dash, and what follows it, goes to vitest.
-import { prepare, prerequisites } from "./lib/prerequisites.mjs";
+// `npm test`: asks and sets up what is missing first, runs every kind of test, and closes with the counts.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  keepDurations,
+  knownDurations,
+  longestTable,
+} from "./lib/durations.mjs";
+import { askAtOnce, prepare, prerequisites } from "./lib/prerequisites.mjs";
 import { checkNode, ensureBuilt, ensureDependencies } from "./lib/project.mjs";
 import { Failure, runMain, say } from "./lib/progress.mjs";
-import { runProject, skipProject } from "./lib/testRun.mjs";
+import { endAll } from "./lib/run.mjs";
+import {
+  endedFiles,
+  expectedMs,
+  filesOf,
+  measurePace,
+  quickFiles,
+  stagesOf,
+} from "./lib/testPlan.mjs";
+import { failure, runProject, skipProject } from "./lib/testRun.mjs";
 
-async function main() {
+/** @import { Counts } from "./lib/countingReporter.mjs" */
+
+const known = Object.keys(prerequisites);
+const usage = `npm test -- [options] [project …] [options of vitest]
+
+  project    one or more of ${known.join(", ")}; without one, all of them
+  --quick    no guests: unit, protocol and the short files of process, in about a minute
+  --yes      install missing programs without asking
+  --help     this
+
+Another option or the path of a file, and what follows it, goes to vitest:
+  npm test -- vm -t "pause and resume"
+  npm test -- vm test/vm/forks.test.ts`;
+
+/** What `npm test` was asked for. */
+function readWords() {
+  const ours = new Set(["--quick", "--yes", "--help"]);
   const words = process.argv.slice(2);
-  const firstOption = words.findIndex((word) => word.startsWith("-"));
-  const projects = firstOption < 0 ? words : words.slice(0, firstOption);
-  const forVitest = firstOption < 0 ? [] : words.slice(firstOption);
-  const known = Object.keys(prerequisites);
+  const own = words.filter((word) => ours.has(word));
+  const others = words.filter((word) => !ours.has(word));
+  const forVitest = others.findIndex(
+    (word) => word.startsWith("-") || word.includes("/"),
+  );
+  const projects = forVitest < 0 ? others : others.slice(0, forVitest);
   const unknown = projects.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw new Failure(
@@ -20,40 +54,161 @@ async function main() {
       "Name one of these, or none to run all.",
     );
   }
+  const quick = own.includes("--quick");
+  return {
+    quick,
+    assumeYes: own.includes("--yes"),
+    help: own.includes("--help"),
+    projects:
+      projects.length > 0
+        ? projects
+        : quick
+          ? ["unit", "protocol", "process"]
+          : known,
+    forVitest: forVitest < 0 ? [] : others.slice(forVitest),
+  };
+}
 
+/** @param {number} ms */
+const minutes = (ms) =>
+  ms < 90_000
+    ? `${Math.max(10, Math.round(ms / 10_000) * 10)} s`
+    : `${Math.round(ms / 60_000)} min`;
+
+/** Ends what was begun when this is told to end. */
+function untilTold() {
+  const controller = new AbortController();
+  for (const name of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]))
+    process.once(name, () => {
+      controller.abort();
+      endAll();
+    });
+  return controller.signal;
+}
+
+/**
+ * @param {ReturnType<typeof readWords>} asked
+ * @param {(project: string) => string[]} files
+ * @param {{env: Record<string, string>, signal: AbortSignal}} how
+ * @returns {Promise<Counts[]>}
+ */
+async function runAll({ projects, quick, forVitest }, files, how) {
+  /** @type {Counts[]} */
+  const all = [];
+  /** @type {Map<string, Awaited<ReturnType<typeof prepare>>>} */
+  const ready = new Map();
+  // All of it before the first test: nothing is installed beside tests whose time is counted.
+  for (const project of projects) {
+    if (how.signal.aborted) return [];
+    ready.set(project, await prepare(project));
+  }
+  for (const lanes of stagesOf(projects)) {
+    const beside = lanes.length > 1;
+    await Promise.all(
+      lanes.map(async ({ projects: inTurn, niceness }) => {
+        for (const project of inTurn) {
+          if (how.signal.aborted) return;
+          const prepared = ready.get(project) ?? { env: {} };
+          if ("failed" in prepared) {
+            all.push(failure(`${project}: ${prepared.failed}`));
+            continue;
+          }
+          say(
+            `Tests: ${project}${"skipped" in prepared ? ` are skipped: ${prepared.skipped}` : ""}`,
+          );
+          const only = quick && project === "process" ? files(project) : [];
+          all.push(
+            "skipped" in prepared
+              ? await skipProject(project, prepared.skipped, forVitest)
+              : await runProject(project, [...only, ...forVitest], {
+                  env: { ...how.env, ...prepared.env },
+                  beside,
+                  ...(beside && niceness ? { niceness } : {}),
+                }),
+          );
+        }
+      }),
+    );
+  }
+  return all;
+}
+
+/** @param {Counts[]} all */
+async function tell(all) {
+  const files = all.flatMap((counts) => counts.files);
+  const before = knownDurations();
+  console.log();
+  if (files.length > 1)
+    for (const line of longestTable(files, before)) console.log(line);
+  if (files.length > 0)
+    say(`How long each file took is kept in ${await keepDurations(files)}.`);
+  console.log();
+  const failed = all.flatMap((counts) => counts.failed);
+  const skipped = all.flatMap((counts) => counts.skipped);
+  const passed = all.reduce((sum, counts) => sum + counts.passed, 0);
+  for (const { name, reason } of skipped)
+    console.log(`skipped  ${name}\n         ${reason}`);
+  for (const name of failed) console.log(`failed   ${name}`);
+  console.log(
+    `${passed} passed, ${failed.length} failed, ${skipped.length} skipped`,
+  );
+  return failed.length > 0 ? 1 : 0;
+}
+
+async function main() {
+  const asked = readWords();
+  if (asked.help) {
+    console.log(usage);
+    return;
+  }
+  const signal = untilTold();
   checkNode();
   await ensureDependencies();
+  await askAtOnce(asked.projects, { assumeYes: asked.assumeYes });
   await ensureBuilt();
 
-  /** @type {import("./lib/countingReporter.mjs").Counts} */
-  const total = { passed: 0, failed: [], skipped: [] };
-  for (const project of known) {
-    if (projects.length > 0 && !projects.includes(project)) continue;
-    const prepared = await prepare(project);
-    if ("failed" in prepared) {
-      total.failed.push(`${project}: ${prepared.failed}`);
-      continue;
-    }
+  const short = asked.quick ? quickFiles() : [];
+  /** @param {string} project */
+  const files = (project) =>
+    asked.quick && project === "process" ? short : filesOf(project);
+  const plan = stagesOf(asked.projects);
+  // What vitest is told beside may be a single test.
+  const whole = asked.forVitest.length === 0;
+  const guests = asked.projects.some((name) => ["vm", "editor"].includes(name));
+  if (whole)
     say(
-      `Tests: ${project}${"skipped" in prepared ? ` are skipped: ${prepared.skipped}` : ""}`,
+      `The tests take about ${minutes(expectedMs(plan, files))}${guests ? "; image, template and editor a few minutes more where they aren't here yet" : ""}.`,
     );
-    const counts =
-      "skipped" in prepared
-        ? await skipProject(project, prepared.skipped, forVitest)
-        : await runProject(project, forVitest, prepared.env);
-    total.passed += counts.passed;
-    total.failed.push(...counts.failed);
-    total.skipped.push(...counts.skipped);
-  }
+  if (asked.quick)
+    say(
+      `Left out: vm and editor (real guests), and ${filesOf("process").length - short.length} of the ${filesOf("process").length} files of process (longer than 3 s).`,
+    );
+  const measured = measurePace();
+  if (measured > 1.5)
+    say(`This host is ${measured} times slower than usual: limits are longer.`);
+  // Guests side by side slow each other down by more than that.
+  const pace = whole && guests ? Math.max(2, measured) : measured;
 
-  console.log();
-  for (const { name, reason } of total.skipped)
-    console.log(`skipped  ${name}\n         ${reason}`);
-  for (const name of total.failed) console.log(`failed   ${name}`);
-  console.log(
-    `${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`,
-  );
-  return total.failed.length > 0 ? 1 : 0;
+  const folder = await mkdtemp(join(tmpdir(), "gh-tests-"));
+  const progress = join(folder, "ended");
+  const env = {
+    GUESTHOUSE_TEST_PACE: String(pace),
+    GUESTHOUSE_TEST_PROGRESS: progress,
+  };
+  let told = "";
+  const timer = setInterval(() => {
+    const left = minutes(expectedMs(plan, files, endedFiles(progress)));
+    if (whole && left !== told) say(`About ${left} left.`);
+    told = left;
+  }, 60_000);
+  try {
+    const all = await runAll(asked, files, { env, signal });
+    if (signal.aborted) all.push(failure("it was told to end"));
+    return await tell(all);
+  } finally {
+    clearInterval(timer);
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 await runMain(main);

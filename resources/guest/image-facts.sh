@@ -2,7 +2,7 @@
 # image-facts.sh ROOT: prints what an image holds as one JSON object. ROOT is a
 # folder with an unpacked image, or / inside a running guest. POSIX sh with
 # find, grep, sed, awk and sort only: runs on every distribution.
-# The shape is described in src/helper/images/facts.ts.
+# The shape is described in src/helper/images/disks/facts.ts.
 set -u
 LC_ALL=C
 export LC_ALL

@@ -3,6 +3,8 @@
 # preparation machine, one step a call:
 #   prepare.sh install      what is missing, settings, unneeded services, and
 #                           ours, from /tmp/guesthouse-handoff
+#   prepare.sh layer FOLDER a layer's packages, files and programs; beside it lie
+#                           layer.sh and the programs, in compiled/
 #   prepare.sh kernel       prints release, kernel, initrd and command line
 #   prepare.sh minimal      prints root's UUID and a static busybox, for an
 #                           initrd of our own; nothing where that can't work
@@ -50,8 +52,8 @@ missing_packages() {
 }
 
 install_packages() {
-  wanted=$(missing_packages "$1" | tr '\n' ' ')
-  [ -n "$wanted" ] || return 0
+  wanted=$(echo "$2" | tr '\n' ' ')
+  [ -n "${wanted% }" ] || return 0
   say "installing $wanted"
   case $1 in
     debian)
@@ -106,6 +108,14 @@ UseDNS no'
     cat /etc/ssh/sshd_config.new >/etc/ssh/sshd_config
     rm /etc/ssh/sshd_config.new
   fi
+}
+
+# networkd removes routing rules that it doesn't know when it starts again: those
+# of VPNs and container networks.
+configure_networkd() {
+  have networkctl || return 0
+  mkdir -p /etc/systemd/networkd.conf.d
+  printf '[Network]\nManageForeignRoutingPolicyRules=no\n' >/etc/systemd/networkd.conf.d/50-guesthouse.conf
 }
 
 # Only a seed disk is ever looked for, and only the modules run that a local
@@ -306,7 +316,7 @@ clean() {
   if have restorecon; then restorecon -RF /etc /var/lib/systemd /var/log >/dev/null 2>&1 || :; fi
 }
 
-# Ours were appended to the bundle as they are (src/helper/guests/seed.ts), so they are cut out of it again: making it
+# Ours were appended to the bundle as they are (src/helper/guests/seed/seed.ts), so they are cut out of it again: making it
 # anew takes minutes under emulation.
 remove_authorities() {
   bundle=/etc/ssl/certs/ca-certificates.crt
@@ -369,20 +379,37 @@ case ${1:-} in
   install)
     kind=$(family)
     wait_for_cloud_init
-    install_packages "$kind"
+    install_packages "$kind" "$(missing_packages "$kind")"
     enable_services
     configure_sshd
+    configure_networkd
     configure_cloud_init "$(package_module "$kind")"
     trim_units
     sh /tmp/guesthouse-handoff/install.sh /
     hold_kernel "$kind"
+    ;;
+  layer)
+    layer=${2:?usage: prepare.sh layer FOLDER}
+    kind=$(family)
+    if [ "$kind" != debian ]; then
+      say "${layer##*/} is made for Debian"
+      exit 1
+    fi
+    # Packages start their services at once; this machine is off in a minute.
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+    if [ -f "$layer/packages.txt" ]; then
+      install_packages "$kind" "$(sed 's/#.*//; /^[[:space:]]*$/d' "$layer/packages.txt")"
+    fi
+    rm -f /usr/sbin/policy-rc.d
+    sh "${layer%/*}/layer.sh" / "${layer%/*}/compiled" "$layer"
     ;;
   kernel) print_kernel ;;
   minimal) print_minimal ;;
   clean) clean ;;
   off) switch_off "${2:?usage: prepare.sh off USER}" ;;
   *)
-    say "usage: prepare.sh install|kernel|minimal|clean|off USER"
+    say "usage: prepare.sh install|layer FOLDER|kernel|minimal|clean|off USER"
     exit 2
     ;;
 esac

@@ -1,7 +1,8 @@
 // VS Code that runs without a desktop: code-server from npm, with the Node it needs, in the cache folder.
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { cached } from "./cache.mjs";
+import { cached, cacheRoot } from "./cache.mjs";
 import { ensurePrograms } from "./packages.mjs";
 import { nativeBuildPrograms } from "./programs.mjs";
 import { Failure, step } from "./progress.mjs";
@@ -80,6 +81,21 @@ const nodeIn = (env) =>
     ? join(env.npm_config_nodedir, "bin", "node")
     : process.execPath;
 
+const inside = join("node_modules", "code-server");
+const folderName = `code-server-${codeServerVersion}-node-${nodeVersion}-${platform}`;
+const proof = [
+  join(inside, "out/node/entry.js"),
+  join(inside, "lib/vscode/out/server-main.js"),
+  ...nativeModules.map((name) =>
+    join(inside, "lib/vscode/node_modules", name, "build/Release"),
+  ),
+  "complete.json",
+];
+
+/** Whether it is there already, so that nothing is needed to build it with. */
+export const codeServerIsHere = () =>
+  proof.every((path) => existsSync(join(cacheRoot(), folderName, path)));
+
 /**
  * code-server, complete enough to run: its own postinstall would also build modules that need Kerberos headers, so
  * scripts stay off and only the native modules that it can't start without are built.
@@ -96,22 +112,10 @@ export async function installCodeServer() {
     );
   }
   const nodeFolder = await installNode();
-  const inside = join("node_modules", "code-server");
-  const proof = [
-    join(inside, "out/node/entry.js"),
-    join(inside, "lib/vscode/out/server-main.js"),
-    ...nativeModules.map((name) =>
-      join(inside, "lib/vscode/node_modules", name, "build/Release"),
+  const folder = await cached(folderName, proof, (path) =>
+    step(`Getting VS Code's server (code-server ${codeServerVersion})`, () =>
+      fillCodeServer(path, nodeFolder),
     ),
-    "complete.json",
-  ];
-  const folder = await cached(
-    `code-server-${codeServerVersion}-node-${nodeVersion}-${platform}`,
-    proof,
-    (path) =>
-      step(`Getting VS Code's server (code-server ${codeServerVersion})`, () =>
-        fillCodeServer(path, nodeFolder),
-      ),
   );
   return {
     node: join(nodeFolder, "bin", "node"),

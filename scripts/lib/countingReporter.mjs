@@ -1,5 +1,6 @@
-// A vitest reporter that writes down what became of every test, for `npm test` to add up over its projects.
-import { writeFileSync } from "node:fs";
+// A vitest reporter that writes down what became of every test, for `npm test` to add up over its projects, and which
+// file has ended, for it to tell the time left.
+import { appendFileSync, writeFileSync } from "node:fs";
 import { relative } from "node:path";
 
 /**
@@ -8,16 +9,23 @@ import { relative } from "node:path";
  * @property {string[]} failed names of tests, and of files and suites that broke outside of a test, with the first
  *   words of why
  * @property {{name: string, reason: string}[]} skipped
+ * @property {import("./durations.mjs").FileRun[]} files
  */
 
 export default class CountingReporter {
+  /** @param {import("vitest/node").TestModule} module */
+  onTestModuleEnd(module) {
+    const path = process.env.GUESTHOUSE_TEST_PROGRESS;
+    if (path) appendFileSync(path, `${module.relativeModuleId}\n`);
+  }
+
   /**
    * @param {ReadonlyArray<import("vitest/node").TestModule>} modules
    * @param {ReadonlyArray<unknown>} unhandledErrors
    */
   onTestRunEnd(modules, unhandledErrors) {
     /** @type {Counts} */
-    const counts = { passed: 0, failed: [], skipped: [] };
+    const counts = { passed: 0, failed: [], skipped: [], files: [] };
     for (const module of modules) {
       const broken = [module, ...module.children.allSuites()].filter(
         (part) => part.errors().length > 0,
@@ -46,12 +54,35 @@ export default class CountingReporter {
         }
       }
     }
+    counts.files = modules.map(fileRun);
     for (const error of unhandledErrors) {
       counts.failed.push(`outside of any test: ${error?.message ?? error}`);
     }
     const path = process.env.GUESTHOUSE_TEST_COUNTS;
     if (path) writeFileSync(path, JSON.stringify(counts));
   }
+}
+
+/**
+ * @param {import("vitest/node").TestModule} module
+ * @returns {import("./durations.mjs").FileRun}
+ */
+function fileRun(module) {
+  const states = [...module.children.allTests()].map(
+    (test) => test.result().state,
+  );
+  /** @param {string} state */
+  const count = (state) => states.filter((one) => one === state).length;
+  const { duration, setupDuration, collectDuration, prepareDuration } =
+    module.diagnostic();
+  return {
+    project: module.project.name,
+    file: module.relativeModuleId,
+    ms: duration + setupDuration + collectDuration + prepareDuration,
+    passed: count("passed"),
+    failed: count("failed"),
+    skipped: states.length - count("passed") - count("failed"),
+  };
 }
 
 /**

@@ -35,45 +35,50 @@ function codeCommand() {
 }
 
 /**
- * Opens a machine in desktop VS Code; offers to install what that lacks where there is somebody to ask.
- * @param {string} uri `vscode-remote://ssh-remote+ALIAS/FOLDER`
- * @param {{assumeYes: boolean}} options
- * @returns {Promise<boolean>} false when there is no desktop VS Code that could
+ * @typedef {object} Desktop desktop VS Code that can open a machine
+ * @property {[command: string, ...args: string[]]} code
+ * @property {string} [lacking] an extension to be installed first
  */
-export async function openOnDesktop(uri, { assumeYes }) {
-  const code = codeCommand();
-  if (code === undefined || !hasDisplay()) return false;
-  if (!(await canOpenOverSsh(code, assumeYes))) return false;
-  const [command, ...args] = code;
-  await run(command, [...args, `--folder-uri=${uri}`], {
-    what: "VS Code could not open the machine.",
-  });
-  return true;
-}
 
 /**
- * @param {[command: string, ...args: string[]]} code
- * @param {boolean} assumeYes
+ * Finds desktop VS Code; asks for what it lacks where there is somebody to ask. Installs nothing yet.
+ * @param {{assumeYes: boolean}} options
+ * @returns {Promise<Desktop | undefined>} undefined when there is none that could, or the user doesn't want it
  */
-async function canOpenOverSsh([command, ...args], assumeYes) {
+export async function findDesktop({ assumeYes }) {
+  const code = codeCommand();
+  if (code === undefined || !hasDisplay()) return undefined;
+  const [command, ...args] = code;
   const listed = await capture(command, [...args, "--list-extensions"]);
-  if (listed.code !== 0) return false;
+  if (listed.code !== 0) return undefined;
   const installed = listed.stdout.toLowerCase().split(/\s+/);
-  if (sshExtensions.some((id) => installed.includes(id))) return true;
+  if (sshExtensions.some((id) => installed.includes(id))) return { code };
 
   const [extension = ""] = sshExtensions;
   const question = `VS Code needs an extension to open machines over SSH. Install ${extension}? [Y/n] `;
-  if (!assumeYes && !(process.stdin.isTTY && (await confirm(question)))) {
-    say(
-      `Desktop VS Code has no Remote-SSH extension (code --install-extension ${extension}).`,
-    );
-    return false;
-  }
-  await run(command, [...args, "--install-extension", extension], {
-    what: `${extension} could not be installed.`,
-    remedy: `Run: code --install-extension ${extension}`,
+  if (assumeYes || (process.stdin.isTTY && (await confirm(question))))
+    return { code, lacking: extension };
+  say(
+    `Desktop VS Code has no Remote-SSH extension (code --install-extension ${extension}).`,
+  );
+  return undefined;
+}
+
+/**
+ * Opens a machine in desktop VS Code.
+ * @param {string} uri `vscode-remote://ssh-remote+ALIAS/FOLDER`
+ * @param {Desktop} desktop
+ */
+export async function openOnDesktop(uri, { code, lacking }) {
+  const [command, ...args] = code;
+  if (lacking !== undefined)
+    await run(command, [...args, "--install-extension", lacking], {
+      what: `${lacking} could not be installed.`,
+      remedy: `Run: code --install-extension ${lacking}`,
+    });
+  await run(command, [...args, `--folder-uri=${uri}`], {
+    what: "VS Code could not open the machine.",
   });
-  return true;
 }
 
 /**

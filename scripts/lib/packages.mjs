@@ -38,6 +38,12 @@ export const missing = (programs) =>
       onPath(command) === undefined || !works(),
   );
 
+/** Optional programs that an installation was tried for: nobody is kept waiting for them twice. */
+const tried = new Set();
+
+/** What the one question was answered; nobody is asked twice. @type {boolean | undefined} */
+let answer;
+
 /**
  * Sees to it that programs are there. Asks first on a terminal; without one it goes ahead when it is root or may
  * become it without a password, and refuses otherwise.
@@ -46,9 +52,19 @@ export const missing = (programs) =>
  * @throws {Unavailable} when a program that is not optional stays missing
  */
 export async function ensurePrograms(programs, { purpose, assumeYes = false }) {
-  const lacking = missing(programs);
+  const lacking = missing(
+    programs.filter(
+      ({ command }, at) =>
+        programs.findIndex((one) => one.command === command) === at,
+    ),
+  );
   if (lacking.length === 0) return;
   const required = lacking.filter(({ optional }) => !optional);
+  if (
+    required.length === 0 &&
+    lacking.every(({ command }) => tried.has(command))
+  )
+    return;
   const names = lacking.map(({ command }) => command).join(", ");
   const what = `Missing on this machine, needed to ${purpose}: ${names}.`;
 
@@ -64,6 +80,7 @@ export async function ensurePrograms(programs, { purpose, assumeYes = false }) {
     );
   }
 
+  for (const { command } of lacking) tried.add(command);
   const sudo =
     managers[manager].asRoot && process.getuid?.() !== 0 ? ["sudo"] : [];
   const lines = [required, lacking.filter(({ optional }) => optional)]
@@ -125,11 +142,10 @@ function runLine(runner, [command = "", ...args]) {
 async function consent(what, command, { assumeYes, needsSudo }) {
   const remedy = `Run: ${command}`;
   if (process.stdin.isTTY) {
-    if (
+    answer ??=
       assumeYes ||
-      (await confirm(`${what}\nInstall with \`${command}\`? [Y/n] `))
-    )
-      return;
+      (await confirm(`${what}\nInstall with \`${command}\`? [Y/n] `));
+    if (answer) return;
     throw new Unavailable(what, "you declined to install them", remedy);
   }
   if (needsSudo && (await capture("sudo", ["-n", "true"])).code !== 0) {

@@ -66,7 +66,11 @@ async function readPackages(path) {
 
 /** Builds the bundles when a source is newer than they are. */
 export async function ensureBuilt() {
-  const outputs = ["dist/extension.js", "dist/commands.js"];
+  const outputs = [
+    "dist/extension.js",
+    "dist/commands.js",
+    "dist/devcontainer/devcontainer.js",
+  ];
   const builtMs = await Promise.all(outputs.map(modifiedMs));
   const sources = ["src", "resources", "esbuild.mjs", "package-lock.json"];
   const changedMs = await Promise.all(sources.map(newestMs));

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Failure } from "./progress.mjs";
+import { stepBack } from "./stepBack.mjs";
 
 /**
  * Where a program is on PATH (or in the system folders that a user's PATH often lacks), or undefined.
@@ -31,6 +32,14 @@ export function onPath(name) {
   return undefined;
 }
 
+/** @type {Set<import("node:child_process").ChildProcess>} */
+const running = new Set();
+
+/** Asks all programs that run now to end; whoever waits for them goes on, and cleans up after them. */
+export function endAll() {
+  for (const child of running) child.kill("SIGTERM");
+}
+
 /**
  * @typedef {object} Outcome
  * @property {number} code exit code; 127 when the program could not be started, 128 when a signal ended it
@@ -42,8 +51,9 @@ export function onPath(name) {
  * Runs a program to its end, whatever its exit code.
  * @param {string} command
  * @param {string[]} args
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean, onLine?: (line: string) => void, input?: import("node:stream").Readable, timeoutMs?: number}} [options]
- *   show: the program writes to the terminal itself; onLine: called for each line it writes on either stream
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean, onLine?: (line: string) => void, input?: import("node:stream").Readable, timeoutMs?: number, stepBack?: {niceness: number, mark: string}}} [options]
+ *   show: the program writes to the terminal itself; onLine: called for each line it writes on either stream;
+ *   stepBack: how far it and what it starts step back for others, known by `mark`, a variable as `NAME=value`
  * @returns {Promise<Outcome>}
  */
 export function capture(command, args, options = {}) {
@@ -56,6 +66,12 @@ export function capture(command, args, options = {}) {
         : [options.input ? "pipe" : "ignore", "pipe", "pipe"],
       ...(options.timeoutMs ? { timeout: options.timeoutMs } : {}),
     });
+    running.add(child);
+    child.on("exit", () => running.delete(child));
+    if (options.stepBack && child.pid) {
+      const { niceness, mark } = options.stepBack;
+      child.on("exit", stepBack(child.pid, niceness, mark));
+    }
     const text = { stdout: "", stderr: "" };
     for (const name of /** @type {const} */ (["stdout", "stderr"])) {
       let rest = "";

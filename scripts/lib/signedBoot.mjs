@@ -94,10 +94,12 @@ async function unpack(folder, tree) {
 
 /** @returns {Promise<string | undefined>} the package that `linux-image-amd64` stands for */
 async function newestKernel() {
-  const { stdout } = await capture("apt-cache", [
-    "depends",
-    "linux-image-amd64",
-  ]);
+  const { stdout } = await capture(
+    "apt-cache",
+    ["depends", "linux-image-amd64"],
+    // In a user's own language it says “Depends” otherwise.
+    { env: { ...process.env, LC_ALL: "C" } },
+  );
   return /^\s*Depends: (linux-image-\S+)$/m.exec(stdout)?.[1];
 }
 

@@ -1,4 +1,4 @@
-// One vitest project at a time, and what became of its tests.
+// Runs vitest's projects, each in a process of its own, and tells what became of their tests.
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,13 +13,15 @@ const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
  * Runs a project in a process of its own, so that one that crashes takes no other's results with it.
  * @param {string} project
  * @param {string[]} more arguments for vitest
- * @param {Record<string, string>} env
+ * @param {{env: Record<string, string>, beside?: boolean, niceness?: number}} how
+ *   beside: another project runs at the same time, so its lines are marked
  * @returns {Promise<Counts>}
  */
-export async function runProject(project, more, env) {
+export async function runProject(project, more, how) {
   const folder = await mkdtemp(join(tmpdir(), "gh-test-"));
   const report = join(folder, "counts.json");
   try {
+    const colour = process.stdout.isTTY ? { FORCE_COLOR: "1" } : {};
     const { code } = await capture(
       process.execPath,
       [
@@ -32,19 +34,31 @@ export async function runProject(project, more, env) {
       ],
       {
         cwd: checkout,
-        env: { ...process.env, ...env, GUESTHOUSE_TEST_COUNTS: report },
-        show: true,
+        env: {
+          ...process.env,
+          ...(how.beside ? colour : {}),
+          ...how.env,
+          GUESTHOUSE_TEST_COUNTS: report,
+        },
+        ...(how.niceness
+          ? {
+              stepBack: {
+                niceness: how.niceness,
+                mark: `GUESTHOUSE_TEST_COUNTS=${report}`,
+              },
+            }
+          : {}),
+        ...(how.beside
+          ? {
+              onLine: (/** @type {string} */ line) =>
+                console.log(`${project.padEnd(7)} │ ${line}`),
+            }
+          : { show: true }),
       },
     );
     const text = await readFile(report, "utf8").catch(() => undefined);
     const crashed = `${project}: vitest ended with exit code ${code}`;
-    if (text === undefined) {
-      return {
-        passed: 0,
-        failed: [`${crashed} before it reported`],
-        skipped: [],
-      };
-    }
+    if (text === undefined) return failure(`${crashed} before it reported`);
     /** @type {Counts} */
     const counts = JSON.parse(text);
     if (code !== 0 && counts.failed.length === 0) counts.failed.push(crashed);
@@ -53,6 +67,17 @@ export async function runProject(project, more, env) {
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/**
+ * @param {string} why
+ * @returns {Counts}
+ */
+export const failure = (why) => ({
+  passed: 0,
+  failed: [why],
+  skipped: [],
+  files: [],
+});
 
 /**
  * Counts a project's tests as skipped, without running them.
@@ -68,13 +93,7 @@ export async function skipProject(project, reason, more) {
     [vitest, "list", "--project", project, "--json", "--static-parse", ...more],
     { cwd: checkout },
   );
-  if (code !== 0) {
-    return {
-      passed: 0,
-      failed: [`${project}: its tests could not be listed`],
-      skipped: [],
-    };
-  }
+  if (code !== 0) return failure(`${project}: its tests could not be listed`);
   /** @type {{name: string, file: string}[]} */
   const tests = JSON.parse(stdout.slice(stdout.indexOf("[")));
   return {
@@ -84,5 +103,6 @@ export async function skipProject(project, reason, more) {
       name: `${project} > ${name}`,
       reason,
     })),
+    files: [],
   };
 }

@@ -1,3 +1,4 @@
+import { readVariable } from "./environmentVariables.ts";
 import { hasErrorCode } from "./files.ts";
 
 /**
@@ -17,7 +18,7 @@ export function faultPoint(name: string, qemuPid?: number): void {
   }
 }
 
-const armed = parse(process.env["GUESTHOUSE_FAULT"]);
+const armed = parse(readVariable("GUESTHOUSE_FAULT"));
 
 function parse(
   text: string | undefined,

@@ -1,8 +1,8 @@
 import { commands } from "vscode";
 import type { Machine } from "../protocol/machines.ts";
 import type { Connection } from "./helper/connection.ts";
-import { noteHealth } from "./host/commands.ts";
-import type { Records } from "./records.ts";
+import { noteHealth } from "./host/hostCommands.ts";
+import type { Records } from "./helper/records.ts";
 
 /**
  * Keeps what the welcome view is chosen by: whether the helper answers, and, while there is no machine, whether this

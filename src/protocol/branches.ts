@@ -32,36 +32,16 @@ function isRepositoryUrl(text: string): boolean {
   }
 }
 
-/** A thing that *Clean Up* may take away. */
-export const leftoverSchema = z.object({
-  kind: z.enum(["workspace", "machine"]),
-  /** Of the workspace, or of the machine. */
-  id: z.string(),
-  title: z.string(),
-  folder: z.string().optional(),
-  branch: z.string().optional(),
-  url: z.string().optional(),
-  machine: z.object({ id: z.string(), name: z.string() }).optional(),
-  /** Why it may go; empty when nothing speaks for that. */
-  why: z.array(z.enum(["folderGone", "machineGone", "unused"])),
-  /** When its VM was last made, started or wrote to its disk; absent without a VM. */
-  lastUsedAt: z.iso.datetime().optional(),
-  running: z.boolean(),
-  /** Of its VM's folder and its clone, really allocated; layers that others share are not counted. */
-  bytes: z.number(),
-});
-export type Leftover = z.infer<typeof leftoverSchema>;
-
 const place = z.object({
   /** Absolute path on the host: a repository's top folder. */
   folder: z.string(),
   branch: z.string(),
 });
 
-/** Several VMs of one repository, repositories by URL, and what is left of all that. */
+/** The branches of repositories, of which each can have a VM, and repositories by URL. */
 export const branchMethods = {
   /** The branches of a folder's repository: those here first, then those that only origin has. */
-  "workspaces.branches": request(
+  "branches.list": request(
     place.omit({ branch: true }),
     z.object({
       branches: z.array(z.string()),
@@ -70,12 +50,12 @@ export const branchMethods = {
     }),
   ),
   /** Makes a branch at HEAD, unless there is one; nothing is checked out. */
-  "workspaces.createBranch": request(place, z.object({ created: z.boolean() })),
+  "branches.create": request(place, z.object({ created: z.boolean() })),
   /**
    * Clones a repository into a folder of ours, where it is found again by its URL; with the host's git and
    * credentials, which never ask. Answers with what the other methods know it by. Nothing of it runs.
    */
-  "workspaces.clone": request(
+  "branches.clone": request(
     z.object({
       url: repositoryUrlSchema,
       /** Default: the remote's. */
@@ -88,33 +68,9 @@ export const branchMethods = {
     }),
     place,
   ),
-  /** Every workspace, and every VM without one, with what speaks for taking it away. */
-  "workspaces.leftovers": request(
-    z.object({
-      /** A VM that nobody used for so long counts as unused; default 30. */
-      unusedDays: z.number().min(0).optional(),
-    }),
-    z.object({ leftovers: z.array(leftoverSchema) }),
-  ),
-  /**
-   * Forgets a workspace, and deletes its VM and, with the last workspace of a clone, the clone. Refuses with
-   * `machines.unsavedWork` where work would be lost, in the VM or in the clone.
-   */
-  "workspaces.delete": request(
-    z.object({
-      id: z.string().regex(/^[0-9a-f]{16}$/),
-      discard: z.boolean().optional(),
-    }),
-    z.object({}),
-  ),
 };
 
 export const branchNotices = {
   /** What git says while it clones or fetches. */
-  "workspaces.fetching": notice(
-    z.object({ url: z.string(), text: z.string() }),
-  ),
-  "workspaces.removed": notice(
-    z.object({ id: z.string(), revision: z.number().int() }),
-  ),
+  "branches.fetching": notice(z.object({ url: z.string(), text: z.string() })),
 };

@@ -1,12 +1,15 @@
 import type { z } from "zod";
 import { branchMethods, branchNotices } from "./branches.ts";
+import { bringBackMethods } from "./bringBack.ts";
 import { checkpointMethods } from "./checkpoints.ts";
-import { devcontainerMethods, devcontainerNotices } from "./devcontainers.ts";
+import { containerMethods } from "./containers.ts";
+import { copyingMethods, copyingNotices } from "./copying.ts";
 import { helperMethods } from "./helper.ts";
 import { hostMethods } from "./host.ts";
 import { imageMethods, imageNotices } from "./images.ts";
 import { machineMethods, machineNotices } from "./machines.ts";
 import { poolMethods } from "./pool.ts";
+import { prebuildMethods, prebuildNotices } from "./prebuilds.ts";
 import { selfTestMethods } from "./selfTest.ts";
 import { sshMethods } from "./ssh.ts";
 import { storageMethods } from "./storage.ts";
@@ -16,13 +19,16 @@ import { workspaceMethods, workspaceNotices } from "./workspaces.ts";
 /** Every request a client may send. */
 export const methods = {
   ...branchMethods,
+  ...bringBackMethods,
   ...checkpointMethods,
-  ...devcontainerMethods,
+  ...containerMethods,
+  ...copyingMethods,
   ...helperMethods,
   ...hostMethods,
   ...imageMethods,
   ...machineMethods,
   ...poolMethods,
+  ...prebuildMethods,
   ...selfTestMethods,
   ...sshMethods,
   ...storageMethods,
@@ -33,9 +39,10 @@ export const methods = {
 /** Every notice the helper may send. */
 export const notices = {
   ...branchNotices,
-  ...devcontainerNotices,
+  ...copyingNotices,
   ...imageNotices,
   ...machineNotices,
+  ...prebuildNotices,
   ...templateNotices,
   ...workspaceNotices,
 };

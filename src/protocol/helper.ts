@@ -2,7 +2,7 @@ import * as z from "zod";
 import { request } from "./method.ts";
 
 /** Grows when an older client or helper could no longer understand the other. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export const helperStatusSchema = z.object({
   version: z.string(),

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { failureSchema } from "./failure.ts";
 import { acceleratorSchema } from "./host.ts";
 import { guestSystems } from "./images.ts";
+import { forwardSchema } from "./forwards.ts";
 import { notice, request } from "./method.ts";
 
 /** The way from a click to a prompt, in order. A stage is entered once a boot. */
@@ -72,7 +73,7 @@ export const stopReasons = [
   "startFailed",
 ] as const;
 
-/** See `src/helper/machines/lifecycle.ts` for the drawing. */
+/** See `src/helper/machines/roster/lifecycle.ts` for the drawing. */
 export const machineStateSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("creating"),
@@ -111,14 +112,6 @@ export const machineStateSchema = z.discriminatedUnion("kind", [
 ]);
 export type MachineState = z.infer<typeof machineStateSchema>;
 export type MachineStateKind = MachineState["kind"];
-
-export const forwardSchema = z.object({
-  /** Loopback port of the host. */
-  hostPort: z.number().int(),
-  guestPort: z.number().int(),
-  protocol: z.literal("tcp"),
-});
-export type Forward = z.infer<typeof forwardSchema>;
 
 /** How a machine came up: by booting, or by resuming a template, another machine's state, or its own. */
 export const startWays = ["cold", "warm", "fork", "restored"] as const;
@@ -191,9 +184,11 @@ export const machineSchema = z.object({
   cpus: z.number().int(),
   memoryMiB: z.number().int(),
   diskGiB: z.number(),
+  /** Whom a login by its alias is, and where that user's files are. */
   user: z.string(),
-  /** Where its user's files are in the guest. */
   home: z.string(),
+  /** Its alias leads into a dev container; the VM itself has another alias and user. */
+  container: z.object({ vmAlias: z.string(), vmUser: z.string() }).optional(),
   state: machineStateSchema,
   /** Oldest first. */
   checkpoints: z.array(checkpointSchema),

@@ -58,7 +58,7 @@ export type Transcript = z.infer<typeof transcriptSchema>;
 
 export const selfTestMethods = {
   /** Asks a living guest every line of the contract; takes up to some minutes. */
-  "machines.selfTest": request(
+  "selfTest.run": request(
     z.object({ /** Name, alias or id. */ machine: z.string() }),
     z.object({ transcript: transcriptSchema }),
   ),

@@ -1,19 +1,20 @@
 import { createHash } from "node:crypto";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { readVariable } from "../base/environmentVariables.ts";
 import { refused } from "../protocol/failure.ts";
 
 /** Longest path of a unix socket: `sun_path` holds 108 bytes with its final zero on Linux (unix(7)), 104 on macOS. */
 const maxSocketPathBytes = process.platform === "darwin" ? 103 : 107;
 
-/** The longest socket name that is ever made in the run folder: `<12 hex>.console`. */
-const longestSocketName = "0123456789ab.console";
+/** The longest socket name that is ever made in the run folder: that of a template being made, `tmpl-<16 hex>.console`. */
+const longestSocketName = "tmpl-0123456789abcdef.console";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The data folder: `GUESTHOUSE_HOME`, else the platform's folder for application data. */
 export function defaultHome(env: Environment = process.env): string {
-  const explicit = env["GUESTHOUSE_HOME"];
+  const explicit = readVariable("GUESTHOUSE_HOME", env);
   if (explicit !== undefined && explicit !== "") return explicit;
   switch (process.platform) {
     case "win32":

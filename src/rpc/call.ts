@@ -1,3 +1,8 @@
+/*
+ * The calling end of the wire. It owns one connection to a helper: every call ends, by its answer, its signal or the end of
+ * the connection, and a failure comes back as the one that the helper meant. `launch.ts` makes clients; windows and command
+ * lines call by them.
+ */
 import type { Socket } from "node:net";
 import {
   CancellationTokenSource,
@@ -87,15 +92,34 @@ export function createClient(socket: Socket): RpcClient {
   };
 }
 
+/**
+ * What a request of a lost connection fails with. Which one depends on the moment: before the request is written, while it
+ * is (the socket's EPIPE comes as MessageWriteError), or after it.
+ */
+const lostCodes: ReadonlySet<number> = new Set([
+  ErrorCodes.PendingResponseRejected,
+  ErrorCodes.ConnectionInactive,
+  ErrorCodes.MessageWriteError,
+  ErrorCodes.MessageReadError,
+]);
+
+const lostSocketCodes: ReadonlySet<unknown> = new Set([
+  "EPIPE",
+  "ECONNRESET",
+  "ECONNABORTED",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ERR_STREAM_PREMATURE_CLOSE",
+]);
+
+const isLost = (error: NodeJS.ErrnoException): boolean =>
+  lostSocketCodes.has(error.code) || /closed|disposed/i.test(error.message);
+
 function asGuesthouseError(error: unknown): GuesthouseError {
   if (error instanceof ResponseError) {
     const failure = failureSchema.safeParse(error.data);
     if (failure.success) return new GuesthouseError(failure.data, error);
-    if (
-      error.code === ErrorCodes.PendingResponseRejected ||
-      error.code === ErrorCodes.ConnectionInactive
-    )
-      return gone(error);
+    if (lostCodes.has(error.code)) return gone(error);
     if (error.code === ErrorCodes.MethodNotFound)
       return failed(
         "helper.versionMismatch",
@@ -107,8 +131,7 @@ function asGuesthouseError(error: unknown): GuesthouseError {
       );
   }
   if (error instanceof ConnectionError) return gone(error);
-  if (error instanceof Error && /closed|disposed/i.test(error.message))
-    return gone(error);
+  if (error instanceof Error && isLost(error)) return gone(error);
   return bug(
     `The helper gave an answer that makes no sense: ${String(error)}`,
     error,

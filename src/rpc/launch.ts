@@ -1,3 +1,7 @@
+/*
+ * How a client gets its helper: it is found, or spawned so that it outlives us, and hands are shaken. It owns nothing
+ * afterwards but the connection that it answers with. The extension and the command line call `ensureHelper`.
+ */
 import { spawn } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { promiseWithResolvers, sleep, withDeadline } from "../base/deadline.ts";

@@ -1,3 +1,8 @@
+/*
+ * The serving end of the wire. It owns one client's connection, checks each request against the contract before its handler
+ * sees it, and gives every failure its form: nothing that is thrown reaches a client unformed. The daemon calls it for
+ * each socket that connects.
+ */
 import type { Socket } from "node:net";
 import { type CancellationToken, ResponseError } from "vscode-jsonrpc/node";
 import type { Log } from "../base/log.ts";
@@ -33,8 +38,8 @@ export interface PeerEvents {
 let requestCount = 0;
 
 /**
- * Serves one client on a connected socket until it goes. This is the one place where unknown errors become `bug`s;
- * their causes stay in the log, found by the request's id.
+ * Serves one client on a connected socket until it goes. What no room made a failure of becomes a `bug` here, by
+ * `toFailure`; its cause stays in the log, found by the request's id.
  */
 export function serve(
   socket: Socket,

@@ -4,6 +4,7 @@ import { benchColdClone } from "./coldClone.ts";
 import { benchCopyIn } from "./copyIn.ts";
 import { benchHelper } from "./helper.ts";
 import { benchPool } from "./pool.ts";
+import { benchLanding } from "./landing.ts";
 import { benchManyMachines } from "./manyMachines.ts";
 import { benchPeers } from "./peers.ts";
 import { benchPrebuild } from "./prebuild.ts";
@@ -24,6 +25,7 @@ const benches: Readonly<
   snapshots: benchSnapshots,
   "copy-in": benchCopyIn,
   prebuild: benchPrebuild,
+  landing: benchLanding,
   "many-machines": benchManyMachines,
   peers: benchPeers,
 };

@@ -95,7 +95,7 @@ async function ofWorkspace(
       ]);
       return;
     }
-    const done = await client.call("workspaces.copyIn", {
+    const done = await client.call("copying.folder", {
       ...{ machine: "bench", folder: here, target: way },
       disk: way === "disk",
     });

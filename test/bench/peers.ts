@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { findProgram } from "../../src/helper/qemu/programs.ts";
+import { findProgram } from "../../src/helper/processes/programs.ts";
 import type { RpcClient } from "../../src/rpc/call.ts";
 import { type Household, household } from "../vm/household.ts";
 import { connectHelper, firstSsh, timed } from "./connect.ts";

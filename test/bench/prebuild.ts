@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { parse } from "jsonc-parser";
-import type { CameUp } from "../../src/protocol/devcontainers.ts";
+import type { CameUp } from "../../src/protocol/workspaces.ts";
 import type { Image } from "../../src/protocol/images.ts";
 import {
   type FeatureRegistry,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FrameLocator, Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
-import { makeHandoffFifos } from "../../src/helper/guests/handoffPort.ts";
+import { makeHandoffFifos } from "../../src/helper/guests/handoff/port.ts";
 import { qemuArguments } from "../../src/helper/qemu/commandLine.ts";
 import {
   endProcess,

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { FrameLocator, Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { isoVolume } from "../../src/helper/guests/iso9660.ts";
+import { isoVolume } from "../../src/helper/guests/seed/iso9660.ts";
 import { imageHandlers } from "../../src/helper/images/handlers.ts";
 import type { Images } from "../../src/helper/images/images.ts";
 import { layoutOf } from "../../src/helper/store/layout.ts";

@@ -28,12 +28,13 @@ export const greeting = {
   },
 };
 
-/** Listens on a socket of its own and runs `script` for each client that comes. */
+/** Listens on a socket, of its own where none is named, and runs `script` for each client that comes. */
 export async function startQmpPeer(
   script: (peer: QmpPeer) => Promise<void> | void,
+  socketPath?: string,
 ): Promise<{ path: string; close: () => Promise<void>; errors: unknown[] }> {
   const folder = await mkdtemp(join(tmpdir(), "guesthouse-qmp-"));
-  const path = join(folder, "qmp");
+  const path = socketPath ?? join(folder, "qmp");
   const sockets = new Set<Socket>();
   const errors: unknown[] = [];
   const server = createServer((socket) => {
@@ -50,7 +51,7 @@ export async function startQmpPeer(
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((done) => server.close(() => done()));
-      await rm(folder, { recursive: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -14,6 +14,22 @@ export const l10n = {
   },
 };
 
+/** An address, as far as it is told apart by scheme and path. */
+export class Uri {
+  readonly scheme: string;
+  readonly path: string;
+  constructor(scheme: string, path: string) {
+    this.scheme = scheme;
+    this.path = path;
+  }
+  static file(path: string): Uri {
+    return new Uri("file", path);
+  }
+  static joinPath(base: { scheme?: string; fsPath: string }, path: string) {
+    return new Uri(base.scheme ?? "file", `${base.fsPath}/${path}`);
+  }
+}
+
 /** What an output channel holds and whether anybody sees it. */
 export interface FakeChannel {
   text: string;
@@ -44,14 +60,43 @@ export const env: { remoteName: string | undefined } = {
   remoteName: undefined,
 };
 export const workspace: {
-  workspaceFolders: { uri: { authority: string; fsPath: string } }[];
+  workspaceFolders: {
+    uri: { authority: string; fsPath: string; scheme?: string };
+  }[];
 } = { workspaceFolders: [] };
 
+/** Picks that were shown: what each row says. The next of `presses` is the label that is picked. */
+export const picks: string[][] = [];
+
 export const window = {
+  showQuickPick(
+    items: readonly { label: string; description?: string; detail?: string }[],
+  ) {
+    picks.push(
+      items.map(({ label, description = "", detail = "" }) =>
+        [label, description, detail].join(" · "),
+      ),
+    );
+    const wanted = presses.shift();
+    return Promise.resolve(items.find(({ label }) => label === wanted));
+  },
   withProgress: <T>(
     _: unknown,
-    work: (progress: { report: () => void }) => Promise<T>,
-  ): Promise<T> => work({ report: () => undefined }),
+    work: (
+      progress: { report: () => void },
+      token: {
+        isCancellationRequested: boolean;
+        onCancellationRequested: (listener: () => void) => void;
+      },
+    ) => Promise<T>,
+  ): Promise<T> =>
+    work(
+      { report: () => undefined },
+      {
+        isCancellationRequested: false,
+        onCancellationRequested: () => undefined,
+      },
+    ),
   showWarningMessage(message: string, options: { detail?: string }) {
     asked.push({ message, detail: options.detail });
     return Promise.resolve(presses.shift());

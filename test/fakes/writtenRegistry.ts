@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Response } from "undici";
-import type { Http } from "../../src/helper/images/http.ts";
+import type { Http } from "../../src/helper/net/http.ts";
 import { featureArchive } from "./featureArchive.ts";
 
 /** Name of a repository, or address of an archive → version → its devcontainer-feature.json without id and version. */

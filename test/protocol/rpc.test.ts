@@ -142,6 +142,37 @@ describe("requests", () => {
     expect(seen).toEqual([{ aborted: true }]);
   });
 
+  test.each([
+    ["a request", 1],
+    ["requests larger than what a socket holds", 1 << 20],
+  ])(
+    "%s, before, while and after the connection breaks: all fail alike (F52)",
+    async (_name, length) => {
+      await converse({ "machines.list": () => new Promise(() => undefined) });
+      const outcomes: Promise<unknown>[] = [];
+      const ask = (): void => {
+        outcomes.push(
+          client.call("machines.show", { machine: "x".repeat(length) }).then(
+            () => "answered",
+            (error: unknown) => error,
+          ),
+        );
+      };
+      serverSocket.pause();
+      if (length > 1) ask();
+      await new Promise((wake) => setTimeout(wake, 50));
+      serverSocket.destroy();
+      for (let i = 0; i < 20; i++) {
+        ask();
+        if (i > 5) await new Promise((wake) => setImmediate(wake));
+      }
+      for (const outcome of await Promise.all(outcomes))
+        expect(outcome).toMatchObject({
+          failure: { code: "helper.unreachable" },
+        });
+    },
+  );
+
   test("a connection that breaks ends every pending request with a remedy", async () => {
     await converse({ "machines.list": () => new Promise(() => undefined) });
     const pending = client.call("machines.list", {});
@@ -201,7 +232,8 @@ describe("notices", () => {
 
 test("every method of the contract has params and result", () => {
   for (const name of Object.keys(methods) as MethodName[]) {
-    expect(name).toMatch(/^[a-z]+\.[a-z][A-Za-z]+$/);
+    // camelCase both: the prefix is a file of the contract.
+    expect(name).toMatch(/^[a-z]+(?:[A-Z][a-z]+)*\.[a-z][A-Za-z]+$/);
     expect(methods[name].params.safeParse(undefined).success).toBe(false);
     expect(methods[name].result).toBeDefined();
   }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { describe, expect, test } from "vitest";
+import { methods } from "../../src/protocol/contract.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -52,13 +53,53 @@ function readSources(folder: string): SourceFile[] {
     });
 }
 
-/** `src/helper/images/build/apt.ts` → `helper/images`; `src/base/log.ts` → `base`. */
-function roomOf(path: string): string {
-  const parts = path.replace(/^src\//, "").split("/");
-  if (parts.length < 3) return parts.length === 2 ? parts[0]! : "";
-  return parts[0] === "helper" || parts[0] === "extension"
-    ? `${parts[0]}/${parts[1]!}`
-    : parts[0]!;
+/** The room that a file lives in: its folder. */
+const roomOf = (path: string): string => dirname(path);
+
+/**
+ * The rooms of each folder from the ground up: each imports from those before it only. `.` are the folder's own files.
+ * A new room gets its place here, and a line in docs/architecture.md.
+ */
+const floors: Readonly<Record<string, readonly string[]>> = {
+  src: ["base", "protocol", "rpc", "extension", "helper", "webview"],
+  "src/extension": [
+    ...["window", "failures", "rows", "helper", "images", "storage", "work"],
+    ...["host", "machines", "screen", "ssh", "snapshots", "workspaces", "."],
+  ],
+  "src/helper": [
+    ...["processes", "store", "net", "qemu", "networks", "snapshots", "ssh"],
+    ...["guests", "host", "images", "machines", "storage", "workspaces"],
+    ...["daemon", "cli", "."],
+  ],
+  "src/helper/daemon": ["rooms", "."],
+  "src/helper/cli": ["terminal", "images", "machines", "workspaces", "."],
+  "src/helper/guests": [
+    ...["agent", "programs", "handoff", "seed", "boot", "diagnosis"],
+  ],
+  "src/helper/images": [
+    ...["jobs", "tools", "disks", "build", "golden", "archive", "catalog"],
+    ...["prepare", "windows", "."],
+  ],
+  "src/helper/images/windows": [
+    ...["iso", "steps", "answers", "contract", "install", "."],
+  ],
+  "src/helper/machines": [
+    ...["roster", "identity", "running", "boot", "saved", "warm", "pool"],
+    ...["selfTest", "."],
+  ],
+  "src/helper/workspaces": [
+    ...["devcontainer", "git", "files", "known", "bringBack", "branches"],
+    ...["copying", "guest", "editor", "features", "container", "share"],
+    ...["down", "up", "prebuild", "."],
+  ],
+  "src/webview": ["screen"],
+};
+
+/** `src/helper/images/build/apt.ts` seen from `src/helper`: `images`; seen from its own folder: `.`. */
+function floorIn(folder: string, path: string): string | undefined {
+  if (!starts(path, folder)) return undefined;
+  const [first = "", ...rest] = path.slice(folder.length + 1).split("/");
+  return rest.length === 0 ? "." : first;
 }
 
 const violations = (
@@ -72,6 +113,32 @@ const violations = (
 
 const starts = (path: string, ...folders: string[]): boolean =>
   folders.some((folder) => path.startsWith(`${folder}/`));
+
+/** Every way that leads back to where it began, once, as `a → b → a`. */
+function circlesOf(edges: ReadonlyMap<string, ReadonlySet<string>>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (at: string, trail: readonly string[]): void => {
+    if (trail.includes(at))
+      circles.push([...trail.slice(trail.indexOf(at)), at].join(" → "));
+    if (done.has(at) || trail.includes(at)) return;
+    for (const next of edges.get(at) ?? []) visit(next, [...trail, at]);
+    done.add(at);
+  };
+  for (const at of edges.keys()) visit(at, []);
+  return circles;
+}
+
+/** The first words of the contract's methods: `workspaces`, `branches`, …. */
+const prefixes = [
+  ...new Set(Object.keys(methods).map((name) => name.split(".")[0]!)),
+];
+
+/** What of the contract a file under src declares or answers: `"workspaces.up": …`. */
+const namedIn = ({ text }: SourceFile): string[] =>
+  [...text.matchAll(/^ *"([a-z][A-Za-z]+\.[a-z][A-Za-z]+)":/gm)]
+    .map((match) => match[1]!)
+    .filter((name) => Object.hasOwn(methods, name));
 
 describe("who may import whom", () => {
   test("base imports node: and itself only", () => {
@@ -133,73 +200,74 @@ describe("who may import whom", () => {
     ).toEqual([]);
   });
 
-  test("qemu and store import no capability", () => {
-    const capabilities = [
-      "machines",
-      "images",
-      "guests",
-      "networks",
-      "snapshots",
-      "workspaces",
-      "ssh",
-      "host",
-      "cli",
-      "daemon",
-    ].map((name) => `src/helper/${name}`);
-    expect(
-      violations(
-        ({ path }, imported) =>
-          starts(path, "src/helper/qemu", "src/helper/store") &&
-          starts(imported, ...capabilities),
-      ),
-    ).toEqual([]);
+  test("every folder imports from those below it only, at every depth", () => {
+    const upwards = Object.entries(floors).flatMap(([folder, order]) =>
+      violations(({ path }, imported) => {
+        const from = floorIn(folder, path);
+        const to = floorIn(folder, imported);
+        return (
+          from !== undefined &&
+          to !== undefined &&
+          order.indexOf(from) < order.indexOf(to)
+        );
+      }),
+    );
+    expect(upwards).toEqual([]);
   });
 
-  test("capabilities don't import those who orchestrate them", () => {
-    const capabilities = [
-      "images",
-      "guests",
-      "networks",
-      "snapshots",
-      "ssh",
-      "host",
-    ].map((name) => `src/helper/${name}`);
-    const above = ["machines", "workspaces", "cli", "daemon"].map(
-      (name) => `src/helper/${name}`,
+  test("every folder has its place in the order, and every place its folder", () => {
+    const found = new Map<string, Set<string>>();
+    for (const { path } of sources)
+      for (let room = dirname(path); room !== "."; room = dirname(room)) {
+        const floor = floorIn(room, path)!;
+        found.set(room, (found.get(room) ?? new Set()).add(floor));
+      }
+    const withRooms = [...found].filter(([, rooms]) =>
+      [...rooms].some((room) => room !== "."),
     );
     expect(
-      violations(
-        ({ path }, imported) =>
-          starts(path, ...capabilities) && starts(imported, ...above),
+      Object.fromEntries(
+        withRooms.map(([folder, rooms]) => [folder, [...rooms].sort()]),
       ),
-    ).toEqual([]);
-    expect(
-      violations(
-        ({ path }, imported) =>
-          starts(path, "src/helper/machines", "src/helper/workspaces") &&
-          starts(imported, "src/helper/cli", "src/helper/daemon"),
+    ).toEqual(
+      Object.fromEntries(
+        Object.entries(floors).map(([folder, order]) => [
+          folder,
+          [...order].sort(),
+        ]),
       ),
-    ).toEqual([]);
+    );
+  });
+
+  test("no folder imports itself in a circle", () => {
+    const edges = new Map<string, Set<string>>();
+    for (const { path, imports } of sources)
+      for (const imported of imports)
+        if (imported.startsWith("src/") && roomOf(imported) !== roomOf(path))
+          edges.set(
+            roomOf(path),
+            (edges.get(roomOf(path)) ?? new Set()).add(roomOf(imported)),
+          );
+    expect(circlesOf(edges)).toEqual([]);
   });
 
   test("no file imports itself in a circle", () => {
-    const graph = new Map(
+    const edges = new Map(
       sources.map(({ path, imports }) => [
         path,
-        imports.filter((imported) => imported.startsWith("src/")),
+        new Set(imports.filter((imported) => imported.startsWith("src/"))),
       ]),
     );
-    const circles: string[] = [];
-    const done = new Set<string>();
-    const visit = (path: string, trail: string[]): void => {
-      if (trail.includes(path))
-        circles.push([...trail.slice(trail.indexOf(path)), path].join(" → "));
-      if (done.has(path) || trail.includes(path)) return;
-      for (const next of graph.get(path) ?? []) visit(next, [...trail, path]);
-      done.add(path);
-    };
-    for (const path of graph.keys()) visit(path, []);
-    expect(circles).toEqual([]);
+    expect(circlesOf(edges)).toEqual([]);
+  });
+
+  test("circles are found", () => {
+    const edges = new Map([
+      ["a", new Set(["b"])],
+      ["b", new Set(["c"])],
+      ["c", new Set(["b"])],
+    ]);
+    expect(circlesOf(edges)).toEqual(["b → c → b"]);
   });
 
   test("activation loads neither the contract's schemas nor what speaks it: the first request does", () => {
@@ -219,8 +287,10 @@ describe("who may import whom", () => {
   });
 
   test("only handlers, the contract and clients name RPC methods", () => {
-    const named =
-      /"(?:checkpoints|helper|host|images|machines|pool|ssh|storage|templates|workspaces)\.[a-z][A-Za-z]+"\s*:/;
+    expect(prefixes.length).toBeGreaterThan(10);
+    const named = new RegExp(
+      `"(?:${prefixes.join("|")})\\.[a-z][A-Za-z]+"\\s*:`,
+    );
     const allowed = (path: string): boolean =>
       /[hH]andlers\.ts$/.test(path) ||
       starts(path, "src/protocol") ||
@@ -234,6 +304,38 @@ describe("who may import whom", () => {
         .map(({ path }) => path),
     ).toEqual([]);
   });
+});
+
+describe("who answers which methods", () => {
+  const rooms: Readonly<Record<string, string>> = {
+    workspaces: "src/helper/workspaces",
+    branches: "src/helper/workspaces/branches",
+    bringBack: "src/helper/workspaces/bringBack",
+    containers: "src/helper/workspaces/container",
+    copying: "src/helper/workspaces/copying",
+    prebuilds: "src/helper/workspaces/prebuild",
+    machines: "src/helper/machines",
+    checkpoints: "src/helper/machines/saved",
+    templates: "src/helper/machines/warm",
+    pool: "src/helper/machines/pool",
+    selfTest: "src/helper/machines/selfTest",
+    images: "src/helper/images",
+    host: "src/helper/host",
+    ssh: "src/helper/ssh",
+    storage: "src/helper/storage",
+  };
+  test.each(Object.entries(rooms))(
+    "%s.… is declared in one file of the contract and answered by one room, each with nothing else",
+    (prefix, room) => {
+      const all = Object.keys(methods).filter((name) =>
+        name.startsWith(`${prefix}.`),
+      );
+      for (const path of [`src/protocol/${prefix}.ts`, `${room}/handlers.ts`]) {
+        const file = sources.find((source) => source.path === path);
+        expect(file && namedIn(file).sort()).toEqual(all.sort());
+      }
+    },
+  );
 });
 
 describe("the shape of files", () => {
@@ -270,15 +372,14 @@ describe("the shape of files", () => {
     ).toEqual([]);
   });
 
-  test("every folder under src/helper and src/extension is a room that docs/architecture.md names", () => {
+  test("docs/architecture.md names every folder under src", () => {
     const map = readFileSync(join(root, "docs/architecture.md"), "utf8");
-    const rooms = new Set(
-      sources
-        .map(({ path }) => roomOf(path))
-        .filter((room) => room.includes("/")),
-    );
+    const rooms = [...new Set(sources.map(({ path }) => roomOf(path)))];
+    expect(rooms.length).toBeGreaterThan(40);
     expect(
-      [...rooms].filter((room) => !map.includes(`${room.split("/")[1]!}/`)),
+      rooms.filter(
+        (room) => !new RegExp(`(^|[\\s\`/{(])${basename(room)}/`).test(map),
+      ),
     ).toEqual([]);
   });
 

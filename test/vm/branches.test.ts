@@ -16,14 +16,15 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Leftover } from "../../src/protocol/branches.ts";
-import type { CameUp } from "../../src/protocol/devcontainers.ts";
+import type { Leftover } from "../../src/protocol/workspaces.ts";
+import type { CameUp } from "../../src/protocol/workspaces.ts";
 import {
   type Ended,
   eventually,
   type Household,
   household,
 } from "./household.ts";
+import { shapeInFile, warmUp } from "./warmGuests.ts";
 
 /* One repository, two branches, two VMs at once: one from the folder, one from a clone by URL. */
 
@@ -74,7 +75,7 @@ while True:
 
 beforeAll(async () => {
   house = await household({ GUESTHOUSE_GRACE_SECONDS: "4" });
-  await house.json(["image", "pull", "debian-12"]);
+  await warmUp(house);
   root = await realpath(await mkdtemp(join(tmpdir(), "branches-")));
   folder = join(root, "web");
   url = pathToFileURL(folder).href;
@@ -85,7 +86,7 @@ beforeAll(async () => {
     join(folder, ".devcontainer.json"),
     JSON.stringify({
       image: "debian-12",
-      customizations: { guesthouse: { memory: "640mb", cpus: 1 } },
+      customizations: { guesthouse: shapeInFile },
       forwardPorts: [3000],
       postStartCommand: "setsid -f python3 serve.py >/dev/null 2>&1",
     }),
@@ -195,6 +196,8 @@ test("an ephemeral VM goes when its last connection has ended", async () => {
 });
 
 test("a workspace goes with its VM and its clone, and not with commits that nobody has", async () => {
+  // A clone of a warm template has next to nothing on its disk that is its own.
+  await inTwo("sh", "-c", "head -c 16M /dev/urandom > ~/ballast && sync");
   const list = await house.json<Leftover[]>(["workspace", "list"]);
   expect(list.map(({ branch, why }) => [branch, why])).toEqual([
     ["one", ["machineGone"]],

@@ -18,6 +18,7 @@ import type { RpcClient } from "../../src/rpc/call.ts";
 import { ensureHelper } from "../../src/rpc/launch.ts";
 import { bundle, type Household, household } from "./household.ts";
 import { runInGuest } from "./inGuest.ts";
+import { shape, warmUp } from "./warmGuests.ts";
 
 let house: Household;
 let machine: Machine;
@@ -48,7 +49,8 @@ beforeAll(async () => {
   await git("add", "-A");
   await git("commit", "-qm", "one");
   await writeFile(join(here, "untracked"), "here\n");
-  machine = await house.json<Machine>(["create", "work", "--memory", "768M"]);
+  await warmUp(house);
+  machine = await house.json<Machine>(["create", "work", ...shape]);
   // After the command line has started it, as every house does.
   ({ client } = await ensureHelper({
     home: house.home,
@@ -65,7 +67,7 @@ afterAll(async () => {
 });
 
 test("a folder goes in by a disk of its own: owner, modes, links and git's view are right, and the disk is gone", async () => {
-  const copied = await client.call("workspaces.copyIn", {
+  const copied = await client.call("copying.folder", {
     machine: "work",
     folder: here,
   });
@@ -85,7 +87,7 @@ test("a folder goes in by a disk of its own: owner, modes, links and git's view 
     ].join("\n"),
   );
   expect(await inGuest("cat /sys/block/vd*/serial")).not.toContain("lent");
-  const again = await client.call("workspaces.copyIn", {
+  const again = await client.call("copying.folder", {
     machine: "work",
     folder: here,
   });

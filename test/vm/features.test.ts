@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CameUp } from "../../src/protocol/devcontainers.ts";
+import type { CameUp } from "../../src/protocol/workspaces.ts";
 import {
   type FeatureRegistry,
   missingRegistry,
@@ -131,9 +131,10 @@ echo "tool $_REMOTE_USER $_REMOTE_USER_HOME" >> /opt/installed
         "tool vscode /home/vscode",
         "greeting",
       ]);
-      expect(await inWorkspace("sh", "-c", "cat ~/ran")).toBe(
-        "greeting\ngood day from /opt/tool\nattached",
-      );
+      const ran = () => inWorkspace("sh", "-c", "cat ~/ran");
+      await expect
+        .poll(ran, { timeout: 60_000 })
+        .toBe("greeting\ngood day from /opt/tool\nattached");
       const { alias } = await house.machine("featured");
       for (const shell of [["tool"], ["bash", "-lc", "tool"]])
         expect((await house.ssh(alias, shell)).stdout).toBe(

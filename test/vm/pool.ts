@@ -1,14 +1,14 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { poolFaults } from "../../src/helper/machines/poolMember.ts";
+import { poolFaults } from "../../src/helper/machines/pool/member.ts";
 import { findQemu } from "../../src/helper/qemu/process.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import type { PoolState } from "../../src/protocol/pool.ts";
 import type { Template } from "../../src/protocol/templates.ts";
 import { eventually, type Household, isGone } from "./household.ts";
 import { runInGuest } from "./inGuest.ts";
-import type { Warmth } from "./templateFaults.ts";
+import { shape } from "./warmGuests.ts";
 
 const fillMs = 180_000;
 
@@ -54,7 +54,11 @@ async function factsOf(house: Household, machine: Machine): Promise<string[]> {
 
 /** Clones that wait for a name. `others` are machines of the same template. */
 export function describePool(
-  the: () => Warmth & { readonly others: readonly Machine[] },
+  the: () => {
+    readonly house: Household;
+    readonly template: Template;
+    readonly others: readonly Machine[];
+  },
 ): void {
   describe("the pool", () => {
     let pooled: Machine[];
@@ -71,7 +75,7 @@ export function describePool(
     });
 
     test("B4: two machines that it gives at once are nobody but themselves, and their clocks are right", async () => {
-      const { house, shape, others } = the();
+      const { house, others } = the();
       pooled = await Promise.all(
         ["swift", "fleet"].map((name) =>
           house.json<Machine>(["create", name, ...shape]),
@@ -122,7 +126,7 @@ export function describePool(
     });
 
     test("it fills again; one whose QEMU was killed is not given to anybody", async () => {
-      const { house, shape } = the();
+      const { house } = the();
       await poolOf(house, 2);
       for (const pid of (await unlisted(house)).pids)
         process.kill(pid, "SIGKILL");
@@ -143,7 +147,7 @@ export function describePool(
     test.each(poolFaults)(
       "kill -9 of the helper at %s leaves nothing behind (B14, B15)",
       async (fault) => {
-        const { house, shape } = the();
+        const { house } = the();
         const before = await findQemu(join(house.home, "run"));
         await house.guesthouseWithFault(fault, [
           ...["pool", "set", "debian-12", "1"],

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CameUp } from "../../src/protocol/devcontainers.ts";
+import type { CameUp } from "../../src/protocol/workspaces.ts";
 import type { Image } from "../../src/protocol/images.ts";
 import type { Machine } from "../../src/protocol/machines.ts";
 import { type Ended, type Household, household } from "./household.ts";
+import { shape, shapeInFile, warmUp } from "./warmGuests.ts";
 
 let house: Household;
 let root: string;
@@ -16,10 +17,9 @@ let prebuilt: Image;
 /** Every command leaves its name behind, in the guest, when it runs. */
 const leaves = (word: string, more = "true"): string =>
   `echo ${word} >> ~/ran; ${more}`;
-const size = ["--memory", "768M", "--cpus", "1"];
 const file: Record<string, unknown> = {
   image: "debian-12",
-  customizations: { guesthouse: { memory: "768mb", cpus: 1 } },
+  customizations: { guesthouse: shapeInFile },
   remoteEnv: { TOKEN: "${localEnv:GH_TEST_TOKEN}" },
   onCreateCommand: leaves("onCreate", "sudo touch /usr/local/installed"),
   updateContentCommand: leaves("updateContent", "echo built > built.txt"),
@@ -58,10 +58,10 @@ const identity =
   "cat /etc/machine-id; hostname; sudo cat /etc/ssh/ssh_host_ed25519_key.pub; cat /sys/class/net/eth0/address; sudo cat /var/lib/cloud/data/instance-id || true; cat ~/.ssh/authorized_keys | wc -l";
 
 beforeAll(async () => {
-  house = await household({ GH_TEST_TOKEN: "s3cret token" });
-  await house.json(["image", "pull", "debian-12"]);
-  // One boot for all the machines that prebuilds are made in.
-  await house.json(["template", "warm-up", "debian-12", ...size]);
+  house = await household({
+    GH_TEST_TOKEN: "s3cret token",
+  });
+  await warmUp(house);
   root = await mkdtemp(join(tmpdir(), "project-"));
   folder = join(root, "web");
   await mkdir(folder);
@@ -76,7 +76,7 @@ afterAll(async () => {
 });
 
 describe("a prebuild", () => {
-  test("a command that fails, or a helper that is killed, leaves its log and no machine, image or scratch", async () => {
+  test("a command that fails, or a helper that is killed, leaves its log and no machine, image or scratch (B13, B15)", async () => {
     await put({ updateContentCommand: "echo before the fall; exit 7" });
     const { exitCode, stderr } = await house.guesthouseWithFault(
       "prebuild.packed",
@@ -122,7 +122,7 @@ describe("a prebuild", () => {
   });
 
   test("up clones it, warm: neither onCreate nor updateContent runs again, the rest does", async () => {
-    await house.json(["template", "warm-up", prebuilt.name, ...size]);
+    await house.json(["template", "warm-up", prebuilt.name, ...shape]);
     const came = await up(house);
     expect(came.notes.join()).toContain(`made of ${prebuilt.name}`);
     expect(stagesOf(came)).toEqual([

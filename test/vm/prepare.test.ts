@@ -8,7 +8,7 @@ import { makePrivateFolder } from "../../src/base/files.ts";
 import { chooseAccelerator } from "../../src/helper/host/accelerator.ts";
 import { findTools, requireTool } from "../../src/helper/host/tools.ts";
 import { type Images, createImages } from "../../src/helper/images/images.ts";
-import { bootForPreparation } from "../../src/helper/images/preparationMachine.ts";
+import { bootForPreparation } from "../../src/helper/images/prepare/preparationMachine.ts";
 import { createOverlay } from "../../src/helper/qemu/block.ts";
 import { layoutOf } from "../../src/helper/store/layout.ts";
 import type { Accelerator } from "../../src/protocol/host.ts";
@@ -102,7 +102,7 @@ describe.skipIf(reason !== undefined)(
       expect(stages.at(-1)).toBe("ready");
     });
 
-    test("whose clone has its own identity, and no trace of the preparation", async () => {
+    test("whose clone has its own identity, and no trace of the preparation (B1, B4)", async () => {
       const golden = await images.resolve("stock");
       const layout = layoutOf(join(folder, "home"));
       const workFolder = join(folder, "clone");
@@ -119,13 +119,13 @@ describe.skipIf(reason !== undefined)(
           expectedBootSeconds: 40,
           defaultUser: "dev",
           workFolder,
+          directBoot: {
+            kernel: golden.files.kernel,
+            initrd: golden.files.initrd,
+            arguments: golden.kernelArguments ?? "",
+          },
         },
         { layout, accelerator, log },
-        {
-          kernel: golden.files.kernel,
-          initrd: golden.files.initrd,
-          arguments: golden.kernelArguments ?? "",
-        },
         () => undefined,
         signal,
       );

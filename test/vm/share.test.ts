@@ -9,8 +9,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { CameUp } from "../../src/protocol/devcontainers.ts";
+import type { CameUp } from "../../src/protocol/workspaces.ts";
 import { eventually, type Household, household } from "./household.ts";
+import { shapeInFile } from "./warmGuests.ts";
 
 let house: Household;
 let scratch: string;
@@ -37,7 +38,7 @@ beforeAll(async () => {
     join(folder, ".devcontainer.json"),
     JSON.stringify({
       postCreateCommand: "cp src/a made",
-      customizations: { guesthouse: { files: "share", memory: "768mb" } },
+      customizations: { guesthouse: { files: "share", ...shapeInFile } },
     }),
   );
 });
@@ -70,10 +71,18 @@ test("a file that wants its folder mounted gets nothing without the user's word;
 
 test("a link out of the folder leads nowhere on the host", async () => {
   await run(`ln -s ${scratch} out && ln -s ../secret up`);
+  // The same ways within the folder lead somewhere, so the mount is in order.
+  await writeFile(join(folder, "inside"), "inside\n");
+  await run("ln -s src in && ln -s inside next");
+  const outcome = (attempt: string): Promise<string> =>
+    run(`(${attempt}) > /dev/null 2>&1 && echo reached || echo kept`);
+  for (const attempt of [
+    ...["cat inside", "cat next", "ls in/", "cat in/a", "echo x > in/made"],
+  ])
+    expect([attempt, await outcome(attempt)]).toEqual([attempt, "reached"]);
+  expect(await readFile(join(folder, "src", "made"), "utf8")).toBe("x\n");
   for (const attempt of ["cat out/secret", "cat up", "echo x > out/made"])
-    expect(
-      await run(`(${attempt}) 2> /dev/null && echo reached || echo kept`),
-    ).toBe("kept");
+    expect([attempt, await outcome(attempt)]).toEqual([attempt, "kept"]);
   expect(await readFile(join(scratch, "secret"), "utf8")).toBe("outside\n");
   await expect(stat(join(scratch, "made"))).rejects.toThrow();
 });

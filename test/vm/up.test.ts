@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { CameUp, Workspace } from "../../src/protocol/devcontainers.ts";
+import type { CameUp, Workspace } from "../../src/protocol/workspaces.ts";
 import {
   type Ended,
   eventually,
@@ -117,6 +117,10 @@ describe("a folder with a devcontainer.json", () => {
     expect(stderr).toContain("has changed since the last up");
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toMatch(/http:\/\/localhost:\d+ → port 3000/);
+    // A slow postAttachCommand goes on behind the answer.
+    await expect
+      .poll(async () => (await ran()).at(-1), { timeout: 60_000 })
+      .toBe("postAttach");
     const words = await ran();
     expect(words.slice(0, 3)).toEqual([
       "onCreate",
@@ -144,7 +148,9 @@ describe("a folder with a devcontainer.json", () => {
       workspace: { title: "My web", state: { kind: "ready" } },
     });
     alias = again.alias;
-    expect((await ran()).slice(before.length)).toEqual(["postAttach"]);
+    await expect
+      .poll(async () => (await ran()).slice(before.length), { timeout: 60_000 })
+      .toEqual(["postAttach"]);
   });
 
   test("up that is cancelled ends its command in the guest, with all that it started", async () => {
@@ -204,7 +210,7 @@ describe("a folder with a devcontainer.json", () => {
     await put({ remoteUser: "other", waitFor: "onCreateCommand" });
     const { id } = await house.machine("my-w-b");
     const outdated = await up("--skip-initialize");
-    expect(outdated.stderr).toContain("only a rebuild takes that up");
+    expect(outdated.stderr).toContain("Rebuild the VM to apply it");
     expect(outdated.stdout).toContain(`guesthouse rebuild ${folder}`);
     const rebuilt = await house.guesthouse([
       ...["rebuild", "--discard", "--skip-initialize", "--", folder],

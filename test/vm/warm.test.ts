@@ -5,31 +5,24 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Machine } from "../../src/protocol/machines.ts";
 import type { Template } from "../../src/protocol/templates.ts";
-import { describeForks } from "./forks.ts";
-import { describeHandoffFaults } from "./handoffFaults.ts";
 import { hostAddress } from "./hostAddress.ts";
 import { type Household, household } from "./household.ts";
 import { runInGuest } from "./inGuest.ts";
 import { describePool } from "./pool.ts";
-import { describeTemplateFaults } from "./templateFaults.ts";
+import { shape, warmUp } from "./warmGuests.ts";
 
 let house: Household;
 let template: Template;
 let clones: Machine[];
 
-const shape = ["--cpus", "1", "--memory", "512M"];
 const names = ["north", "east", "south", "west"];
-
-const warmUp = (): Promise<Template> =>
-  house.json<Template>(["template", "warm-up", "debian-12", ...shape]);
 
 const inGuest = (machine: Machine, command: string): Promise<string> =>
   runInGuest(house, machine, command);
 
 beforeAll(async () => {
   house = await household();
-  await house.json(["image", "pull", "debian-12"]);
-  template = await warmUp();
+  template = await warmUp(house);
 });
 
 afterAll(async () => {
@@ -38,7 +31,7 @@ afterAll(async () => {
 
 test("a template is made once for an image and a shape", async () => {
   expect(template.state.kind).toBe("ready");
-  const again = await warmUp();
+  const again = await warmUp(house);
   expect(again.id).toBe(template.id);
   expect(again.createdAt).toBe(template.createdAt);
 });
@@ -149,7 +142,8 @@ describe("four clones resumed at once", () => {
   });
 });
 
-describePool(() => ({ house, template, shape, others: clones }));
+describePool(() => ({ house, template, others: clones }));
+
 describe("the same template on another network", () => {
   test("a clone that is allowed the host's loopback reaches it; one that forwards a port is reached there", async () => {
     const server = createServer((socket) => socket.end("hello")).listen(
@@ -189,7 +183,3 @@ describe("the same template on another network", () => {
     }
   });
 });
-
-describeForks(() => ({ house, machine: clones[1]! }));
-describeTemplateFaults(() => ({ house, template, shape }));
-describeHandoffFaults(() => ({ house, machine: clones[2]! }));

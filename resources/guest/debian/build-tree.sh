@@ -6,7 +6,8 @@
 #   GH_RELEASE    e.g. bookworm             GH_ARCH       e.g. amd64
 #   GH_PACKAGES   comma-separated           GH_FACTS      facts are written there
 #   GH_SOURCES    file with apt sources     GH_CACHE      folder of .deb files
-#   GH_APT_CONF   file with apt options
+#   GH_APT_CONF   file with apt options     GH_COMPILED   folder of our own programs
+#   GH_LAYERS     folders that make up the image, one a line: see layer.sh
 set -eu
 
 # The kernel's own hook would build an initramfs that nobody boots.
@@ -23,6 +24,13 @@ mmdebstrap --mode=root --variant=minbase --format=directory --verbose \
   "$GH_RELEASE" "$GH_TREE" "$GH_SOURCES"
 
 echo "I: customizing"
-sh "$GH_RESOURCES/customize.sh" "$GH_TREE" "$GH_RESOURCES"
+(
+  # One word a line: a folder's name may have spaces.
+  IFS='
+'
+  set -f
+  # shellcheck disable=SC2086
+  sh "$GH_RESOURCES/customize.sh" "$GH_TREE" "$GH_COMPILED" $GH_LAYERS
+)
 echo "I: collecting facts"
 sh "$GH_RESOURCES/../image-facts.sh" "$GH_TREE" >"$GH_FACTS"

@@ -1,26 +1,20 @@
 #!/bin/sh
 # Turns a freshly installed Debian tree into the golden image's contents.
-# customize.sh ROOT RESOURCES: runs as (namespaced) root on the build host.
+# customize.sh ROOT COMPILED LAYER…: runs as (namespaced) root on the build host.
+# A later layer's files replace an earlier one's; see layer.sh for their parts.
 set -eu
 umask 022
 root=$1
-resources=$2
+compiled=$2
+shift 2
+here=$(dirname "$0")
 
 mkdir -p "$root/etc/systemd/system-generators"
-# Drop-in files, plain to read under files/.
-(cd "$resources/files" && find . -type f) | while read -r path; do
-  mkdir -p "$root/${path%/*}"
-  # Packaging doesn't keep modes: only programs are executable.
-  case $path in ./usr/lib/guesthouse/*) mode=755 ;; *) mode=644 ;; esac
-  install -m "$mode" "$resources/files/$path" "$root/$path"
+for layer in "$@"; do
+  sh "$here/layer.sh" "$root" "$compiled" "$layer"
 done
 
-sh "$resources/../handoff/install.sh" "$root"
-
-while read -r unit; do
-  case $unit in '' | '#'*) continue ;; esac
-  ln -sf /dev/null "$root/etc/systemd/system/$unit"
-done <"$resources/masked-units.txt"
+sh "$here/../handoff/install.sh" "$root"
 
 # Identity is made per clone: keys by cloud-init, the id by systemd's first
 # start (an empty file means "not yet"), the seed by the kernel.

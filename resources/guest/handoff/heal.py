@@ -17,6 +17,7 @@ from network import (
     card_flags,
     content,
     mac_address,
+    master_of,
     network_card,
     own_address,
     set_card_flags,
@@ -90,7 +91,12 @@ def judge(known):
     # Without a carrier it is the host that took the cable out.
     if not flags & IFF_RUNNING:
         return None
+    # A bridge's port has no address: whoever made the bridge (LXC, libvirt) looks after it.
+    if master_of(name) is not None:
+        return None
     own, gateway = addresses(name)
+    if gateway is None and leads_elsewhere(name):
+        return None
     if own is None or gateway is None:
         # Before the first answer somebody still asks for a lease; later on a card that sends nothing gets none.
         return "has no way out" if known else None
@@ -100,12 +106,24 @@ def judge(known):
     return "gets no answer from its gateway" if gateway in known else None
 
 
-def addresses(name):
-    gateway = None
+def default_routes():
+    """Device, gateway and flags of each."""
     for line in content("/proc/net/route").splitlines()[1:]:
         fields = line.split()
-        if fields[0] == name and fields[1] == "00000000" and int(fields[3], 16) & 2:
-            gateway = struct.pack("=I", int(fields[2], 16))
+        if fields[1] == fields[7] == "00000000":
+            yield fields[0], struct.pack("=I", int(fields[2], 16)), int(fields[3], 16)
+
+
+def leads_elsewhere(name):
+    """A VPN may take over the way out; taking the card down would only cut its tunnel."""
+    return any(device != name for device, _, _ in default_routes())
+
+
+def addresses(name):
+    gateway = None
+    for device, router, flags in default_routes():
+        if device == name and flags & 2:
+            gateway = router
     try:
         return own_address(name), gateway
     except OSError:

@@ -26,9 +26,11 @@ put() {
 }
 
 put handoff /usr/lib/guesthouse/handoff 755
-put network.py /usr/lib/guesthouse/network.py 644
-put heal.py /usr/lib/guesthouse/heal.py 644
+for module in "$from"/*.py; do
+  put "${module##*/}" "/usr/lib/guesthouse/${module##*/}" 644
+done
 put settle /usr/lib/guesthouse/settle 755
+put await-settled /usr/lib/guesthouse/await-settled 755
 if [ -x "$root/sbin/openrc-run" ]; then
   put guesthouse-handoff.openrc /etc/init.d/guesthouse-handoff 755
   mkdir -p "$root/etc/runlevels/default"

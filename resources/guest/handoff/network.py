@@ -25,6 +25,23 @@ def network_card():
     raise LookupError("there is no network card")
 
 
+def master_of(name):
+    """The bridge or bond that the card is a port of, which then has its address; or None."""
+    try:
+        return os.path.basename(os.readlink("/sys/class/net/" + name + "/master"))
+    except OSError:
+        return None
+
+
+def addressed(name):
+    """Who has the card's address: itself, or the bridge (of a bond) that it is a port of. Name and index."""
+    while True:
+        master = master_of(name)
+        if master is None:
+            return name, socket.if_nametoindex(name)
+        name = master
+
+
 SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
 SIOCGIFADDR, SIOCSIFHWADDR, SIOCGIFHWADDR = 0x8915, 0x8924, 0x8927
 IFF_UP, IFF_RUNNING = 0x1, 0x40

@@ -1,6 +1,6 @@
 import { l10n } from "vscode";
 import type { Failure, RemedyAction } from "../../protocol/failure.ts";
-import type { CommandId } from "../commandIds.ts";
+import type { CommandId } from "../window/commandIds.ts";
 
 /** What a button does: runs a command on what failed, or the failed work again. */
 export type Remedy =
@@ -20,6 +20,8 @@ const remedies: Readonly<Record<RemedyAction, () => Remedy>> = {
   showDiagnosis: () =>
     command(l10n.t("Show Diagnosis"), "guesthouse.showDiagnosis"),
   openConsole: () => command(l10n.t("Open Console"), "guesthouse.openConsole"),
+  openVm: () =>
+    command(l10n.t("Open the VM Instead"), "guesthouse.openVmOfFolder"),
   retry: () => ({ kind: "again", title: l10n.t("Try Again") }),
   bringBack: () => command(l10n.t("Bring Back"), "guesthouse.bringBackWork"),
   delete: () => command(l10n.t("Delete…"), "guesthouse.deleteMachine"),

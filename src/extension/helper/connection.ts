@@ -8,7 +8,7 @@ import type {
 import type { Failure } from "../../protocol/failure.ts";
 import type { HelperStatus } from "../../protocol/helper.ts";
 import type { RpcClient } from "../../rpc/call.ts";
-import { createEmitter } from "../emitter.ts";
+import { createEmitter } from "../../base/emitter.ts";
 
 /** Sends a request, after connecting when needed. Throws `GuesthouseError`s only. */
 export type Call = <M extends MethodName>(

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { env, l10n, Uri, version, window, workspace } from "vscode";
-import type { CommandsOf } from "../commandIds.ts";
-import { block } from "../markdown.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
+import { block } from "../rows/markdown.ts";
 import type { Connection } from "./connection.ts";
 
 /** Commands on the helper itself. */

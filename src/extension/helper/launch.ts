@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { WarmTemplates } from "../settings.ts";
+import type { WarmTemplates } from "../window/settings.ts";
 import type { Open } from "./connection.ts";
 
 export interface LaunchPlan {

@@ -1,7 +1,7 @@
 import { l10n } from "vscode";
 import type { DoctorReport } from "../../protocol/host.ts";
-import { outcomeText } from "../images/report.ts";
-import { block, escaped } from "../markdown.ts";
+import { block, escaped } from "../rows/markdown.ts";
+import { outcomeText } from "../rows/outcome.ts";
 
 /** The host check as a page. */
 export function doctorMarkdown(report: DoctorReport): string {

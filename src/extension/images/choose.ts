@@ -1,8 +1,8 @@
 import { type QuickPickItem, window } from "vscode";
 import type { Image } from "../../protocol/images.ts";
-import type { Records } from "../records.ts";
-import { byName } from "../rows.ts";
-import { rowOf } from "./describe.ts";
+import type { Records } from "../helper/records.ts";
+import { byName } from "../rows/rows.ts";
+import { rowOf } from "../rows/image.ts";
 
 /** Asks for an image; undefined when the user picks none. */
 export async function chooseImage(

@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import { l10n, type QuickPickItem, type Uri, window } from "vscode";
 import type { Params } from "../../protocol/contract.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
-import { withViewProgress } from "../progress.ts";
-import { imagesViewId } from "./tree.ts";
+import { withViewProgress } from "../window/progress.ts";
+import { imagesViewId } from "../window/viewIds.ts";
 
 /** Windows from the user's ISO, or on a disk of theirs: what is to be known is asked for, the rest is the helper's. */
 export function windowsImageCommands(

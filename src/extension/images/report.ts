@@ -1,6 +1,7 @@
 import { l10n } from "vscode";
 import type { Image, ImageCheck, ImageReport } from "../../protocol/images.ts";
-import { escaped } from "../markdown.ts";
+import { escaped } from "../rows/markdown.ts";
+import { type Outcome, outcomeText } from "../rows/outcome.ts";
 
 /** A validation report as a page: what needs a look comes first. */
 export function reportMarkdown(image: Image, report: ImageReport): string {
@@ -35,7 +36,6 @@ export function reportMarkdown(image: Image, report: ImageReport): string {
   ].join("\n\n");
 }
 
-type Outcome = ImageCheck["outcome"];
 const ranks: Readonly<Record<Outcome, number>> = {
   error: 0,
   warning: 1,
@@ -43,16 +43,3 @@ const ranks: Readonly<Record<Outcome, number>> = {
   notApplicable: 3,
 };
 const rank = ({ outcome }: ImageCheck): number => ranks[outcome];
-
-export function outcomeText(outcome: Outcome): string {
-  switch (outcome) {
-    case "ok":
-      return `✓ ${l10n.t("good")}`;
-    case "warning":
-      return `⚠ ${l10n.t("warning")}`;
-    case "error":
-      return `✗ ${l10n.t("problem")}`;
-    case "notApplicable":
-      return `– ${l10n.t("not needed")}`;
-  }
-}

@@ -1,6 +1,6 @@
 import type { Image } from "../../protocol/images.ts";
 import type { Connection } from "../helper/connection.ts";
-import { createRecords, type Records } from "../records.ts";
+import { createRecords, type Records } from "../helper/records.ts";
 
 /** The images as notices and the opening list tell them. A name may come back after its image was deleted. */
 export function imageRecords(connection: Connection): Records<Image> {

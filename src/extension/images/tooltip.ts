@@ -1,9 +1,9 @@
 import { l10n } from "vscode";
 import type { Image, ImageSource } from "../../protocol/images.ts";
 import { textOf } from "../failures/remedies.ts";
-import { code, escaped, type Fact, factTable } from "../markdown.ts";
-import { bytesText } from "../quantities.ts";
-import { stateText } from "./describe.ts";
+import { code, escaped, type Fact, factTable } from "../rows/markdown.ts";
+import { bytesText } from "../rows/quantities.ts";
+import { stateText } from "../rows/image.ts";
 
 /** The long form of a row, as Markdown. */
 export function imageTooltip(image: Image): string {

@@ -1,18 +1,18 @@
+/*
+ * The *Images* view. It owns the tree and its clock, and shows what the records say, nothing that it keeps itself: the
+ * structure it last showed only tells whether rows came or went. `imagesRoom.ts` makes it, once in a window.
+ */
 import { EventEmitter, type TreeDataProvider, TreeItem, window } from "vscode";
 import type { Image } from "../../protocol/images.ts";
 import type { Template } from "../../protocol/templates.ts";
-import type { Records } from "../records.ts";
-import { byName, tooltipOf, treeItemOf } from "../rows.ts";
-import {
-  inOrder,
-  templateRow,
-  templateTooltip,
-} from "../snapshots/describeTemplate.ts";
-import { templateKey, templateOfKey } from "../snapshots/keys.ts";
-import { rowOf } from "./describe.ts";
+import type { Records } from "../helper/records.ts";
+import { imagesViewId } from "../window/viewIds.ts";
+import { byName, tooltipOf, treeItemOf } from "../rows/rows.ts";
+import { inOrder, templateRow, templateTooltip } from "../rows/template.ts";
+import { templateKey, templateOfKey } from "../rows/keys.ts";
+import { rowOf } from "../rows/image.ts";
+import { createTicker } from "../rows/ticker.ts";
 import { imageTooltip } from "./tooltip.ts";
-
-export const imagesViewId = "guesthouse.images";
 
 /** How often *used 3 min ago* is looked at, and how often the age of one that is being made. */
 const idleTickMs = 60_000;
@@ -30,64 +30,34 @@ export function createImagesView(
   const changes = new EventEmitter<string | undefined>();
   /** The description that each template's row was last drawn with. */
   const drawn = new Map<string, string>();
-  const templateAt = (key: string): Template | undefined => {
-    const id = templateOfKey(key);
-    return id === undefined ? undefined : templates.get(id);
-  };
-
-  const provider: TreeDataProvider<string> = {
-    onDidChangeTreeData: changes.event,
-    async getChildren(element) {
-      if (element !== undefined) return templatesOf(element, templates);
-      await loaded();
-      return rootsOf(images, templates);
-    },
-    getTreeItem(key) {
-      const template = templateAt(key);
-      if (template !== undefined) {
-        const row = templateRow(template, Date.now());
-        drawn.set(template.id, row.description);
-        return treeItemOf(key, row);
-      }
-      const image = images.get(key);
-      const below = templatesOf(key, templates).length;
-      return image === undefined
-        ? new TreeItem(key)
-        : treeItemOf(key, rowOf(image), below === 0 ? "nothing" : "unfolded");
-    },
-    resolveTreeItem(item, key) {
-      const template = templateAt(key);
-      const image = images.get(key);
-      if (template !== undefined)
-        item.tooltip = tooltipOf(templateTooltip(template));
-      else if (image !== undefined)
-        item.tooltip = tooltipOf(imageTooltip(image));
-      return item;
-    },
-  };
   const view = window.createTreeView(imagesViewId, {
-    treeDataProvider: provider,
+    treeDataProvider: {
+      onDidChangeTreeData: changes.event,
+      async getChildren(element) {
+        if (element !== undefined) return templatesOf(element, templates);
+        await loaded();
+        return rootsOf(images, templates);
+      },
+      getTreeItem: (key) => itemOf(key, images, templates, drawn),
+      resolveTreeItem(item, key) {
+        const tooltip = tooltipAt(key, images, templates);
+        if (tooltip !== undefined) item.tooltip = tooltipOf(tooltip);
+        return item;
+      },
+    } satisfies TreeDataProvider<string>,
   });
 
-  let timer: NodeJS.Timeout | undefined;
-  const tick = (): void => {
-    clearTimeout(timer);
-    const all = templates.all();
-    if (!view.visible || all.length === 0) return;
-    const making = all.some(({ state }) => state.kind === "making");
-    timer = setTimeout(
-      () => {
-        for (const template of templates.all())
-          if (
-            drawn.get(template.id) !==
-            templateRow(template, Date.now()).description
-          )
-            changes.fire(templateKey(template.id));
-        tick();
-      },
-      making ? makingTickMs : idleTickMs,
-    );
-  };
+  const ticker = createTicker(
+    () => (view.visible ? pauseOf(templates.all()) : undefined),
+    () => {
+      for (const template of templates.all())
+        if (
+          drawn.get(template.id) !==
+          templateRow(template, Date.now()).description
+        )
+          changes.fire(templateKey(template.id));
+    },
+  );
 
   let shown = "";
   const redraw = (keys: readonly string[]): void => {
@@ -95,7 +65,7 @@ export function createImagesView(
     if (structure === shown) for (const key of keys) changes.fire(key);
     else changes.fire(undefined);
     shown = structure;
-    tick();
+    ticker.look();
   };
   const stops = [
     images.onDidChange(({ changed }) =>
@@ -106,16 +76,63 @@ export function createImagesView(
       redraw(changed.map(({ id }) => templateKey(id)));
     }),
   ];
-  const visibility = view.onDidChangeVisibility(tick);
+  const visibility = view.onDidChangeVisibility(ticker.look);
   return {
     dispose() {
-      clearTimeout(timer);
+      ticker.dispose();
       for (const stop of stops) stop();
       visibility.dispose();
       view.dispose();
       changes.dispose();
     },
   };
+}
+
+/** Milliseconds until ages are looked at again; undefined when nothing shown has one. */
+function pauseOf(templates: readonly Template[]): number | undefined {
+  if (templates.length === 0) return undefined;
+  return templates.some(({ state }) => state.kind === "making")
+    ? makingTickMs
+    : idleTickMs;
+}
+
+/** Draws a row, and notes how a template's was drawn. */
+function itemOf(
+  key: string,
+  images: Records<Image>,
+  templates: Records<Template>,
+  drawn: Map<string, string>,
+): TreeItem {
+  const template = templateAt(key, templates);
+  if (template !== undefined) {
+    const row = templateRow(template, Date.now());
+    drawn.set(template.id, row.description);
+    return treeItemOf(key, row);
+  }
+  const image = images.get(key);
+  const below = templatesOf(key, templates).length;
+  return image === undefined
+    ? new TreeItem(key)
+    : treeItemOf(key, rowOf(image), below === 0 ? "nothing" : "unfolded");
+}
+
+function tooltipAt(
+  key: string,
+  images: Records<Image>,
+  templates: Records<Template>,
+): string | undefined {
+  const template = templateAt(key, templates);
+  if (template !== undefined) return templateTooltip(template);
+  const image = images.get(key);
+  return image && imageTooltip(image);
+}
+
+function templateAt(
+  key: string,
+  templates: Records<Template>,
+): Template | undefined {
+  const id = templateOfKey(key);
+  return id === undefined ? undefined : templates.get(id);
 }
 
 /** The images, and after them the templates whose image is not known any more: what takes room is never hidden. */

@@ -1,5 +1,5 @@
 import { l10n, type QuickPickItem, window } from "vscode";
-import { memoryText } from "../quantities.ts";
+import { memoryText } from "../rows/quantities.ts";
 import {
   type FormLine,
   isMachineName,

@@ -1,7 +1,11 @@
+/*
+ * The boot logs in the Output panel. It owns their channels and remembers which were open, so that they come back after a
+ * reload and stay when their machine is gone. `machinesRoom.ts` makes it and ends it.
+ */
 import { l10n, type Memento } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
-import type { Records, RecordsChange } from "../records.ts";
+import type { Records, RecordsChange } from "../helper/records.ts";
 import { createConsoleCleaner } from "./consoleText.ts";
 import { type LogChannel, openLogChannel, quietly } from "./logChannel.ts";
 

@@ -1,10 +1,10 @@
 import { l10n } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
-import { memoryText } from "../quantities.ts";
-import type { Settings } from "../settings.ts";
+import { memoryText } from "../rows/quantities.ts";
+import type { Settings } from "../window/settings.ts";
 import {
   askCpus,
   askDiskGiB,

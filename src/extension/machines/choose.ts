@@ -1,10 +1,10 @@
 import { l10n, type QuickPickItem, window } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
 import { refuse } from "../failures/raise.ts";
-import type { Records } from "../records.ts";
-import { byName } from "../rows.ts";
-import { checkpointOfKey } from "../snapshots/keys.ts";
-import { gateOf, type MachineGate, rowOf } from "./describe.ts";
+import type { Records } from "../helper/records.ts";
+import { byName } from "../rows/rows.ts";
+import { checkpointOfKey } from "../rows/keys.ts";
+import { gateOf, type MachineGate, rowOf } from "../rows/machine.ts";
 
 export type Args = readonly unknown[];
 

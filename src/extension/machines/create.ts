@@ -4,7 +4,7 @@ import type { Machine } from "../../protocol/machines.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
 import { chooseImage } from "../images/choose.ts";
-import type { Records } from "../records.ts";
+import type { Records } from "../helper/records.ts";
 import {
   askCpus,
   askDiskGiB,

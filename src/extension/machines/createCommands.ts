@@ -1,12 +1,12 @@
 import type { Image } from "../../protocol/images.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import type { Call } from "../helper/connection.ts";
-import { withViewProgress } from "../progress.ts";
-import type { Records } from "../records.ts";
-import type { Settings } from "../settings.ts";
+import { withViewProgress } from "../window/progress.ts";
+import type { Records } from "../helper/records.ts";
+import type { Settings } from "../window/settings.ts";
 import { askMachine, makeAndStart } from "./create.ts";
 import { formOf, type MachineForm } from "./createForm.ts";
-import { machinesViewId } from "./tree.ts";
+import { machinesViewId } from "../window/viewIds.ts";
 
 export function createCommands(deps: {
   readonly call: Call;

@@ -1,7 +1,7 @@
 import { l10n } from "vscode";
 import type { Params } from "../../protocol/contract.ts";
-import { memoryText } from "../quantities.ts";
-import type { Settings } from "../settings.ts";
+import { memoryText } from "../rows/quantities.ts";
+import type { Settings } from "../window/settings.ts";
 
 /** What a new machine shall be; everything has a value before anything is asked. */
 export interface MachineForm {

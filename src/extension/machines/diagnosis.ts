@@ -1,8 +1,9 @@
 import { l10n } from "vscode";
 import type { Diagnosis, Machine } from "../../protocol/machines.ts";
-import { block, escaped, type Fact, factTable } from "../markdown.ts";
-import { durationText } from "../quantities.ts";
-import { stageText } from "./describe.ts";
+import { block, escaped, type Fact, factTable } from "../rows/markdown.ts";
+import { outcomeText } from "../rows/outcome.ts";
+import { durationText } from "../rows/quantities.ts";
+import { stageText } from "../rows/machine.ts";
 
 /** A diagnosis as a page: the likely cause first, then what it was concluded from (B8, B10, B12). */
 export function diagnosisMarkdown(
@@ -57,9 +58,9 @@ function probeSection({ probes }: Diagnosis): string[] {
   if (probes.length === 0) return [];
   const rows = probes.map(({ id, required, passed, detail }) => {
     const outcome = passed
-      ? `✓ ${l10n.t("good")}`
+      ? outcomeText("ok")
       : required
-        ? `✗ ${l10n.t("problem")}`
+        ? outcomeText("error")
         : `⚠ ${l10n.t("optional")}`;
     return `| ${outcome} | ${escaped(id)} | ${escaped(detail)} |`;
   });

@@ -1,14 +1,14 @@
 import { l10n, window } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
-import type { Command, CommandsOf } from "../commandIds.ts";
+import type { Command, CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
-import { withViewProgress } from "../progress.ts";
-import { bringBackWork } from "../workspaces/bringBack.ts";
+import { withViewProgress } from "../window/progress.ts";
 import type { ChooseMachines } from "./choose.ts";
+import { bringBackWork } from "./bringBack.ts";
 import { deleteMachine } from "./deleteMachine.ts";
-import type { MachineGate } from "./describe.ts";
-import { machinesViewId } from "./tree.ts";
+import type { MachineGate } from "../rows/machine.ts";
+import { machinesViewId } from "../window/viewIds.ts";
 
 /** A command that is one request for each chosen machine. */
 interface Verb {

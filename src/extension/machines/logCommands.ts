@@ -6,18 +6,18 @@ import {
   window,
 } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
-import type { CommandsOf } from "../commandIds.ts";
-import type { ShowMarkdown } from "../documents.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
+import type { ShowMarkdown } from "../window/documents.ts";
 import { about } from "../failures/about.ts";
 import { refuse } from "../failures/raise.ts";
 import type { Call } from "../helper/connection.ts";
-import { withCancellableProgress } from "../progress.ts";
-import type { Records } from "../records.ts";
-import { byName } from "../rows.ts";
+import { withCancellableProgress } from "../window/progress.ts";
+import type { Records } from "../helper/records.ts";
+import { byName } from "../rows/rows.ts";
 import type { BootLogs, LogName } from "./bootLogs.ts";
 import { type Args, chooseOne, type ChooseMachines } from "./choose.ts";
 import { serialTerminal } from "./console.ts";
-import { rowOf } from "./describe.ts";
+import { rowOf } from "../rows/machine.ts";
 import { diagnosisMarkdown } from "./diagnosis.ts";
 
 /** Commands that show what a machine says. */

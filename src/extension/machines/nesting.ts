@@ -1,7 +1,7 @@
 import type { Machine } from "../../protocol/machines.ts";
-import { byName } from "../rows.ts";
-import { newestFirst } from "../snapshots/describeCheckpoint.ts";
-import { checkpointKey } from "../snapshots/keys.ts";
+import { byName } from "../rows/rows.ts";
+import { newestFirst } from "../rows/checkpoint.ts";
+import { checkpointKey } from "../rows/keys.ts";
 
 /** What is where in the *Machines* tree. */
 export interface Nesting {

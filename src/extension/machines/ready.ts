@@ -1,10 +1,10 @@
 import type { Machine } from "../../protocol/machines.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
-import type { Report } from "../progress.ts";
-import { durationText } from "../quantities.ts";
-import type { Records } from "../records.ts";
-import { isPassing, sinceMsOf, stateText } from "./describe.ts";
+import type { Report } from "../window/progress.ts";
+import { durationText } from "../rows/quantities.ts";
+import type { Records } from "../helper/records.ts";
+import { isPassing, sinceMsOf, stateText } from "../rows/machine.ts";
 
 /** Starts or resumes a machine when needed and answers once its guest was reached. */
 export type MakeReady = (

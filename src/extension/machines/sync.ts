@@ -1,6 +1,6 @@
 import type { Machine } from "../../protocol/machines.ts";
 import type { Connection } from "../helper/connection.ts";
-import { createRecords, type Records } from "../records.ts";
+import { createRecords, type Records } from "../helper/records.ts";
 
 /** The machines as notices and the opening list tell them. */
 export function machineRecords(connection: Connection): Records<Machine> {

@@ -1,5 +1,5 @@
 import type { MachineState } from "../../protocol/machines.ts";
-import { isPassing, sinceMsOf } from "./describe.ts";
+import { isPassing, sinceMsOf } from "../rows/machine.ts";
 
 /**
  * Milliseconds until a row's age is drawn anew: each second while something is on its way, each tenth while it is

@@ -1,24 +1,25 @@
 import { l10n } from "vscode";
+import type { Forward } from "../../protocol/forwards.ts";
 import type {
   Checkpoint,
   Machine,
   MachineStats,
 } from "../../protocol/machines.ts";
 import { textOf } from "../failures/remedies.ts";
-import { code, escaped, type Fact, factTable } from "../markdown.ts";
+import { code, escaped, type Fact, factTable } from "../rows/markdown.ts";
 import {
   bytesText,
   durationText,
   memoryText,
   timeText,
-} from "../quantities.ts";
+} from "../rows/quantities.ts";
 import {
   diskText,
   resourcesText,
   stageText,
   stateText,
   wayText,
-} from "./describe.ts";
+} from "../rows/machine.ts";
 
 /** The long form of a row, as Markdown. */
 export function machineTooltip(
@@ -75,12 +76,7 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
       ],
       [l10n.t("Network"), networkText(runtime.network)],
     );
-    const ports = runtime.forwards
-      .map(
-        ({ hostPort, guestPort }) =>
-          `${String(hostPort)} → ${String(guestPort)}`,
-      )
-      .join(", ");
+    const ports = runtime.forwards.map(portText).join(", ");
     if (ports !== "") facts.push([l10n.t("Ports"), ports]);
   }
   const booted = boot.at(-1);
@@ -92,6 +88,26 @@ function factsOf(machine: Machine, nowMs: number): Fact[] {
         .join(" · "),
     ]);
   return facts;
+}
+
+/** `8080 → web:80 (Shop)`; what speaks HTTP is a link. */
+export function portText({
+  hostPort,
+  guestPort,
+  host,
+  label,
+  scheme,
+}: Forward): string {
+  const here =
+    scheme === undefined
+      ? String(hostPort)
+      : `[${String(hostPort)}](${scheme}://localhost:${String(hostPort)}/)`;
+  const there =
+    host === undefined
+      ? String(guestPort)
+      : escaped(`${host}:${String(guestPort)}`);
+  const named = label === undefined ? "" : ` (${escaped(label)})`;
+  return `${here} → ${there}${named}`;
 }
 
 /** What a clone of Windows has in common with others, and nothing of ours changes. */

@@ -1,8 +1,8 @@
 import { l10n } from "vscode";
 import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
-import { stateText as imageStateText } from "../images/describe.ts";
-import { gateOf, stateText } from "../machines/describe.ts";
+import { stateText as imageStateText } from "../rows/image.ts";
+import { gateOf, stateText } from "../rows/machine.ts";
 import type { Notice } from "./messages.ts";
 
 /** What the panel says while there is no picture, and what helps; undefined when there is one. */

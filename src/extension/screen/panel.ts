@@ -1,9 +1,14 @@
+/*
+ * One panel with a screen. It owns the connection between its page and the screen's socket: at most one at a time,
+ * numbered, so that what comes late of an earlier one is known for that. It ends the connection when the page is hidden
+ * and with the panel. `screens.ts` makes panels and hands them over.
+ */
 import { randomBytes } from "node:crypto";
 import { l10n, Uri, type WebviewPanel } from "vscode";
 import { type Bridge, bridgeTo } from "./bridge.ts";
 import type { FromPage, NoticeAction, PageState, ToPage } from "./messages.ts";
 import { pageOf } from "./page.ts";
-import type { SubjectOf } from "./subjects.ts";
+import type { Sight, SubjectOf } from "./subjects.ts";
 
 export interface PanelDeps {
   readonly subjectOf: SubjectOf;
@@ -14,14 +19,6 @@ export interface PanelDeps {
     layout: string,
     type: (strokes: ToPage & { kind: "type" }) => void,
   ) => void;
-}
-
-interface Link {
-  readonly number: number;
-  /** See `Sight`. */
-  readonly life: string;
-  readonly bridge: Bridge;
-  connected: boolean;
 }
 
 const retryMs = 500;
@@ -38,59 +35,29 @@ export function keepPanel(
 ): void {
   const { subject: key } = state;
   const subject = subjectOf(key);
-  let link: Link | undefined;
-  let count = 0;
   let pageIsThere = false;
   let retry: NodeJS.Timeout | undefined;
 
   const post = (message: ToPage): void =>
     void panel.webview.postMessage(message);
-
-  const drop = (): void => {
-    link?.bridge.end();
-    link = undefined;
-  };
-
-  function connect(path: string, life: string): void {
-    const number = ++count;
-    const bridge = bridgeTo(path, {
-      connected() {
-        if (link?.number !== number) return;
-        link.connected = true;
-        post({ kind: "connected", connection: number });
-        tell();
-      },
-      bytes: (bytes) => post({ kind: "bytes", connection: number, bytes }),
-      ended() {
-        if (link?.number !== number) return;
-        link = undefined;
-        post({ kind: "ended", connection: number });
-        tell();
-        // The notice of a machine's end comes after its socket's, so this may be in vain for a moment.
-        retry = setTimeout(reconcile, retryMs);
-      },
-    });
-    link = { number, life, bridge, connected: false };
-  }
+  const link = createLink(post, {
+    connected: () => tell(),
+    ended() {
+      tell();
+      // The notice of a machine's end comes after its socket's, so this may be in vain for a moment.
+      retry = setTimeout(reconcile, retryMs);
+    },
+  });
 
   const tell = (): void =>
-    post({
-      kind: "notice",
-      notice: subject.notice(link?.connected === true),
-    });
+    post({ kind: "notice", notice: subject.notice(link.isConnected()) });
 
   function reconcile(): void {
     clearTimeout(retry);
     const sight = subject.look();
     if (sight !== undefined) panel.title = titleOf(sight.name);
     if (!pageIsThere) return;
-    const screen = sight?.screen;
-    if (link !== undefined && link.life !== screen?.life) {
-      post({ kind: "ended", connection: link.number });
-      drop();
-    }
-    if (link === undefined && screen !== undefined)
-      connect(screen.path, screen.life);
+    link.follow(sight?.screen);
     tell();
   }
 
@@ -98,12 +65,11 @@ export function keepPanel(
     switch (message.kind) {
       case "ready":
         pageIsThere = true;
-        drop();
+        link.drop();
         reconcile();
         return;
       case "bytes":
-        if (link?.number === message.connection)
-          link.bridge.send(message.bytes);
+        link.send(message.connection, message.bytes);
         return;
       case "act":
         onAct(key, message.action);
@@ -118,15 +84,88 @@ export function keepPanel(
   panel.onDidChangeViewState(() => {
     if (panel.visible) return;
     pageIsThere = false;
-    drop();
+    link.drop();
   });
   panel.onDidDispose(() => {
     clearTimeout(retry);
     stopListening();
-    drop();
+    link.drop();
   });
+  loadPage(panel, state, extensionUri);
+}
 
-  const { webview } = panel;
+interface Link {
+  readonly isConnected: () => boolean;
+  /** Connects to this screen, unless it is connected to it already; lets go of another one. */
+  readonly follow: (screen: Sight["screen"]) => void;
+  /** From the page, if it means the connection that there is. */
+  readonly send: (connection: number, bytes: Uint8Array) => void;
+  readonly drop: () => void;
+}
+
+/** The connection between a page, which hears of it by `post`, and a screen. */
+function createLink(
+  post: (message: ToPage) => void,
+  on: { readonly connected: () => void; readonly ended: () => void },
+): Link {
+  let current:
+    | {
+        readonly number: number;
+        /** See `Sight`. */
+        readonly life: string;
+        readonly bridge: Bridge;
+        connected: boolean;
+      }
+    | undefined;
+  let count = 0;
+
+  const drop = (): void => {
+    current?.bridge.end();
+    current = undefined;
+  };
+
+  function connect(path: string, life: string): void {
+    const number = ++count;
+    const bridge = bridgeTo(path, {
+      connected() {
+        if (current?.number !== number) return;
+        current.connected = true;
+        post({ kind: "connected", connection: number });
+        on.connected();
+      },
+      bytes: (bytes) => post({ kind: "bytes", connection: number, bytes }),
+      ended() {
+        if (current?.number !== number) return;
+        current = undefined;
+        post({ kind: "ended", connection: number });
+        on.ended();
+      },
+    });
+    current = { number, life, bridge, connected: false };
+  }
+
+  return {
+    drop,
+    isConnected: () => current?.connected === true,
+    follow(screen) {
+      if (current !== undefined && current.life !== screen?.life) {
+        post({ kind: "ended", connection: current.number });
+        drop();
+      }
+      if (current === undefined && screen !== undefined)
+        connect(screen.path, screen.life);
+    },
+    send(connection, bytes) {
+      if (current?.number === connection) current.bridge.send(bytes);
+    },
+  };
+}
+
+function loadPage(
+  { webview }: WebviewPanel,
+  state: PageState,
+  extensionUri: Uri,
+): void {
   webview.options = webviewOptions(extensionUri);
   const resource = (...path: string[]): string =>
     webview.asWebviewUri(Uri.joinPath(extensionUri, ...path)).toString();

@@ -1,3 +1,7 @@
+/*
+ * The panels with screens. It owns them all: one for each machine and installation, found again by what it shows, and
+ * those of a window come back with it. `main.ts` makes it; what happens inside a panel is in panel.ts.
+ */
 import {
   env,
   l10n,
@@ -8,15 +12,15 @@ import {
 } from "vscode";
 import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { Room } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import { refuse } from "../failures/raise.ts";
 import type { Call } from "../helper/connection.ts";
 import { chooseOne, type ChooseMachines } from "../machines/choose.ts";
-import { machinesViewId } from "../machines/tree.ts";
-import { withViewProgress } from "../progress.ts";
-import type { Records } from "../records.ts";
-import { runTold } from "../registerCommands.ts";
+import { machinesViewId } from "../window/viewIds.ts";
+import { withViewProgress } from "../window/progress.ts";
+import type { Records } from "../helper/records.ts";
+import { runTold } from "../failures/registerCommands.ts";
 import { isLayoutName, layoutNames, typingOf } from "./layouts.ts";
 import type { NoticeAction, PageState } from "./messages.ts";
 import { keepPanel, type PanelDeps, titleOf, webviewOptions } from "./panel.ts";
@@ -27,39 +31,22 @@ const panelType = "guesthouse.screen";
 /** About half a minute of typing; who wants more than that wants a file. */
 const longestTyping = 2_000;
 
-/** Panels with screens, one for each machine and installation; those of a window come back with it. */
-export function createScreens(deps: {
+export interface ScreensDeps {
   readonly call: Call;
   readonly choose: ChooseMachines;
   readonly machines: Records<Machine>;
   readonly images: Records<Image>;
   readonly loaded: () => Promise<void>;
   readonly extensionUri: Uri;
-}): {
-  readonly commands: CommandsOf<
-    "guesthouse.openScreen" | "guesthouse.openImageScreen"
-  >;
-  dispose(): void;
-} {
-  const { call, choose, machines, images, loaded, extensionUri } = deps;
-  const panels = new Map<string, WebviewPanel>();
+}
 
-  const ofPanels: PanelDeps = {
-    subjectOf: screenSubjects(machines, images),
-    extensionUri,
-    onAct: (machine, action) =>
-      void runTold(() =>
-        withViewProgress(machinesViewId, () =>
-          about({ kind: "machine", id: machine }, () =>
-            act(call, machines, machine, action),
-          ),
-        ),
-      ),
-    onTypeClipboard: (layout, type) =>
-      void runTold(async () =>
-        type({ kind: "type", strokes: await clipboardStrokes(layout) }),
-      ),
-  };
+/** Panels with screens, one for each machine and installation; those of a window come back with it. */
+export function createScreens(
+  deps: ScreensDeps,
+): Room<"guesthouse.openScreen" | "guesthouse.openImageScreen"> {
+  const { choose, loaded, extensionUri } = deps;
+  const panels = new Map<string, WebviewPanel>();
+  const ofPanels = panelDeps(deps);
 
   const keep = (panel: WebviewPanel, state: PageState): void => {
     panels.set(state.subject, panel);
@@ -117,6 +104,28 @@ export function createScreens(deps: {
   };
 }
 
+const panelDeps = ({
+  call,
+  machines,
+  images,
+  extensionUri,
+}: ScreensDeps): PanelDeps => ({
+  subjectOf: screenSubjects(machines, images),
+  extensionUri,
+  onAct: (machine, action) =>
+    void runTold(() =>
+      withViewProgress(machinesViewId, () =>
+        about({ kind: "machine", id: machine }, () =>
+          act(call, machines, machine, action),
+        ),
+      ),
+    ),
+  onTypeClipboard: (layout, type) =>
+    void runTold(async () =>
+      type({ kind: "type", strokes: await clipboardStrokes(layout) }),
+    ),
+});
+
 /** What helps a machine that shows no picture. */
 async function act(
   call: Call,
@@ -170,10 +179,12 @@ const newState = (subject: string): PageState => ({
   layout: layoutNames[0],
 });
 
+type Kept = { readonly [K in keyof PageState]?: unknown };
+
 /** What a page kept, which an older version of ours may have written. */
 function stateFrom(kept: unknown): PageState | undefined {
   if (typeof kept !== "object" || kept === null) return undefined;
-  const { subject, fit, readOnly, layout } = kept as Record<string, unknown>;
+  const { subject, fit, readOnly, layout }: Kept = kept;
   if (typeof subject !== "string") return undefined;
   return {
     subject,

@@ -1,6 +1,6 @@
 import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
-import type { Records } from "../records.ts";
+import type { Records } from "../helper/records.ts";
 import type { Notice } from "./messages.ts";
 import { noticeOf, noticeOfImage } from "./notice.ts";
 

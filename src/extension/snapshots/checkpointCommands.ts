@@ -1,123 +1,135 @@
 import { l10n, window } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
-import { chooseOne, type ChooseMachines } from "../machines/choose.ts";
+import {
+  type Args,
+  chooseOne,
+  type ChooseMachines,
+} from "../machines/choose.ts";
 import { reporting } from "../machines/ready.ts";
-import { machinesViewId } from "../machines/tree.ts";
-import { withCancellableProgress, withViewProgress } from "../progress.ts";
-import { bytesText, timeText } from "../quantities.ts";
-import type { Records } from "../records.ts";
-import type { Settings } from "../settings.ts";
+import { machinesViewId } from "../window/viewIds.ts";
+import {
+  withCancellableProgress,
+  withViewProgress,
+} from "../window/progress.ts";
+import { bytesText, timeText } from "../rows/quantities.ts";
+import type { Records } from "../helper/records.ts";
+import type { Settings } from "../window/settings.ts";
 import { chooseCheckpoint, type ChosenCheckpoint } from "./chooseCheckpoint.ts";
-import { titleOf } from "./describeCheckpoint.ts";
+import { titleOf } from "../rows/checkpoint.ts";
 
 /** As the contract bounds it. */
 const maxNoteLength = 200;
 
-/** Commands on a machine's checkpoints. */
-export function checkpointCommands(deps: {
+export interface CheckpointCommandDeps {
   readonly call: Call;
   readonly choose: ChooseMachines;
   readonly machines: Records<Machine>;
   readonly settings: () => Settings;
-}): CommandsOf<
+}
+
+/** Commands on a machine's checkpoints. */
+export const checkpointCommands = (
+  deps: CheckpointCommandDeps,
+): CommandsOf<
   | "guesthouse.createCheckpoint"
   | "guesthouse.rollBack"
   | "guesthouse.deleteCheckpoint"
-> {
-  const { call, choose, machines, settings } = deps;
-  return {
-    async "guesthouse.createCheckpoint"(...args) {
-      const machine = await chooseOne(choose, args, {
-        title: l10n.t("Checkpoint VM"),
-        states: new Set([
-          "running",
-          "unready",
-          "paused",
-          "stopped",
-          "suspended",
-        ]),
-      });
-      if (machine === undefined) return;
-      const note = await askNote(machine);
-      if (note === undefined) return;
-      await withViewProgress(machinesViewId, () =>
-        about({ kind: "machine", id: machine.id }, () =>
-          call("checkpoints.create", {
-            machine: machine.id,
-            ...(note === "" ? {} : { note }),
-          }),
-        ),
-      );
-    },
+> => ({
+  "guesthouse.createCheckpoint": (...args) => createCheckpoint(deps, args),
+  "guesthouse.rollBack": (...args) => rollBack(deps, args),
+  "guesthouse.deleteCheckpoint": (...args) => deleteCheckpoint(deps, args),
+});
 
-    async "guesthouse.rollBack"(...args) {
-      const title = l10n.t("Roll Back VM");
-      const chosen = await chooseCheckpoint(choose, args, title);
-      if (chosen === undefined) return;
-      const keepPresent = await askRollBack(
-        chosen,
-        settings().checkpointBeforeRisk,
-      );
-      if (keepPresent === undefined) return;
-      const { machine, checkpoint } = chosen;
-      await withCancellableProgress(
-        l10n.t("Rolling {0} back", machine.name),
-        (report, signal) =>
-          reporting(
-            machines,
-            () => machines.get(machine.id),
-            report,
-            () =>
-              about({ kind: "machine", id: machine.id }, () =>
-                call(
-                  "checkpoints.rollBack",
-                  {
-                    machine: machine.id,
-                    checkpoint: checkpoint.id,
-                    keepPresent,
-                  },
-                  signal,
-                ),
-              ),
-          ),
-      );
-    },
+async function createCheckpoint(
+  { call, choose }: CheckpointCommandDeps,
+  args: Args,
+): Promise<void> {
+  const machine = await chooseOne(choose, args, {
+    title: l10n.t("Checkpoint VM"),
+    states: new Set(["running", "unready", "paused", "stopped", "suspended"]),
+  });
+  if (machine === undefined) return;
+  const note = await askNote(machine);
+  if (note === undefined) return;
+  await withViewProgress(machinesViewId, () =>
+    about({ kind: "machine", id: machine.id }, () =>
+      call("checkpoints.create", {
+        machine: machine.id,
+        ...(note === "" ? {} : { note }),
+      }),
+    ),
+  );
+}
 
-    async "guesthouse.deleteCheckpoint"(...args) {
-      const title = l10n.t("Delete Checkpoint");
-      const chosen = await chooseCheckpoint(choose, args, title);
-      if (chosen === undefined) return;
-      const { machine, checkpoint } = chosen;
-      const button = l10n.t("Delete");
-      const answer = await window.showWarningMessage(
-        l10n.t(
-          "Delete the checkpoint “{0}” of {1}?",
-          titleOf(checkpoint),
-          machine.name,
-        ),
-        {
-          modal: true,
-          detail: l10n.t(
-            "The VM can't be put back to it any more. It takes {0}; what other VMs or checkpoints stand on is kept.",
-            bytesText(checkpoint.sizeBytes),
-          ),
-        },
-        button,
-      );
-      if (answer !== button) return;
-      await withViewProgress(machinesViewId, () =>
-        about({ kind: "machine", id: machine.id }, () =>
-          call("checkpoints.delete", {
-            machine: machine.id,
-            checkpoint: checkpoint.id,
-          }),
-        ),
-      );
-    },
+async function rollBack(
+  { call, choose, machines, settings }: CheckpointCommandDeps,
+  args: Args,
+): Promise<void> {
+  const title = l10n.t("Roll Back VM");
+  const chosen = await chooseCheckpoint(choose, args, title);
+  if (chosen === undefined) return;
+  const keepPresent = await askRollBack(
+    chosen,
+    settings().checkpointBeforeRisk,
+  );
+  if (keepPresent === undefined) return;
+  const { machine, checkpoint } = chosen;
+  const params = {
+    machine: machine.id,
+    checkpoint: checkpoint.id,
+    keepPresent,
   };
+  await withCancellableProgress(
+    l10n.t("Rolling {0} back", machine.name),
+    (report, signal) =>
+      reporting(
+        machines,
+        () => machines.get(machine.id),
+        report,
+        () =>
+          about({ kind: "machine", id: machine.id }, () =>
+            call("checkpoints.rollBack", params, signal),
+          ),
+      ),
+  );
+}
+
+async function deleteCheckpoint(
+  { call, choose }: CheckpointCommandDeps,
+  args: Args,
+): Promise<void> {
+  const title = l10n.t("Delete Checkpoint");
+  const chosen = await chooseCheckpoint(choose, args, title);
+  if (chosen === undefined) return;
+  const { machine, checkpoint } = chosen;
+  const button = l10n.t("Delete");
+  const answer = await window.showWarningMessage(
+    l10n.t(
+      "Delete the checkpoint “{0}” of {1}?",
+      titleOf(checkpoint),
+      machine.name,
+    ),
+    {
+      modal: true,
+      detail: l10n.t(
+        "The VM can't be put back to it any more. It takes {0}; what other VMs or checkpoints stand on is kept.",
+        bytesText(checkpoint.sizeBytes),
+      ),
+    },
+    button,
+  );
+  if (answer !== button) return;
+  await withViewProgress(machinesViewId, () =>
+    about({ kind: "machine", id: machine.id }, () =>
+      call("checkpoints.delete", {
+        machine: machine.id,
+        checkpoint: checkpoint.id,
+      }),
+    ),
+  );
 }
 
 const askNote = ({ name }: Machine): Thenable<string | undefined> =>

@@ -6,8 +6,8 @@ import {
   chooseOne,
   type ChooseMachines,
 } from "../machines/choose.ts";
-import { checkpointRow, newestFirst } from "./describeCheckpoint.ts";
-import { checkpointOfKey } from "./keys.ts";
+import { checkpointRow, newestFirst } from "../rows/checkpoint.ts";
+import { checkpointOfKey } from "../rows/keys.ts";
 
 export interface ChosenCheckpoint {
   readonly machine: Machine;

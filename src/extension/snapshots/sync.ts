@@ -1,6 +1,6 @@
 import type { Template } from "../../protocol/templates.ts";
 import type { Connection } from "../helper/connection.ts";
-import { createRecords, type Records } from "../records.ts";
+import { createRecords, type Records } from "../helper/records.ts";
 
 /**
  * The templates as notices and the opening list tell them. An id says what a template is made of, so it comes back

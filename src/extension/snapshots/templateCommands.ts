@@ -1,31 +1,36 @@
 import { l10n, type QuickPickItem, window } from "vscode";
+import { given } from "../../base/given.ts";
 import type { Image } from "../../protocol/images.ts";
 import type { Template } from "../../protocol/templates.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import { refuse } from "../failures/raise.ts";
 import type { Call } from "../helper/connection.ts";
 import { chooseImage } from "../images/choose.ts";
-import { imagesViewId } from "../images/tree.ts";
+import { imagesViewId } from "../window/viewIds.ts";
 import {
   type Report,
   withCancellableProgress,
   withViewProgress,
-} from "../progress.ts";
-import { bytesText, durationText } from "../quantities.ts";
-import type { Records } from "../records.ts";
-import type { Settings } from "../settings.ts";
-import { inOrder, makingText, templateRow } from "./describeTemplate.ts";
-import { templateOfKey } from "./keys.ts";
+} from "../window/progress.ts";
+import { bytesText, durationText } from "../rows/quantities.ts";
+import type { Records } from "../helper/records.ts";
+import type { Settings } from "../window/settings.ts";
+import { inOrder, makingText, templateRow } from "../rows/template.ts";
+import { templateOfKey } from "../rows/keys.ts";
 
-/** Commands on warm templates. */
-export function templateCommands(deps: {
+export interface TemplateCommandDeps {
   readonly call: Call;
   readonly images: Records<Image>;
   readonly templates: Records<Template>;
   readonly settings: () => Settings;
   readonly loaded: () => Promise<void>;
-}): CommandsOf<"guesthouse.warmUpImage" | "guesthouse.deleteTemplate"> {
+}
+
+/** Commands on warm templates. */
+export function templateCommands(
+  deps: TemplateCommandDeps,
+): CommandsOf<"guesthouse.warmUpImage" | "guesthouse.deleteTemplate"> {
   const { call, images, templates, settings, loaded } = deps;
   return {
     async "guesthouse.warmUpImage"(name) {
@@ -80,9 +85,7 @@ const shapeOf = (
   diskGiB?: number;
 } => ({
   image,
-  ...(cpus === undefined ? {} : { cpus }),
-  ...(memoryMiB === undefined ? {} : { memoryMiB }),
-  ...(diskGiB === undefined ? {} : { diskGiB }),
+  ...given({ cpus, memoryMiB, diskGiB }),
 });
 
 async function chosenImage(

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
+import { given } from "../../base/given.ts";
 import type { Call } from "../helper/connection.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../window/settings.ts";
 import { sshConfigFile } from "./remoteSettings.ts";
 
 /**
@@ -14,7 +15,7 @@ export async function keepInclude(
   const configFile = sshConfigFile(homedir());
   const { included } = await call("ssh.include", {
     wanted: manageSshConfig,
-    ...(configFile === undefined ? {} : { configFile }),
+    ...given({ configFile }),
   });
   return included;
 }

@@ -3,8 +3,8 @@ import type { Machine } from "../../protocol/machines.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
 import type { MakeReady } from "../machines/ready.ts";
-import { withCancellableProgress } from "../progress.ts";
-import type { OpenIn, Settings } from "../settings.ts";
+import { withCancellableProgress } from "../window/progress.ts";
+import type { OpenIn, Settings } from "../window/settings.ts";
 import { addressOf, authorityOf } from "./address.ts";
 import { installedSshExtension, sshExtensionFor } from "./editors.ts";
 import type { OpenedAliases } from "./openedAliases.ts";
@@ -15,6 +15,8 @@ export interface OpenTarget {
   /** `machine`: its copied folder, or its user's home. */
   readonly folder: "machine" | "none" | { readonly path: string };
   readonly openIn: OpenIn;
+  /** The VM itself, where its alias leads into a container. */
+  readonly around?: "container";
 }
 
 /** Opens a machine in the editor, starting it when needed; says what can be done when the editor can't. */
@@ -29,7 +31,7 @@ export function machineOpener(deps: {
   readonly makeReady: MakeReady;
   readonly opened: OpenedAliases;
   /** Repeats what was done at connecting, so that a failure is told here. */
-  readonly useLauncher: () => Promise<void>;
+  readonly useLauncher: () => Promise<unknown>;
 }): OpenMachine {
   const { call, settings, makeReady, opened, useLauncher } = deps;
 
@@ -58,9 +60,13 @@ export function machineOpener(deps: {
         offerInclude(ready);
         return;
       }
-      await prepareEditor(ready.alias, ready.os);
-      await opened.add(ready.alias);
-      await openWindow(ready, target);
+      const { container } = ready;
+      const alias =
+        (target.around === undefined ? undefined : container?.vmAlias) ??
+        ready.alias;
+      await prepareEditor(alias, ready.os);
+      await opened.add(alias);
+      await openWindow({ ...ready, alias }, target);
     });
   };
 }

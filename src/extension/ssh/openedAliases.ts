@@ -1,6 +1,7 @@
 import type { Memento } from "vscode";
 import type { Machine } from "../../protocol/machines.ts";
-import type { Records } from "../records.ts";
+import type { Records } from "../helper/records.ts";
+import { vmAliasOf } from "../../protocol/vmAlias.ts";
 
 const key = "guesthouse.openedAliases";
 
@@ -24,7 +25,9 @@ export function openedAliases(
       if (!all().includes(alias)) await memento.update(key, [...all(), alias]);
     },
     async prune() {
-      const present = new Set(machines.all().map(({ alias }) => alias));
+      const present = new Set(
+        machines.all().flatMap(({ alias }) => [alias, vmAliasOf(alias)]),
+      );
       const gone = all().filter((alias) => !present.has(alias));
       if (gone.length === 0) return;
       await forget(gone);

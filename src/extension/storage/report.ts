@@ -1,8 +1,8 @@
 import { l10n } from "vscode";
 import type { Result } from "../../protocol/contract.ts";
 import type { StorageItem } from "../../protocol/storage.ts";
-import { escaped } from "../markdown.ts";
-import { bytesText } from "../quantities.ts";
+import { escaped } from "../rows/markdown.ts";
+import { bytesText } from "../rows/quantities.ts";
 
 /** What lies on this computer's disk, as a page: the largest first. */
 export function usageMarkdown({

@@ -1,15 +1,12 @@
 import { l10n } from "vscode";
 import type { Image } from "../../protocol/images.ts";
 import type { Machine } from "../../protocol/machines.ts";
-import type { Workspace } from "../../protocol/devcontainers.ts";
+import type { Workspace } from "../../protocol/workspaces.ts";
 import type { Template } from "../../protocol/templates.ts";
-import { progressOf, stateText as imageStateText } from "../images/describe.ts";
-import {
-  isPassing,
-  stateText as machineStateText,
-} from "../machines/describe.ts";
-import { makingText } from "../snapshots/describeTemplate.ts";
-import { workText } from "../workspaces/describe.ts";
+import { progressOf, stateText as imageStateText } from "../rows/image.ts";
+import { isPassing, stateText as machineStateText } from "../rows/machine.ts";
+import { makingText } from "../rows/template.ts";
+import { workText } from "../rows/workspace.ts";
 
 /** Something that goes on in the background, whoever started it. */
 export interface Job {

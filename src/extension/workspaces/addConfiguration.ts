@@ -1,9 +1,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { l10n, type QuickPickItem, Uri, window, workspace } from "vscode";
-import type { CommandsOf } from "../commandIds.ts";
+import { given } from "../../base/given.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import type { Call } from "../helper/connection.ts";
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../window/settings.ts";
 import { localFolder } from "./folders.ts";
 
 /** What a new file says of its VM. */
@@ -26,7 +27,7 @@ export function configurationCommands(
       });
       if (folder === undefined) return;
       const { configs } = await call("workspaces.configs", { folder });
-      const [present] = configs;
+      const present = configs[0]?.path;
       if (present !== undefined) {
         const open = l10n.t("Open It");
         const answer = await window.showInformationMessage(
@@ -90,8 +91,7 @@ async function ask(
   const { cpus, memory } = size;
   return {
     image,
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(memory === undefined ? {} : { memory }),
+    ...given({ cpus, memory }),
   };
 }
 
@@ -102,8 +102,7 @@ export function configurationText({
   memory,
 }: FirstConfiguration): string {
   const size = {
-    ...(cpus === undefined ? {} : { cpus }),
-    ...(memory === undefined ? {} : { memory }),
+    ...given({ cpus, memory }),
   };
   const file = {
     image,

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
 import { l10n, type QuickPickItem, Uri, window } from "vscode";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import type { Call } from "../helper/connection.ts";
-import { currentWorkspace, localFolder, type Place } from "./folders.ts";
+import { currentWorkspace, localFolder, placeIn } from "./folders.ts";
 import { fetchClone, type OpenDeps, workspaceOpener } from "./open.ts";
 
 /** Several VMs of one repository, and repositories that are not on this computer yet. */
@@ -18,7 +18,7 @@ export function branchCommands(
     async "guesthouse.openBranchInMachine"(clicked) {
       await loaded();
       const named = placeIn(clicked);
-      if (named !== undefined) {
+      if (named?.branch !== undefined) {
         await upAndOpen(named, "currentWindow");
         return;
       }
@@ -48,16 +48,6 @@ export function branchCommands(
   };
 }
 
-/** What the button of a failure names. */
-function placeIn(argument: unknown): Place | undefined {
-  if (typeof argument !== "object" || argument === null) return undefined;
-  if (!("folder" in argument) || !("branch" in argument)) return undefined;
-  const { folder, branch } = argument;
-  return typeof folder === "string" && typeof branch === "string"
-    ? { folder, branch }
-    : undefined;
-}
-
 /** The explorer hands over a folder, the source control view a repository with its root. */
 function rootOf(clicked: unknown): unknown {
   return typeof clicked === "object" &&
@@ -73,7 +63,7 @@ async function chooseBranch(
   call: Call,
   folder: string,
 ): Promise<string | undefined> {
-  const { branches, current } = await call("workspaces.branches", { folder });
+  const { branches, current } = await call("branches.list", { folder });
   const others = branches.filter((branch) => branch !== current);
   const items: (QuickPickItem & { readonly branch?: string })[] = [
     ...(current !== undefined && branches.includes(current)
@@ -101,7 +91,7 @@ async function chooseBranch(
     ),
   });
   if (branch === undefined || branch === "") return undefined;
-  await call("workspaces.createBranch", { folder, branch });
+  await call("branches.create", { folder, branch });
   return branch;
 }
 

@@ -1,11 +1,11 @@
 import { l10n, type QuickPickItem, window } from "vscode";
-import type { Leftover } from "../../protocol/branches.ts";
-import type { CommandsOf } from "../commandIds.ts";
+import type { Leftover } from "../../protocol/workspaces.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import type { Call } from "../helper/connection.ts";
 import { deleteMachine } from "../machines/deleteMachine.ts";
-import { withCancellableProgress } from "../progress.ts";
-import { agoText, bytesText } from "../quantities.ts";
-import { bringBackWork } from "./bringBack.ts";
+import { withCancellableProgress } from "../window/progress.ts";
+import { bytesText, usedText } from "../rows/quantities.ts";
+import { bringBackWork } from "../machines/bringBack.ts";
 
 /** *Clean Up*: workspaces whose folder or VM is gone, and VMs that nobody used for long. */
 export function cleanUpCommands(call: Call): CommandsOf<"guesthouse.cleanUp"> {
@@ -76,7 +76,7 @@ export function itemOf(of: Leftover, now = Date.now()): Item {
   const used =
     of.lastUsedAt === undefined || of.running
       ? []
-      : [l10n.t("used {0}", agoText(now - Date.parse(of.lastUsedAt)))];
+      : [usedText(of.lastUsedAt, now)];
   return {
     label: of.title,
     description: [bytesText(of.bytes), ...used].join(" · "),

@@ -6,8 +6,8 @@ import {
   type Uri,
   window,
 } from "vscode";
-import type { Workspace } from "../../protocol/devcontainers.ts";
-import type { Records } from "../records.ts";
+import type { Workspace } from "../../protocol/workspaces.ts";
+import type { Records } from "../helper/records.ts";
 
 /** An id of the gallery, or an extension's package. */
 export type Wanted = string | Uri;

@@ -1,12 +1,12 @@
 import { l10n } from "vscode";
-import type { Workspace } from "../../protocol/devcontainers.ts";
+import type { Workspace } from "../../protocol/workspaces.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
 import {
   type LogChannel,
   openLogChannel,
   quietly,
 } from "../machines/logChannel.ts";
-import type { Records } from "../records.ts";
+import type { Records } from "../helper/records.ts";
 
 /** The workspace logs: one channel per folder with a VM, filled live from the moment that it is worked on. */
 export class WorkspaceLogs {

@@ -1,14 +1,14 @@
 import { basename } from "node:path";
 import { l10n } from "vscode";
-import type { CommandsOf } from "../commandIds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
 import { makeMachine } from "../machines/create.ts";
 import { formOf } from "../machines/createForm.ts";
 import type { MakeReady } from "../machines/ready.ts";
-import { type Report, withCancellableProgress } from "../progress.ts";
-import { bytesText } from "../quantities.ts";
-import type { Settings } from "../settings.ts";
+import { type Report, withCancellableProgress } from "../window/progress.ts";
+import { bytesText } from "../rows/quantities.ts";
+import type { Settings } from "../window/settings.ts";
 import type { OpenMachine } from "../ssh/open.ts";
 import { localFolder } from "./folders.ts";
 
@@ -29,7 +29,7 @@ export function newMachineCommands(deps: {
     signal: AbortSignal,
   ): Promise<void> => {
     report(l10n.t("copying the folder"));
-    const stopListening = onNotice("workspaces.copied", (copied) => {
+    const stopListening = onNotice("copying.progress", (copied) => {
       if (copied.machine === machine)
         report(
           l10n.t(
@@ -40,7 +40,7 @@ export function newMachineCommands(deps: {
         );
     });
     try {
-      await call("workspaces.copyIn", { machine, folder }, signal);
+      await call("copying.folder", { machine, folder }, signal);
     } finally {
       stopListening();
     }

@@ -1,10 +1,11 @@
 import { basename } from "node:path";
 import { l10n, window } from "vscode";
-import type { PrebuildStage } from "../../protocol/devcontainers.ts";
-import type { CommandsOf } from "../commandIds.ts";
-import { withCancellableProgress } from "../progress.ts";
-import { bytesText } from "../quantities.ts";
-import { stageText } from "./describe.ts";
+import type { PrebuildStage } from "../../protocol/prebuilds.ts";
+import type { CommandsOf } from "../window/commandIds.ts";
+import { withCancellableProgress } from "../window/progress.ts";
+import { bytesText } from "../rows/quantities.ts";
+import { stageText } from "../rows/workspace.ts";
+import { chooseConfig } from "./chooseConfig.ts";
 import { localFolder } from "./folders.ts";
 import { askWhatToBringUp, type UpDeps } from "./up.ts";
 
@@ -20,12 +21,14 @@ export function prebuildCommands(
         openLabel: l10n.t("Prebuild"),
       });
       if (folder === undefined) return;
-      const wished = await askWhatToBringUp(deps, { folder });
+      const place = await chooseConfig(call, { folder });
+      if (place === undefined) return;
+      const wished = await askWhatToBringUp(deps, place);
       if (wished === undefined) return;
       const { image, made } = await withCancellableProgress(
         l10n.t("Prebuilding a VM image for {0}", basename(folder)),
         async (report, signal) => {
-          const stop = onNotice("workspaces.prebuilding", (told) => {
+          const stop = onNotice("prebuilds.progress", (told) => {
             if (told.folder !== folder) return;
             const text = textOf(told.stage);
             report(
@@ -35,7 +38,7 @@ export function prebuildCommands(
             );
           });
           try {
-            return await call("workspaces.prebuild", wished.params, signal);
+            return await call("prebuilds.make", wished.params, signal);
           } finally {
             stop();
           }

@@ -97,8 +97,7 @@ export type AskSecret = (
  */
 export async function gatherSecrets(
   { id, secrets }: Read,
-  folder: string,
-  isTrusted: boolean,
+  { folder, isTrusted }: { folder: string; isTrusted: boolean },
   store: SecretStore,
   ask: AskSecret = askSecret,
 ): Promise<Secrets | undefined> {

@@ -10,9 +10,10 @@ export async function serverFolderOf(
 ): Promise<string | undefined> {
   try {
     const text = await readFile(join(appRoot, "product.json"), "utf8");
-    const { serverDataFolderName: name } = JSON.parse(text) as {
-      readonly serverDataFolderName?: unknown;
-    };
+    const product: unknown = JSON.parse(text);
+    if (typeof product !== "object" || product === null) return undefined;
+    if (!("serverDataFolderName" in product)) return undefined;
+    const { serverDataFolderName: name } = product;
     return typeof name === "string" &&
       /^\.[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)
       ? name

@@ -1,8 +1,8 @@
-import { commands, env, l10n, Uri, window } from "vscode";
-import type { Workspace } from "../../protocol/devcontainers.ts";
+import { commands, env, l10n, window } from "vscode";
+import type { Workspace } from "../../protocol/workspaces.ts";
 import { presentFailure } from "../failures/present.ts";
-import type { Records } from "../records.ts";
-import { currentWorkspace, placeKey } from "./folders.ts";
+import type { Records } from "../helper/records.ts";
+import { currentWorkspace, placeKey, placeOf } from "./folders.ts";
 
 /**
  * Tells in a window that is open in a folder's VM when a command of the folder's setup failed: the window opens at the
@@ -18,10 +18,10 @@ export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
     if (env.remoteName !== "ssh-remote") return;
     const here = currentWorkspace(workspaces);
     if (here === undefined || !changed.includes(here)) return;
-    const { state, folder, branch, revision, mishap, outdated } = here;
+    const { state, branch, revision, mishap, outdated } = here;
     if (outdated !== toldOutdated && state.kind === "ready") {
       toldOutdated = outdated;
-      if (outdated !== undefined) void offerRebuild(outdated);
+      if (outdated !== undefined) void offerRebuild(outdated, here.rebuild);
     }
     if (mishap === undefined) toldMishap = undefined;
     else if (mishap !== toldMishap && state.kind === "ready") {
@@ -34,24 +34,29 @@ export function tellFailedSetup(workspaces: Records<Workspace>): () => void {
       state.failure,
       { kind: "workspace", id: placeKey(here) },
       async () => {
-        await (branch === undefined
-          ? commands.executeCommand(
-              "guesthouse.openFolderInMachine",
-              Uri.file(folder),
-            )
-          : commands.executeCommand("guesthouse.openBranchInMachine", {
-              folder,
-              branch,
-            }));
+        await commands.executeCommand(
+          branch === undefined
+            ? "guesthouse.openFolderInMachine"
+            : "guesthouse.openBranchInMachine",
+          placeOf(here),
+        );
       },
     );
   });
 }
 
-async function offerRebuild(outdated: string): Promise<void> {
-  const rebuild = l10n.t("Rebuild VM…");
+async function offerRebuild(
+  outdated: string,
+  what: Workspace["rebuild"],
+): Promise<void> {
+  const isContainer = what === "container";
+  const rebuild = isContainer
+    ? l10n.t("Rebuild Container")
+    : l10n.t("Rebuild VM…");
   if ((await window.showInformationMessage(outdated, rebuild)) === rebuild)
-    await commands.executeCommand("guesthouse.rebuildMachine");
+    await commands.executeCommand(
+      isContainer ? "guesthouse.rebuildContainer" : "guesthouse.rebuildMachine",
+    );
 }
 
 async function tellMishap(mishap: string, place: string): Promise<void> {

@@ -1,6 +1,6 @@
-import type { Workspace } from "../../protocol/devcontainers.ts";
+import type { Workspace } from "../../protocol/workspaces.ts";
 import type { Connection } from "../helper/connection.ts";
-import { createRecords, type Records } from "../records.ts";
+import { createRecords, type Records } from "../helper/records.ts";
 
 /** Folders that have, or had, a VM of their own, as notices and the opening list tell them. */
 export function workspaceRecords(connection: Connection): Records<Workspace> {

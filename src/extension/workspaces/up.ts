@@ -1,19 +1,21 @@
 import { basename } from "node:path";
 import { l10n, window } from "vscode";
-import type { CameUp, Workspace } from "../../protocol/devcontainers.ts";
+import { given } from "../../base/given.ts";
+import type { CameUp, Workspace } from "../../protocol/workspaces.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
-import { type Report, withCancellableProgress } from "../progress.ts";
-import { bytesText, durationText } from "../quantities.ts";
-import type { Records } from "../records.ts";
-import type { Settings } from "../settings.ts";
+import { type Report, withCancellableProgress } from "../window/progress.ts";
+import { bytesText, durationText } from "../rows/quantities.ts";
+import type { Records } from "../helper/records.ts";
+import type { Settings } from "../window/settings.ts";
 import {
   askInitialize,
   type Consents,
   goesOnUntrusted,
   localEnvOf,
 } from "./consent.ts";
-import { workText } from "./describe.ts";
+import { workText } from "../rows/workspace.ts";
 import { type Place, placeKey, type Wish } from "./folders.ts";
+import { type HostPathsWish, withHostPaths } from "./hostPaths.ts";
 import { askFiles } from "./shareConsent.ts";
 import { gatherSecrets, type SecretStore } from "./secrets.ts";
 
@@ -28,13 +30,6 @@ export interface UpDeps {
   readonly serverFolder: () => Promise<string | undefined>;
   /** Whether the user trusts what is open in this window. */
   readonly isTrusted: () => boolean;
-}
-
-/** A folder of this computer and, of several configurations, the chosen one. */
-export interface Which {
-  readonly folder: string;
-  readonly config?: string;
-  readonly branch?: string;
 }
 
 /**
@@ -59,32 +54,44 @@ export async function bringUp(
     deps.consents,
   );
   if (files === undefined) return undefined;
-  const secrets = await gatherSecrets(read, folder, seesHost, deps.secrets);
+  const secrets = await gatherSecrets(
+    read,
+    { folder, isTrusted: seesHost },
+    deps.secrets,
+  );
   if (secrets === undefined) return undefined;
   const serverFolder = await deps.serverFolder();
-  const { dotfiles } = settings();
+  const { dotfiles, gitIdentity } = settings();
   const title =
     branch === undefined
       ? l10n.t("Opening {0} in its VM", basename(folder))
       : l10n.t("Opening {0} ({1}) in its VM", basename(folder), branch);
-  const came = await withCancellableProgress(title, (report, signal) =>
-    telling(deps, place, report, () =>
-      call(
-        "workspaces.up",
-        {
-          ...params,
-          ...files,
-          defaults: { ...params.defaults, files: usual },
-          ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
-          ...(dotfiles === undefined ? {} : { dotfiles }),
-          ...(serverFolder === undefined ? {} : { serverFolder }),
-          ...(place.prebuild === undefined ? {} : { prebuild: place.prebuild }),
-          until: "waitFor",
-        },
-        signal,
+  const { container, prebuild } = place;
+  const up = (hostPaths?: HostPathsWish): Promise<CameUp> =>
+    withCancellableProgress(title, (report, signal) =>
+      telling(deps, place, report, () =>
+        call(
+          "workspaces.up",
+          {
+            ...params,
+            ...files,
+            defaults: { ...params.defaults, files: usual },
+            ...(Object.keys(secrets).length === 0 ? {} : { secrets }),
+            ...given({ dotfiles, serverFolder, prebuild, container }),
+            ...given({ hostPaths }),
+            gitIdentity: gitIdentity && seesHost,
+            until: "waitFor",
+          },
+          signal,
+        ),
       ),
-    ),
-  );
+    );
+  const came = await withHostPaths(up, deps.consents, {
+    digest: read.digest,
+    // Nothing of this computer goes to what isn't trusted.
+    seesHost,
+  });
+  if (came === undefined) return undefined;
   // The window in the VM offers the remedy to that.
   const { outdated } = came.workspace;
   for (const note of came.notes.filter((each) => each !== outdated))
@@ -100,9 +107,8 @@ export async function askWhatToBringUp(
   { call, settings, consents, isTrusted }: UpDeps,
   place: Wish,
 ) {
-  const { folder } = place;
-  const which = await chooseConfig(call, place);
-  if (which === undefined) return undefined;
+  const { folder, branch, config } = place;
+  const which = { folder, ...given({ branch, config }) };
   const read = await call("workspaces.read", which);
   if (!isTrusted() && !(await goesOnUntrusted(read, folder))) return undefined;
   const initialize = await askInitialize(read, folder, isTrusted(), consents);
@@ -118,27 +124,10 @@ export async function askWhatToBringUp(
     localEnv: localEnvOf(read, seesHost, process.env),
     defaults: {
       image,
-      ...(cpus === undefined ? {} : { cpus }),
-      ...(memoryMiB === undefined ? {} : { memoryMiB }),
-      ...(diskGiB === undefined ? {} : { diskGiB }),
+      ...given({ cpus, memoryMiB, diskGiB }),
     },
   };
   return { read, seesHost, params };
-}
-
-/** The only configuration, or the one that the user picks; undefined when the user picks none. */
-async function chooseConfig(
-  call: Call,
-  { folder, branch }: Place,
-): Promise<Which | undefined> {
-  const where = { folder, ...(branch === undefined ? {} : { branch }) };
-  const { configs } = await call("workspaces.configs", where);
-  if (configs.length < 2) return where;
-  const config = await window.showQuickPick([...configs], {
-    title: l10n.t("Open {0} in VM", basename(folder)),
-    placeHolder: l10n.t("This folder has several configurations"),
-  });
-  return config === undefined ? undefined : { ...where, config };
 }
 
 /** Reports the folder's stage with its age, and the files that were copied, while `work` goes on. */
@@ -163,7 +152,7 @@ async function telling<T>(
   };
   const stops = [
     workspaces.onDidChange(tell),
-    onNotice("workspaces.copied", ({ machine, files, bytes }) => {
+    onNotice("copying.progress", ({ machine, files, bytes }) => {
       if (find()?.machine?.id === machine)
         report(
           l10n.t(

@@ -3,9 +3,9 @@ import { version } from "../../base/version.ts";
 import { failed } from "../../protocol/failure.ts";
 import { defaultHome } from "../../rpc/address.ts";
 import { processIdentity, waitForExit } from "../qemu/process.ts";
-import { bytes, table } from "./format.ts";
-import { reportFailures } from "./reportFailures.ts";
-import { runningHelper, say } from "./session.ts";
+import { bytes, table } from "./terminal/format.ts";
+import { reportFailures } from "./terminal/reportFailures.ts";
+import { runningHelper, say } from "./terminal/session.ts";
 
 const endTimeoutMs = 15_000;
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { exitCodes } from "./exitCodes.ts";
-import { withHelper } from "./session.ts";
+import { exitCodes } from "./terminal/exitCodes.ts";
+import { withHelper } from "./terminal/session.ts";
 
 const marks = { ok: "✓", warning: "!", error: "✗" } as const;
 

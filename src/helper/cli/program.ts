@@ -1,26 +1,41 @@
 import { Command } from "commander";
 import { version } from "../../base/version.ts";
-import { addBringBackCommand } from "./bringBack.ts";
-import { addCheckpointCommands } from "./checkpoints.ts";
 import { addCompletion } from "./completion.ts";
-import { addConnectCommands } from "./connect.ts";
 import { addDaemonCommands } from "./daemon.ts";
 import { addDoctorCommand } from "./doctor.ts";
-import { exitCodes, exitCodesHelp } from "./exitCodes.ts";
-import { addImageCommands } from "./images.ts";
-import { addInspectCommands } from "./inspect.ts";
-import { addMachineCommands } from "./machines.ts";
-import { addPoolCommands } from "./pool.ts";
-import { addPrebuildCommand } from "./prebuild.ts";
 import { addProxyCommand } from "./proxy.ts";
-import { addScreenCommand } from "./screen.ts";
-import { addSelfTestCommand } from "./selfTest.ts";
-import { addStorageCommands } from "./storage.ts";
-import { addTemplateCommands } from "./templates.ts";
-import { addWorkspaceListCommands } from "./workspaceList.ts";
-import { addWorkspaceCommands } from "./workspaces.ts";
+import { addImageCommands } from "./images/images.ts";
+import { addCheckpointCommands } from "./machines/checkpoints.ts";
+import { addCopyCommand } from "./machines/cp.ts";
+import { addCreateCommand } from "./machines/create.ts";
+import { addDeleteCommand } from "./machines/delete.ts";
+import { addForkCommand } from "./machines/fork.ts";
+import { addInspectCommands } from "./machines/inspect.ts";
+import { addOpenCommand } from "./machines/open.ts";
+import { addPoolCommands } from "./machines/pool.ts";
+import {
+  addPauseCommands,
+  addStartCommands,
+  addStopCommand,
+} from "./machines/power.ts";
+import { addScreenCommand } from "./machines/screen.ts";
+import { addSelfTestCommand } from "./machines/selfTest.ts";
+import { addSetCommand } from "./machines/set.ts";
+import { addSshCommand } from "./machines/ssh.ts";
+import { addSshConfigCommand } from "./machines/sshConfig.ts";
+import { addStorageCommands } from "./machines/storage.ts";
+import { addTemplateCommands } from "./machines/templates.ts";
+import { exitCodes, exitCodesHelp } from "./terminal/exitCodes.ts";
+import { addBringBackCommand } from "./workspaces/bringBack.ts";
+import { addDownCommand } from "./workspaces/down.ts";
+import { addExecCommand } from "./workspaces/exec.ts";
+import { addWorkspaceListCommands } from "./workspaces/list.ts";
+import { addLockCommand } from "./workspaces/lock.ts";
+import { addLogsCommand } from "./workspaces/logs.ts";
+import { addPrebuildCommand } from "./workspaces/prebuild.ts";
+import { addUpCommands } from "./workspaces/up.ts";
 
-/** The whole command line. */
+/** The whole command line; its help lists the commands in this order. */
 export function createProgram(): Command {
   const program = new Command("guesthouse")
     .description("Virtual machines for your editor: clone, boot, open.")
@@ -28,14 +43,27 @@ export function createProgram(): Command {
     .showHelpAfterError("(guesthouse help shows what there is)")
     .enablePositionalOptions()
     .addHelpText("after", exitCodesHelp);
-  addWorkspaceCommands(program);
+  addUpCommands(program);
+  addExecCommand(program);
+  addLockCommand(program);
+  addDownCommand(program);
   addPrebuildCommand(program);
   addWorkspaceListCommands(program);
-  addMachineCommands(program);
+  addCreateCommand(program);
+  addStartCommands(program);
+  addStopCommand(program);
+  addPauseCommands(program);
+  addSetCommand(program);
+  addDeleteCommand(program);
+  addForkCommand(program);
   addCheckpointCommands(program);
   addInspectCommands(program);
   addScreenCommand(program);
-  addConnectCommands(program);
+  addSshCommand(program);
+  addCopyCommand(program);
+  addLogsCommand(program);
+  addSshConfigCommand(program);
+  addOpenCommand(program);
   addBringBackCommand(program);
   addImageCommands(program);
   addTemplateCommands(program);

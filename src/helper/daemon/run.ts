@@ -1,3 +1,7 @@
+/*
+ * The daemon's life: it owns the data folder's lock from before anything is touched until the process ends, so that there is
+ * one helper for each data folder. `guesthouse daemon run` calls it, which windows and command lines spawn.
+ */
 import { writeSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";

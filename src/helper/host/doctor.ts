@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, stat, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { given } from "../../base/given.ts";
 import { isMissing } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import { toFailure } from "../../protocol/failure.ts";
@@ -33,17 +34,29 @@ export async function examineHost(
   const checks = await Promise.all([
     guarded("qemu", "QEMU", () => checkQemu(tools, signal)),
     guarded("qemu-img", "qemu-img", () =>
-      checkTool(tools, "qemuImg", "qemu-img", "qemu-img", "error"),
+      checkTool(tools, "qemuImg", {
+        id: "qemu-img",
+        title: "qemu-img",
+        withoutIt: "error",
+      }),
     ),
     guarded("accelerator", "Accelerator", () =>
       checkAccelerator(tools, request, signal),
     ),
     guarded("network", "Network", () => checkNetwork(tools, request, signal)),
     guarded("ssh", "OpenSSH client", () =>
-      checkTool(tools, "ssh", "ssh", "OpenSSH client", "error"),
+      checkTool(tools, "ssh", {
+        id: "ssh",
+        title: "OpenSSH client",
+        withoutIt: "error",
+      }),
     ),
     guarded("build-tools", "Image builder", () =>
-      checkTool(tools, "mmdebstrap", "build-tools", "Image builder", "warning"),
+      checkTool(tools, "mmdebstrap", {
+        id: "build-tools",
+        title: "Image builder",
+        withoutIt: "warning",
+      }),
     ),
     guarded("data-folder", "Data folder", () => checkFolder(request.home)),
     guarded("disk-space", "Disk space", () => checkSpace(request.home)),
@@ -54,7 +67,7 @@ export async function examineHost(
   return {
     healthy: checks.every(({ outcome }) => outcome !== "error"),
     checks,
-    ...(command === undefined ? {} : { installCommand: command }),
+    ...given({ installCommand: command }),
   };
 }
 
@@ -72,7 +85,7 @@ async function guarded(
       title,
       outcome: "error",
       detail: message,
-      ...(remedy === undefined ? {} : { remedy }),
+      ...given({ remedy }),
     };
   }
 }
@@ -93,12 +106,15 @@ function installAll(tools: Tools): string[] | undefined {
   );
 }
 
+interface ToolCheck extends Pick<DoctorCheck, "id" | "title"> {
+  /** What it means that the tool is missing. */
+  readonly withoutIt: "warning" | "error";
+}
+
 function checkTool(
   tools: Tools,
   name: ToolName,
-  id: string,
-  title: string,
-  withoutIt: "warning" | "error",
+  { id, title, withoutIt }: ToolCheck,
 ): DoctorCheck {
   const tool = tools[name];
   if (tool !== undefined)
@@ -132,7 +148,11 @@ async function checkQemu(
   tools: Tools,
   signal: AbortSignal | undefined,
 ): Promise<DoctorCheck> {
-  const there = checkTool(tools, "qemuSystem", "qemu", "QEMU", "error");
+  const there = checkTool(tools, "qemuSystem", {
+    id: "qemu",
+    title: "QEMU",
+    withoutIt: "error",
+  });
   if (tools.qemuSystem === undefined) return there;
   const { version, sandbox } = await inspectQemu(tools.qemuSystem.path, signal);
   const tooOld =
@@ -171,7 +191,7 @@ async function checkAccelerator(
       arch: tools.arch,
       cachePath: request.acceleratorCache,
       log: request.log,
-      ...(request.retry === undefined ? {} : { retry: request.retry }),
+      ...given({ retry: request.retry }),
     },
     signal,
   );
@@ -205,7 +225,7 @@ async function checkNetwork(
       passt: tools.passt?.path,
       cachePath: networkCache,
       log,
-      ...(retry === undefined ? {} : { retry }),
+      ...given({ retry }),
     },
     signal,
   );
@@ -231,7 +251,7 @@ async function checkNetwork(
     return { id, title, outcome: "ok", detail: open };
   if (tools.passt === undefined)
     return {
-      ...checkTool(tools, "passt", id, title, "warning"),
+      ...checkTool(tools, "passt", { id, title, withoutIt: "warning" }),
       detail: open,
     };
   return {

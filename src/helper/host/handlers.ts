@@ -1,3 +1,4 @@
+import { given } from "../../base/given.ts";
 import type { HandlersOf } from "../../protocol/contract.ts";
 import { type DoctorRequest, examineHost } from "./doctor.ts";
 
@@ -6,10 +7,7 @@ export type HostDeps = Omit<DoctorRequest, "retry">;
 export function hostHandlers(deps: HostDeps): HandlersOf<"host.doctor"> {
   return {
     "host.doctor": async ({ retry }, { signal }) => ({
-      report: await examineHost(
-        { ...deps, ...(retry === undefined ? {} : { retry }) },
-        signal,
-      ),
+      report: await examineHost({ ...deps, ...given({ retry }) }, signal),
     }),
   };
 }

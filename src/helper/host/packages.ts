@@ -1,5 +1,5 @@
 import type { QemuArchitecture } from "../qemu/commandLine.ts";
-import { findProgram } from "../qemu/programs.ts";
+import { findProgram } from "../processes/programs.ts";
 
 export const toolNames = [
   "qemuSystem",

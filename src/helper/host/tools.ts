@@ -1,8 +1,13 @@
+/*
+ * Which programs of this host Guesthouse runs, and of which version. It owns what was learnt of each file, so that asking is
+ * cheap until the file changes. The doctor asks for all of them, a start of QEMU for its own.
+ */
 import { stat } from "node:fs/promises";
 import { execa } from "execa";
+import { given } from "../../base/given.ts";
 import { type GuesthouseError, failed } from "../../protocol/failure.ts";
 import type { QemuArchitecture } from "../qemu/commandLine.ts";
-import { findProgram } from "../qemu/programs.ts";
+import { findProgram } from "../processes/programs.ts";
 import {
   type PackageManager,
   type ToolName,
@@ -88,7 +93,7 @@ async function versionOf(
     reject: false,
     stdin: "ignore",
     timeout: versionTimeoutMs,
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
+    ...given({ cancelSignal: signal }),
   });
   signal?.throwIfAborted();
   if (unusable) return "unknown";

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { given } from "../../base/given.ts";
 import { cancelled } from "../../protocol/failure.ts";
 import type { Accelerator, AcceleratorKind } from "../../protocol/host.ts";
 import {
@@ -50,7 +51,7 @@ export async function tryAccelerator(
         timeout: timeoutMs,
         // A guest that hangs inside the kernel's virtualization can keep QEMU from obeying a polite signal.
         killSignal: "SIGKILL",
-        ...(signal === undefined ? {} : { cancelSignal: signal }),
+        ...given({ cancelSignal: signal }),
       },
     );
     if (signal?.aborted === true) throw cancelled();

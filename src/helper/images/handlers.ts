@@ -1,7 +1,8 @@
+import { given } from "../../base/given.ts";
 import type { HandlersOf } from "../../protocol/contract.ts";
 import type { imageMethods } from "../../protocol/images.ts";
 import type { Images } from "./images.ts";
-import { inspectWindowsIso } from "./windows/inspectIso.ts";
+import { inspectWindowsIso } from "./windows/iso/inspectIso.ts";
 import { editionOf } from "./windows/install/plan.ts";
 
 /** The contract's `images.*` on the images room. `onDeleted` removes what was made of an image that is gone. */
@@ -27,7 +28,7 @@ export function imageHandlers(
           .map(({ index, name, version, languages }) => ({
             index,
             name,
-            ...(version === undefined ? {} : { version }),
+            ...given({ version }),
             languages: [...languages],
           })),
       };

@@ -1,46 +1,42 @@
+/*
+ * The images room, wired: its catalog, store, jobs, ledger and installations, and one function per verb over them. It owns
+ * the jobs and the HTTP connections until `close`; the store's files are golden/store.ts' own. The daemon makes one.
+ */
+import { readVariable } from "../../base/environmentVariables.ts";
 import type { Disposer } from "../../base/disposables.ts";
 import type { Log } from "../../base/log.ts";
 import type { Accelerator } from "../../protocol/host.ts";
-import { refused } from "../../protocol/failure.ts";
 import type {
   Architecture,
-  GuestSystem,
   Image,
   ImageReport,
 } from "../../protocol/images.ts";
+import { createHttp } from "../net/http.ts";
 import type { Layout } from "../store/layout.ts";
-import { auditImage } from "./audit.ts";
-import { readManifest, writeArchive } from "./archive.ts";
-import { openBuildCache } from "./buildCache.ts";
 import {
   type Catalog,
   type RecipeName,
   catalogEntries,
   loadCatalog,
-} from "./catalog.ts";
-import { clearWorkFolders } from "./finish.ts";
-import { type GoldenImage, goldenImage } from "./goldenImage.ts";
-import { createHttp } from "./http.ts";
-import { importArchive } from "./importArchive.ts";
-import { importName } from "./importName.ts";
-import { createJobs } from "./jobs.ts";
-import { type DiskToKeep, keepDisk } from "./keepDisk.ts";
-import { createLedger } from "./ledger.ts";
-import type { Prepare, Recipe } from "./made.ts";
-import {
-  type DiskIntent,
-  type Maker,
-  discardPartials,
-  makeCatalogImage,
-  prepareDisk,
-} from "./make.ts";
-import { endAbandonedPreparations } from "./preparationMachine.ts";
-import { diskPreparation } from "./prepare.ts";
-import type { WorkingState } from "./progress.ts";
-import { hostRecipes } from "./recipes.ts";
-import { requireUnused } from "./requireUnused.ts";
-import { type StoredImage, openStore } from "./store.ts";
-import { takeInWindowsDisk } from "./windows/importDisk.ts";
+} from "./catalog/catalog.ts";
+import { createLedger } from "./catalog/ledger.ts";
+import type { Maker } from "./catalog/make.ts";
+import { hostRecipes } from "./catalog/recipes.ts";
+import { openBuildCache } from "./golden/buildCache.ts";
+import { clearWorkFolders } from "./golden/finish.ts";
+import type { GoldenImage } from "./golden/goldenImage.ts";
+import type { DiskToKeep } from "./golden/keepDisk.ts";
+import type { Prepare, Recipe } from "./golden/made.ts";
+import { openStore } from "./golden/store.ts";
+import { type ImportOptions, importImage } from "./importImage.ts";
+import { createJobs } from "./jobs/jobs.ts";
+import type { WorkingState } from "./jobs/progress.ts";
+import { exportImage, keepAsImage, validateImage } from "./keptImages.ts";
+import { type ObtainOptions, obtainImage } from "./obtainImage.ts";
+import { endAbandonedPreparations } from "./prepare/preparationMachine.ts";
+import { diskPreparation } from "./prepare/prepare.ts";
+import { removeImage } from "./removeImage.ts";
+import { resolveImage, showImage } from "./room.ts";
 import { type InstallSettings, usualInstall } from "./windows/install/host.ts";
 import { type Installs, createInstalls } from "./windows/install/installs.ts";
 
@@ -61,33 +57,12 @@ export interface ImagesOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Default: the shipped one. */
   readonly catalog?: Catalog;
-  /** Default: this host's builders. */
-  readonly recipes?: Readonly<Record<RecipeName, Recipe>>;
+  /** In the place of this host's builders. */
+  readonly recipes?: Readonly<Partial<Record<RecipeName, Recipe>>>;
   /** Default: boots the disk once in a preparation machine. */
   readonly prepare?: Prepare;
   /** How Windows is installed, where it differs from the usual. */
   readonly windows?: Partial<InstallSettings>;
-}
-
-export interface ObtainOptions {
-  /** `auto`: download, and build where the download's host can't be reached and a recipe exists. */
-  readonly method?: "auto" | "download" | "build" | undefined;
-  /** Make it anew although one is ready, here or in the cache. Machines keep the digest that they stand on. */
-  readonly force?: boolean | undefined;
-}
-
-export interface ImportOptions {
-  readonly path: string;
-  /** Default: from the file's name. */
-  readonly name?: string | undefined;
-  /** `sha256:…` or `sha512:…` of the file. */
-  readonly checksum?: string | undefined;
-  /** User that machines log in as. Default: `guest`; of Windows it must be told, as it is there already. */
-  readonly user?: string | undefined;
-  /** Default: Linux. */
-  readonly os?: GuestSystem | undefined;
-  /** See `images.import` of the contract. */
-  readonly generalized?: boolean | undefined;
 }
 
 /** The images room. Everything throws `GuesthouseError`s only. */
@@ -148,7 +123,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   await endAbandonedPreparations(layout, log);
   await clearWorkFolders(layout, log);
   const store = await openStore(layout, log);
-  const cacheFolder = env["GUESTHOUSE_IMAGE_CACHE"];
+  const cacheFolder = readVariable("GUESTHOUSE_IMAGE_CACHE", env);
   const http = createHttp(env, { connectTimeoutMs: 5000 });
   const maker: Maker = {
     layout,
@@ -156,7 +131,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     http,
     log,
     cache: openBuildCache(cacheFolder, log),
-    recipes: options.recipes ?? hostRecipes({ ...options, cacheFolder }),
+    recipes: hostRecipes({ ...options, cacheFolder }),
     prepare: options.prepare ?? diskPreparation(options),
   };
   const jobs = createJobs(
@@ -187,185 +162,21 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
     jobs,
     ledger,
   );
-  const golden = (stored: StoredImage): GoldenImage =>
-    goldenImage(stored, layout);
-  /** Tells the record after the job is over, when it says ready and no longer working. */
-  const settled = async <T>(name: string, work: Promise<T>): Promise<T> => {
-    const result = await work;
-    ledger.tell(name);
-    return result;
-  };
-
-  const images: Images = {
+  const room = { layout, architecture, entries, maker, jobs, ledger, installs };
+  return {
     list: () => Promise.resolve(ledger.names().map(ledger.recordOf)),
-    show: (name) =>
-      ledger.known(name)
-        ? Promise.resolve(ledger.recordOf(name))
-        : Promise.reject(ledger.missing(name)),
-    resolve: (nameOrDigest) => {
-      const stored =
-        store.images().get(nameOrDigest) ?? ledger.storedAs(nameOrDigest);
-      return stored === undefined || ledger.isLeaving(stored.record.digest)
-        ? Promise.reject(ledger.missing(nameOrDigest))
-        : Promise.resolve(golden(stored));
-    },
-    obtain: async (name, wish, onProgress, signal) => {
-      const { method = "auto", force = false } = wish;
-      const stored = ledger.storedAs(name);
-      if (stored?.report.usable === true && !force) return golden(stored);
-      const entry = entries.get(name);
-      if (entry === undefined && installs.has(name)) {
-        await installs.again(name, onProgress, signal);
-        return images.resolve(name);
-      }
-      if (entry === undefined) throw ledger.missing(name);
-      const job = jobs.run(
-        name,
-        "obtain",
-        async (progress, within) => {
-          ledger.setFailure(name, undefined);
-          const made = await makeCatalogImage(
-            maker,
-            entry,
-            { method, anew: force },
-            progress,
-            within,
-          );
-          await ledger.dropSuperseded(name);
-          return made;
-        },
-        onProgress,
-        signal,
-      );
-      return golden(await settled(name, job));
-    },
-    importFile: async (options, signal) => {
-      const { path, name: wanted, checksum, user, os } = options;
-      if (os === "windows" && user === undefined) throw userNeeded();
-      const generalized = options.generalized === true;
-      if (generalized && os !== "windows") throw onlyOfWindows();
-      const manifest = await readManifest(path);
-      const name = importName(wanted ?? manifest?.name, path);
-      // What could not be prepared is what is imported as it is, then.
-      await installs.forget(name);
-      const present = ledger.storedAs(name)?.record.source;
-      const renews =
-        present?.kind === "prebuild" &&
-        manifest?.source.kind === "prebuild" &&
-        present.key === manifest.source.key;
-      if (ledger.known(name) && !renews)
-        throw refused("images.exists", `There is an image “${name}” already.`, {
-          remedy: "Give the import another name, or delete that image first.",
-        });
-      const intent: DiskIntent = {
-        name,
-        title: name,
-        architecture,
-        // ARM machines have no other firmware; PCs have a choice, which the disk decides.
-        ...(architecture === "arm64" ? { firmware: "uefi" } : {}),
-        defaultUser: user ?? "guest",
-        expectedBootSeconds: importedBootSeconds,
-        source: (format) => ({ kind: "imported", path, format }),
-      };
-      const job = jobs.run(
-        name,
-        "import",
-        async (progress, within) => {
-          if (manifest === undefined) {
-            const disk = { source: path, checksum };
-            return os === "windows"
-              ? takeInWindowsDisk(
-                  maker,
-                  { ...intent, generalized },
-                  disk,
-                  progress,
-                  within,
-                )
-              : prepareDisk(maker, intent, disk, progress, within);
-          }
-          const archive = { name, path, checksum, manifest };
-          const made = await importArchive(maker, archive, progress, within);
-          await ledger.dropSuperseded(name);
-          return made;
-        },
-        undefined,
-        signal,
-      );
-      await settled(name, job);
-      return ledger.recordOf(name);
-    },
-    exportFile: async (name, path, signal) => {
-      const stored = ledger.storedAs(name);
-      if (stored === undefined) throw ledger.missing(name);
-      const { digest } = stored.record;
-      const release = ledger.hold(digest);
-      const files = layout.image(digest);
-      try {
-        const job = jobs.run(
-          name,
-          "export",
-          (progress, within) =>
-            writeArchive(stored, files, path, progress, within),
-          undefined,
-          signal,
-        );
-        return await settled(name, job);
-      } finally {
-        void release();
-      }
-    },
-    keep: async (disk, onProgress, signal) => {
-      const base = store.images().get(disk.base);
-      if (base === undefined) throw ledger.missing(disk.base);
-      const job = jobs.run(
-        disk.name,
-        "keep",
-        async (progress, within) => {
-          await keepDisk(maker, disk, base, progress, within);
-          await ledger.dropSuperseded(disk.name);
-        },
-        onProgress,
-        signal,
-      );
-      await settled(disk.name, job);
-      return ledger.recordOf(disk.name);
-    },
-    validate: async (name, signal) => {
-      const stored = ledger.storedAs(name);
-      if (stored === undefined) throw ledger.missing(name);
-      const { digest } = stored.record;
-      const job = jobs.run(
-        name,
-        "validate",
-        async (progress, within) => {
-          const files = layout.image(digest);
-          const result = await auditImage(stored, files, progress, within);
-          await store.setReport(digest, result);
-          return result;
-        },
-        undefined,
-        signal,
-      );
-      const report = await settled(name, job);
-      return { image: ledger.recordOf(name), report };
-    },
-    remove: async (name) => {
-      requireUnused(name, ledger);
-      const digests = ledger.digestsOf(name);
-      return ledger.whileLeaving(digests, async () => {
-        const hadInstall = await installs.forget(name);
-        const hadFailed = ledger.setFailure(name, undefined) || hadInstall;
-        const hadPartial = await discardPartials(layout, name);
-        if (digests.length === 0 && !hadFailed && !hadPartial)
-          throw ledger.missing(name);
-        await store.forgetName(name);
-        let freedBytes = 0;
-        for (const digest of digests) freedBytes += await store.drop(digest);
-        ledger.tell(name);
-        return freedBytes;
-      });
-    },
-    cancel: (name) => jobs.cancel(name),
+    // Asynchronous, so that what they refuse is a rejection.
+    show: async (name) => Promise.resolve(showImage(ledger, name)),
+    resolve: async (nameOrDigest) =>
+      Promise.resolve(resolveImage(room, nameOrDigest)),
+    obtain: (name, wish, ...watching) =>
+      obtainImage(room, { name, ...wish }, ...watching),
+    importFile: (...wish) => importImage(room, ...wish),
+    exportFile: (...wish) => exportImage(room, ...wish),
+    keep: (...wish) => keepAsImage(room, ...wish),
+    validate: (...wish) => validateImage(room, ...wish),
+    remove: (name) => removeImage(room, name),
+    cancel: jobs.cancel,
     hold: ledger.hold,
     installs,
     usersChanged: async (digest) => {
@@ -379,20 +190,4 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       await http.close();
     },
   };
-  return images;
 }
-
-const userNeeded = (): Error =>
-  refused(
-    "request.invalid",
-    "Whose account of Windows machines log in to must be said.",
-    { remedy: "Give it with --user; it must be an administrator's." },
-  );
-
-const onlyOfWindows = (): Error =>
-  refused("request.invalid", "Only disks with Windows are generalized.", {
-    remedy: "Leave it out: every clone of Linux gets a seed.",
-  });
-
-/** Of a disk that nobody here knows. */
-const importedBootSeconds = 40;

@@ -1,6 +1,11 @@
+/*
+ * What an earlier helper left, taken over once when this one starts, before anything else is done with machines. Each
+ * folder becomes a machine in the registry that runs or is stopped, or goes. Never signals a process that isn't ours, and
+ * never removes what it can't read.
+ */
 import { rm } from "node:fs/promises";
 import { uptime } from "node:os";
-import { readIfPresent, sweepTemporary } from "../../base/files.ts";
+import { sweepTemporary } from "../../base/files.ts";
 import type { Log } from "../../base/log.ts";
 import { toFailure } from "../../protocol/failure.ts";
 import type { MachineState } from "../../protocol/machines.ts";
@@ -8,8 +13,6 @@ import { endStrayPassts } from "../networks/passtProcess.ts";
 import {
   endProcess,
   findQemu,
-  isOurQemu,
-  processIdentity,
   type ProcessIdentity,
   waitForExit,
 } from "../qemu/process.ts";
@@ -27,17 +30,17 @@ import {
   removeFolder,
   sweepDoomed,
   writeHandles,
-  writeRecord,
 } from "../store/records.ts";
-import { emptyDisk, isFresh } from "./emptyDisk.ts";
-import { letGo } from "./hold.ts";
-import { removeLeftovers } from "./leftovers.ts";
-import { hasLostNetwork, networkGone } from "./networkGone.ts";
-import { rebuildHandles } from "./rebuildHandles.ts";
-import { settleMachine } from "./settle.ts";
-import { pausedByDisk } from "./supervise.ts";
-import type { Entry, Live } from "./entry.ts";
-import type { MachineRegistry } from "./registry.ts";
+import { emptyDisk, isFresh } from "./running/emptyDisk.ts";
+import { findLiving } from "./running/findLiving.ts";
+import { letGo } from "./running/hold.ts";
+import { removeLeftovers } from "./roster/leftovers.ts";
+import { hasLostNetwork, networkGone } from "./running/networkGone.ts";
+import { rebuildHandles } from "./running/rebuildHandles.ts";
+import { recoverMachine } from "./saved/recover.ts";
+import { pausedByDisk } from "./running/supervise.ts";
+import type { Entry, Live } from "./roster/entry.ts";
+import type { MachineRegistry } from "./roster/registry.ts";
 
 export interface AdoptDeps {
   readonly layout: Layout;
@@ -73,10 +76,19 @@ export async function adoptMachines(deps: AdoptDeps): Promise<void> {
   });
 }
 
+/** What an earlier helper left of one machine. */
+interface Left {
+  readonly record: MachineRecord;
+  readonly files: MachineFiles;
+  readonly handles: Awaited<ReturnType<typeof readHandles>>;
+  /** In the midst of which it ended. */
+  readonly capturing: MachineHandles["capturing"];
+}
+
 async function adopt(id: string, deps: AdoptDeps): Promise<void> {
-  const { layout, registry } = deps;
   const log = deps.log.with({ machine: id });
-  const files = layout.machine(id);
+  const own = { ...deps, log };
+  const files = deps.layout.machine(id);
   const read = await readRecord(files);
   if (read.kind === "corrupt") {
     // Its disk may be precious: leave everything for a human.
@@ -86,76 +98,96 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
     });
     return;
   }
-  if (read.kind === "missing") {
-    log.info("removing a machine that was never finished");
-    for (const stray of await findQemu(files.qmpSocket)) {
-      await endProcess(stray, "SIGKILL");
-      await waitForExit(stray, 5_000);
-    }
-    await removeLeftovers(files);
-    await removeFolder(files.folder);
-    await rm(files.log, { force: true });
-    return;
-  }
+  if (read.kind === "missing") return removeUnfinished(files, log);
   await sweepTemporary(files.folder);
-  let record = read.value;
-  const known = await readHandles(files);
-  let identity = await findLiving(files, known);
-  let cleared = true;
-  const settled = (qmp: Qmp | undefined): Promise<MachineRecord> =>
-    ifRoom(log, record, () => settleMachine(layout, record, qmp));
-  const capturing = known.kind === "read" ? known.value.capturing : undefined;
+  const record = read.value;
+  const handles = await readHandles(files);
+  const capturing =
+    handles.kind === "read" ? handles.value.capturing : undefined;
+  const left: Left = { record, files, handles, capturing };
+  const identity = await findLiving(files, handles);
+  // The record has it that this guest's present is over, or that it had not begun.
   if (record.rollingBack !== undefined || record.resumeFrom !== undefined) {
-    // The record has it that this guest's present is over, or that it had not begun.
     await end(identity, log);
-    if (known.kind !== "missing" && isFresh(record))
-      cleared = await ifRoom(log, false, async () => {
-        await emptyDisk(files);
-        return true;
-      });
-    identity = undefined;
+    const isCleared = await emptyFreshDisk(left, log);
+    await adoptStopped(left, isCleared, own);
+  } else if (identity === undefined) await adoptStopped(left, true, own);
+  else await adoptLiving(left, identity, own);
+}
+
+async function removeUnfinished(files: MachineFiles, log: Log): Promise<void> {
+  log.info("removing a machine that was never finished");
+  for (const stray of await findQemu(files.qmpSocket)) {
+    await endProcess(stray, "SIGKILL");
+    await waitForExit(stray, 5_000);
   }
-  if (identity === undefined) {
-    const suspended =
-      capturing?.suspend === true && record.resumeFrom?.kind === "state";
-    if (
-      known.kind !== "missing" &&
-      (suspended || record.resumeFrom === undefined)
-    ) {
-      const startedAtMs =
-        known.kind === "read" ? known.value.startedAtMs : Date.now();
-      const bootedAtMs = Date.now() - uptime() * 1000;
-      const reason = suspended
-        ? "suspended"
-        : startedAtMs < bootedAtMs
-          ? "hostRestarted"
-          : "crashed";
-      const ended: MachineRecord = { ...record, lastStop: { reason } };
-      record = ended;
-      await ifRoom(log, undefined, () => writeRecord(files, ended));
-      log.info("machine ended while nobody watched", { reason });
-    }
-    record = await settled(undefined);
-    // By its handles the next start knows that the disk has to be emptied yet.
-    if (cleared) await removeLeftovers(files);
-    registry.add(record, { kind: "stopped", ...record.lastStop });
-    return;
+  await removeLeftovers(files);
+  await removeFolder(files.folder);
+  await rm(files.log, { force: true });
+}
+
+/** False where the disk still has to be emptied, for want of room. */
+async function emptyFreshDisk(
+  { record, files, handles }: Left,
+  log: Log,
+): Promise<boolean> {
+  if (handles.kind === "missing" || !isFresh(record)) return true;
+  return ifRoom(log, false, async () => {
+    await emptyDisk(files);
+    return true;
+  });
+}
+
+async function adoptStopped(
+  { record, files, handles, capturing }: Left,
+  isCleared: boolean,
+  deps: AdoptDeps,
+): Promise<void> {
+  const { registry, log } = deps;
+  const isSuspended =
+    capturing?.suspend === true && record.resumeFrom?.kind === "state";
+  let ended = record;
+  if (
+    handles.kind !== "missing" &&
+    (isSuspended || record.resumeFrom === undefined)
+  ) {
+    const startedAtMs =
+      handles.kind === "read" ? handles.value.startedAtMs : Date.now();
+    const bootedAtMs = Date.now() - uptime() * 1000;
+    const reason = isSuspended
+      ? "suspended"
+      : startedAtMs < bootedAtMs
+        ? "hostRestarted"
+        : "crashed";
+    ended = { ...record, lastStop: { reason } };
+    const written = ended;
+    await ifRoom(log, undefined, () => registry.commitUnlisted(written));
+    log.info("machine ended while nobody watched", { reason });
   }
-  const handles = {
-    ...(known.kind === "read" && known.value.pid === identity.pid
-      ? known.value
-      : await rebuildHandles(files, identity, record)),
-    capturing: undefined,
-  };
+  const recovered = await recover(ended, undefined, deps);
+  // By its handles the next start knows that the disk has to be emptied yet.
+  if (isCleared) await removeLeftovers(files);
+  registry.add(recovered, { kind: "stopped", ...recovered.lastStop });
+}
+
+async function adoptLiving(
+  left: Left,
+  identity: ProcessIdentity,
+  deps: AdoptDeps,
+): Promise<void> {
+  const { files, capturing } = left;
+  const { registry, log } = deps;
+  const handles = await handlesOf(left, identity);
   const qmp = await connectQmp(files.qmpSocket, { timeoutMs: 5_000 }).catch(
     (error: unknown) => {
       log.warn("an adopted QEMU's monitor does not answer", { error });
       return undefined;
     },
   );
+  let { record } = left;
   if (qmp !== undefined) {
     if (capturing !== undefined) await letGo(capturing, qmp);
-    record = await settled(qmp);
+    record = await recover(record, qmp, deps);
     await ifRoom(log, undefined, () => writeHandles(files, handles));
   }
   const live: Live = {
@@ -169,19 +201,41 @@ async function adopt(id: string, deps: AdoptDeps): Promise<void> {
     ? networkGone(live)
     : await stateOf(record.name, handles, qmp);
   const entry = registry.add(record, state);
-  entry.live = live;
-  entry.boot = handles.boot;
-  registry.tell(entry);
+  registry.attach(entry, live, state);
   log.info("adopted", { pid: handles.pid, state: state.kind });
   // The disk of a copy that ended with the helper before this one.
   if (qmp !== undefined)
     void registry.locks
-      .run(id, () => unplugDisk(qmp))
+      .run(record.id, () => unplugDisk(qmp))
       .catch((error: unknown) => {
         log.info("a lent disk could not be looked for", { error });
       });
   deps.onLiving(entry, live, state.kind === "starting");
 }
+
+/** As they were noted for this very process, else as they can be read from the system. */
+async function handlesOf(
+  { record, files, handles }: Left,
+  identity: ProcessIdentity,
+): Promise<MachineHandles> {
+  const known =
+    handles.kind === "read" && handles.value.pid === identity.pid
+      ? handles.value
+      : await rebuildHandles(files, identity, record);
+  return { ...known, capturing: undefined };
+}
+
+const recover = (
+  record: MachineRecord,
+  qmp: Qmp | undefined,
+  { layout, registry, log }: AdoptDeps,
+): Promise<MachineRecord> =>
+  ifRoom(log, record, () =>
+    recoverMachine(record, qmp, {
+      layout,
+      commit: (recovered) => registry.commitUnlisted(recovered),
+    }),
+  );
 
 /** On a full disk a machine is shown as it was found; its next start mends it, and any later helper. */
 async function ifRoom<T>(
@@ -193,7 +247,7 @@ async function ifRoom<T>(
     return await work();
   } catch (error) {
     if (toFailure(error).code !== "host.diskFull") throw error;
-    log.warn("the disk is full: a machine is not settled yet", { error });
+    log.warn("the disk is full: a machine is not recovered yet", { error });
     return otherwise;
   }
 }
@@ -208,27 +262,6 @@ async function end(
   });
   await endProcess(identity, "SIGKILL");
   await waitForExit(identity, 5_000);
-}
-
-/** The machine's QEMU by its handles, else by its pid file, else by looking at every process of ours. */
-async function findLiving(
-  files: MachineFiles,
-  known: Awaited<ReturnType<typeof readHandles>>,
-): Promise<ProcessIdentity | undefined> {
-  if (known.kind === "read") {
-    const { pid, startTime } = known.value;
-    if (await isOurQemu({ pid, startTime }, files.qmpSocket))
-      return { pid, startTime };
-  }
-  const pidText = await readIfPresent(files.pidFile);
-  if (pidText === undefined && known.kind === "missing") return undefined;
-  const pid = Number(pidText?.trim());
-  if (Number.isInteger(pid) && pid > 0) {
-    const identity = await processIdentity(pid);
-    if (identity !== undefined && (await isOurQemu(identity, files.qmpSocket)))
-      return identity;
-  }
-  return (await findQemu(files.qmpSocket))[0];
 }
 
 async function stateOf(

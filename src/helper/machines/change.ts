@@ -1,14 +1,15 @@
 import type { ParsedParams } from "../../protocol/contract.ts";
 import { refused } from "../../protocol/failure.ts";
-import { renameWindows } from "../guests/windowsIdentity.ts";
+import { renameWindows } from "../guests/handoff/windowsIdentity.ts";
 import { resizeDisk } from "../qemu/block.ts";
 import type { Layout } from "../store/layout.ts";
 import type { MachineRecord } from "../store/records.ts";
-import { rewriteMachineSeed } from "./create.ts";
-import { resizeRefusal } from "./lifecycle.ts";
-import { checkName } from "./names.ts";
-import type { Entry } from "./entry.ts";
-import type { MachineRegistry } from "./registry.ts";
+import { rewriteMachineSeed } from "./identity/seed.ts";
+import { resizeRefusal } from "./roster/lifecycle.ts";
+import { checkName } from "./identity/names.ts";
+import type { Entry } from "./roster/entry.ts";
+import { can } from "./roster/systems.ts";
+import type { MachineRegistry } from "./roster/registry.ts";
 
 export interface ChangeDeps {
   readonly layout: Layout;
@@ -49,7 +50,7 @@ export async function renameGuest(
   layout: Layout,
   signal: AbortSignal,
 ): Promise<void> {
-  if (record.os !== "windows") return;
+  if (!can[record.os].renameInside) return;
   if (state.kind !== "running")
     throw refused(
       "machines.wrongState",

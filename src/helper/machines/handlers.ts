@@ -2,20 +2,30 @@ import type { HandlersOf } from "../../protocol/contract.ts";
 import type { Machine, machineMethods } from "../../protocol/machines.ts";
 import { hasErrorCode } from "../../base/files.ts";
 import { access } from "node:fs/promises";
-import { readLog } from "./bootLog.ts";
+import type { Images } from "../images/images.ts";
+import { readLog } from "./roster/bootLog.ts";
 import { renameGuest, renameMachine, setMachine } from "./change.ts";
 import { createMachine, type CreateDeps } from "./create.ts";
-import { type Machines, throwIfRefused } from "./machines.ts";
-import { createFromPool } from "./fromPool.ts";
-import type { Pool } from "./pool.ts";
-import { diagnoseMachine } from "./reach.ts";
-import type { Entry } from "./entry.ts";
+import type { Machines } from "./machines.ts";
+import { demand } from "./roster/lifecycle.ts";
+import { createFromPool } from "./pool/fromPool.ts";
+import type { Pool } from "./pool/pool.ts";
+import { diagnoseMachine } from "./boot/followBoot.ts";
+import type { Entry } from "./roster/entry.ts";
+import type { Warm } from "./warm/warm.ts";
 import { deleteMachine } from "./remove.ts";
-import { takeScreenshot } from "./screenshot.ts";
-import { machineStats } from "./stats.ts";
-import { type AskForWork, demandSaved } from "./unsaved.ts";
+import { takeScreenshot } from "./running/screenshot.ts";
+import { machineStats } from "./running/stats.ts";
+import { type AskForWork, demandSaved, noteWork } from "./running/unsaved.ts";
+import { forkMachine } from "./saved/fork.ts";
+import { demandForkable, type Unforkable } from "./saved/forkable.ts";
+import type { SnapshotDeps } from "./saved/offspring.ts";
+import { suspendMachine } from "./saved/suspend.ts";
 
-export interface MachineHandlerDeps extends CreateDeps {
+export interface MachineHandlerDeps extends CreateDeps, SnapshotDeps {
+  readonly unforkable?: Unforkable;
+  readonly images: Images;
+  readonly warm: Warm;
   readonly machines: Machines;
   readonly pool: Pool;
   readonly askForWork: AskForWork;
@@ -25,19 +35,34 @@ export interface MachineHandlerDeps extends CreateDeps {
 
 const defaultLogBytes = 1024 * 1024;
 
+const answer = (
+  { registry }: MachineHandlerDeps,
+  entry: Entry,
+): { machine: Machine } => ({ machine: registry.view(entry) });
+
 /** The contract's `machines.*`. */
-export function machineHandlers(
+export const machineHandlers = (
+  deps: MachineHandlerDeps,
+): HandlersOf<keyof typeof machineMethods> => ({
+  ...rosterHandlers(deps),
+  ...newcomerHandlers(deps),
+  ...lifeHandlers(deps),
+  ...insightHandlers(deps),
+});
+
+/** Which machines there are, what they are called and made of. */
+function rosterHandlers(
   deps: MachineHandlerDeps,
 ): HandlersOf<
-  Exclude<keyof typeof machineMethods, "machines.fork" | "machines.suspend">
+  | "machines.list"
+  | "machines.show"
+  | "machines.rename"
+  | "machines.set"
+  | "machines.delete"
 > {
-  const { registry, machines, layout } = deps;
-  const answer = (entry: Entry): { machine: Machine } => ({
-    machine: registry.view(entry),
-  });
+  const { registry, layout } = deps;
   const alone = <T>(entry: Entry, work: () => Promise<T>): Promise<T> =>
     registry.locks.run(entry.record.id, work);
-
   return {
     "machines.list": () =>
       Promise.resolve({
@@ -47,8 +72,46 @@ export function machineHandlers(
           .sort((a, b) => a.name.localeCompare(b.name)),
       }),
     "machines.show": ({ machine }) =>
-      Promise.resolve().then(() => answer(registry.find(machine))),
+      Promise.resolve().then(() => answer(deps, registry.find(machine))),
+    "machines.rename": async ({ machine, name, inGuest }, { signal }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        demand("rename", entry);
+        if (inGuest === true) await renameGuest(entry, name, layout, signal);
+        await renameMachine(entry, name, { registry, layout });
+      });
+      await deps.images.usersChanged(entry.record.image.digest);
+      return answer(deps, entry);
+    },
+    "machines.set": async ({ machine, ...wanted }, { signal }) => {
+      const entry = registry.find(machine);
+      await alone(entry, async () => {
+        demand("set", entry);
+        await setMachine(entry, wanted, { registry, layout }, signal);
+      });
+      await deps.onRosterChanged();
+      return answer(deps, entry);
+    },
+    "machines.delete": async ({ machine, discard }, { signal }) => {
+      const entry = registry.find(machine);
+      // Not under the lock: to ask its guest is a verb of its own.
+      if (discard !== true) await demandSaved(entry, deps, signal);
+      await alone(entry, async () => {
+        demand("delete", entry);
+        await deleteMachine(entry, deps);
+      });
+      await deps.onRosterChanged();
+      return { id: entry.record.id };
+    },
+  };
+}
 
+/** How machines come into being. */
+function newcomerHandlers(
+  deps: MachineHandlerDeps,
+): HandlersOf<"machines.create" | "machines.fork"> {
+  const { registry, machines } = deps;
+  return {
     "machines.create": async (params, { signal }) => {
       const pooled = await createFromPool(params, deps, signal);
       if (pooled !== undefined) {
@@ -57,17 +120,46 @@ export function machineHandlers(
         await machines.start(entry, { ...params, wait: false, live }, signal);
         await deps.onRosterChanged();
         if (params.wait !== false) await machines.untilReady(entry, signal);
-        return answer(entry);
+        return answer(deps, entry);
       }
       const entry = await createMachine(params, deps, signal);
       await deps.onRosterChanged();
       if (params.start !== false) await machines.start(entry, params, signal);
-      return answer(entry);
+      return answer(deps, entry);
     },
+    "machines.fork": async ({ machine, name, ...options }, { signal }) => {
+      const parent = registry.find(machine);
+      demandForkable(parent, deps.unforkable);
+      const { entry, pausedMs } = await forkMachine(
+        parent,
+        { name },
+        deps,
+        signal,
+      );
+      await deps.onRosterChanged();
+      await machines.start(entry, options, signal);
+      return { ...answer(deps, entry), pausedMs };
+    },
+  };
+}
+
+/** What begins, holds and ends a machine's QEMU. */
+function lifeHandlers(
+  deps: MachineHandlerDeps,
+): HandlersOf<
+  | "machines.start"
+  | "machines.stop"
+  | "machines.restart"
+  | "machines.pause"
+  | "machines.resume"
+  | "machines.suspend"
+> {
+  const { registry, machines } = deps;
+  return {
     "machines.start": async ({ machine, ...options }, { signal }) => {
       const entry = registry.find(machine);
       await machines.start(entry, options, signal);
-      return answer(entry);
+      return answer(deps, entry);
     },
     "machines.stop": async ({ machine, force, graceMs }, { signal }) => {
       const entry = registry.find(machine);
@@ -76,7 +168,7 @@ export function machineHandlers(
         { force: force ?? false, graceMs },
         signal,
       );
-      return { ...answer(entry), how };
+      return { ...answer(deps, entry), how };
     },
     "machines.restart": async ({ machine, ...options }, { signal }) => {
       const entry = registry.find(machine);
@@ -84,48 +176,38 @@ export function machineHandlers(
       // A restart is a boot, whatever the machine once came from.
       const boot = { ...options, discardState: true };
       await machines.start(entry, boot, signal);
-      return answer(entry);
+      return answer(deps, entry);
     },
     "machines.pause": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
       await machines.pause(entry, signal);
-      return answer(entry);
+      return answer(deps, entry);
     },
     "machines.resume": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
       await machines.resume(entry, signal);
-      return answer(entry);
+      return answer(deps, entry);
     },
-    "machines.rename": async ({ machine, name, inGuest }, { signal }) => {
+    "machines.suspend": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
-      await alone(entry, async () => {
-        throwIfRefused("rename", entry);
-        if (inGuest === true) await renameGuest(entry, name, layout, signal);
-        await renameMachine(entry, name, { registry, layout });
-      });
-      await deps.images.usersChanged(entry.record.image.digest);
-      return answer(entry);
+      await noteWork(entry, deps, signal);
+      await suspendMachine(entry, deps, signal);
+      return answer(deps, entry);
     },
-    "machines.set": async ({ machine, ...wanted }, { signal }) => {
-      const entry = registry.find(machine);
-      await alone(entry, async () => {
-        throwIfRefused("set", entry);
-        await setMachine(entry, wanted, { registry, layout }, signal);
-      });
-      await deps.onRosterChanged();
-      return answer(entry);
-    },
-    "machines.delete": async ({ machine, discard }, { signal }) => {
-      const entry = registry.find(machine);
-      // Not under the lock: to ask its guest is a verb of its own.
-      if (discard !== true) await demandSaved(entry, deps, signal);
-      await alone(entry, async () => {
-        throwIfRefused("delete", entry);
-        await deleteMachine(entry, deps);
-      });
-      await deps.onRosterChanged();
-      return { id: entry.record.id };
-    },
+  };
+}
+
+/** What a machine is seen and asked by. */
+function insightHandlers(
+  deps: MachineHandlerDeps,
+): HandlersOf<
+  | "machines.stats"
+  | "machines.screenshot"
+  | "machines.log"
+  | "machines.diagnose"
+> {
+  const { registry, machines, layout } = deps;
+  return {
     "machines.stats": async ({ machine }, { signal }) => {
       const entry = registry.find(machine);
       const live = machines.living(entry, "stats");
@@ -140,7 +222,7 @@ export function machineHandlers(
       };
     },
     "machines.log": async ({ machine, offset, maxBytes }) => {
-      const id = await logOwner(machine);
+      const id = await logOwner(machine, deps);
       const read = await readLog(
         layout.machine(id).log,
         offset ?? 0,
@@ -155,26 +237,29 @@ export function machineHandlers(
         diagnosis: await diagnoseMachine(
           entry,
           live,
-          machines.reachDeps,
+          machines.bootDeps,
           signal,
         ),
       };
     },
   };
+}
 
-  /** A machine that is here, or the id of a deleted one whose log is kept (B13). */
-  async function logOwner(which: string): Promise<string> {
+/** A machine that is here, or the id of a deleted one whose log is kept (B13). */
+async function logOwner(
+  which: string,
+  { registry, layout }: MachineHandlerDeps,
+): Promise<string> {
+  try {
+    return registry.find(which).record.id;
+  } catch (error) {
+    if (!/^[0-9a-f]{12}$/.test(which)) throw error;
     try {
-      return registry.find(which).record.id;
-    } catch (error) {
-      if (!/^[0-9a-f]{12}$/.test(which)) throw error;
-      try {
-        await access(layout.machine(which).log);
-        return which;
-      } catch (missing) {
-        if (hasErrorCode(missing, "ENOENT")) throw error;
-        throw missing;
-      }
+      await access(layout.machine(which).log);
+      return which;
+    } catch (missing) {
+      if (hasErrorCode(missing, "ENOENT")) throw error;
+      throw missing;
     }
   }
 }

@@ -5,10 +5,10 @@ import { removeUnusedLayers } from "../snapshots/layers.ts";
 import { unpinHost } from "../ssh/knownHosts.ts";
 import type { Layout } from "../store/layout.ts";
 import { removeFolder } from "../store/records.ts";
-import { mark } from "./bootLog.ts";
-import type { Entry } from "./entry.ts";
-import type { MachineRegistry } from "./registry.ts";
-import { finish } from "./supervise.ts";
+import { mark } from "./roster/bootLog.ts";
+import type { Entry } from "./roster/entry.ts";
+import type { MachineRegistry } from "./roster/registry.ts";
+import { finish } from "./running/supervise.ts";
 
 export interface RemoveDeps {
   readonly layout: Layout;

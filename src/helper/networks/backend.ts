@@ -1,8 +1,10 @@
 import { stat } from "node:fs/promises";
 import * as z from "zod";
+import { given } from "../../base/given.ts";
+import { readVariable } from "../../base/environmentVariables.ts";
 import { withDeadline } from "../../base/deadline.ts";
 import type { Log } from "../../base/log.ts";
-import { findProgram } from "../qemu/programs.ts";
+import { findProgram } from "../processes/programs.ts";
 import { bootSession, trialMemory } from "../store/trialMemory.ts";
 import type { PasstMode, PasstPrograms } from "./passt.ts";
 import { type PasstTrial, passtTrialSchema, tryPasst } from "./passtTrial.ts";
@@ -51,13 +53,13 @@ export async function chooseNetwork(
 ): Promise<NetworkChoice> {
   const { passt, cachePath, log } = request;
   const accept =
-    request.acceptFaulty ?? process.env["GUESTHOUSE_PASST"] === "any";
+    request.acceptFaulty ?? readVariable("GUESTHOUSE_PASST") === "any";
   if (process.platform !== "linux")
     return { backend: "user", reason: "passt runs on Linux only." };
   if (passt === undefined)
     return { backend: "user", reason: "passt is not installed." };
   const pasta = await findProgram("pasta");
-  const programs = { passt, ...(pasta === undefined ? {} : { pasta }) };
+  const programs = { passt, ...given({ pasta }) };
   const memory = trialMemory(cachePath, z.array(passtTrialSchema), log);
   const key = await keyOf(programs);
   if (request.retry !== true) {

@@ -38,7 +38,7 @@ export function networkFor(
 
 export interface ConnectWish {
   readonly guestAddress: string;
-  /** For the user network only; see `machines/addresses.ts`. */
+  /** For the user network only; see `machines/identity/addresses.ts`. */
   readonly firstLease: string;
   readonly forwards: readonly PortForward[];
   readonly socketPath: string;

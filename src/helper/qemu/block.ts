@@ -1,5 +1,6 @@
 import { lstat } from "node:fs/promises";
 import * as z from "zod";
+import { given } from "../../base/given.ts";
 import { isMissing } from "../../base/files.ts";
 import { bug, failed } from "../../protocol/failure.ts";
 import { qemuImg } from "./qemuImg.ts";
@@ -101,7 +102,7 @@ export function parseInfo(json: string): DiskImage {
       actualSizeBytes: file["actual-size"],
       dirty: file["dirty-flag"],
       corrupt: file["format-specific"]?.data.corrupt ?? false,
-      ...(backing === undefined ? {} : { backing }),
+      ...given({ backing }),
     }),
     undefined,
   );
@@ -154,6 +155,28 @@ export async function resizeDisk(
     signal,
   );
 }
+
+/** Tells an overlay that nobody uses where the disk below it lies now. That it is the same disk is the caller's word. */
+export const moveBackingFile = (
+  path: string,
+  backingPath: string,
+  signal?: AbortSignal,
+): Promise<unknown> =>
+  qemuImg(
+    [
+      "rebase",
+      "-q",
+      "-u",
+      "-f",
+      "qcow2",
+      "-F",
+      "qcow2",
+      "-b",
+      backingPath,
+      path,
+    ],
+    signal,
+  );
 
 export interface ConvertOptions {
   readonly format: "qcow2" | "raw";

@@ -1,7 +1,11 @@
+/*
+ * Programs that serve one QEMU each, passt and swtpm. They outlive the helper as QEMU does and end with their QEMU; one that
+ * is left over is known by its socket's path and ended by whoever takes over. `qemu/swtpm.ts` and `networks` start them.
+ */
 import { open, rm, stat } from "node:fs/promises";
 import { sleep } from "../../base/deadline.ts";
 import { cancelled, type GuesthouseError } from "../../protocol/failure.ts";
-import { spawnDetached, textFrom, whenEnded } from "./detached.ts";
+import { spawnDetached, textFrom, whenEnded } from "../processes/detached.ts";
 import {
   endProcess,
   findProcesses,

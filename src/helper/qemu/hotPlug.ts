@@ -1,3 +1,4 @@
+import * as z from "zod";
 import { promiseWithResolvers, sleep } from "../../base/deadline.ts";
 import type { Qmp } from "./qmp.ts";
 
@@ -6,6 +7,9 @@ const node = "lent";
 const device = "lent0";
 /** Of the spare slots in `commandLine.ts` the last: others are taken from the first on. */
 const slot = "spare3";
+
+/** What `qom-list` answers: https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html. */
+const childrenSchema = z.array(z.object({ name: z.string() }));
 
 /** How long a guest may take to let go of a device. One that is booting or hangs never does. */
 const unplugMs = 15_000;
@@ -74,9 +78,9 @@ export async function unplugDisk(
 
 /** A state that is saved meanwhile would ask for this disk for ever. */
 export async function isPlugged(qmp: Qmp): Promise<boolean> {
-  const devices = (await qmp.execute("qom-list", {
-    path: "/machine/peripheral",
-  })) as readonly { readonly name?: unknown }[];
+  const devices = childrenSchema.parse(
+    await qmp.execute("qom-list", { path: "/machine/peripheral" }),
+  );
   return devices.some(({ name }) => name === device);
 }
 

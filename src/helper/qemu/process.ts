@@ -1,11 +1,21 @@
+/*
+ * QEMU as a process of the system. It outlives the helper that started it, so nobody here owns it: whoever starts one keeps
+ * its identity, and whoever signals one asks first whether it is still that very process (pid, start time, socket).
+ * `machines` and `images` start and end QEMU by this file; companions are told from others by the same identities.
+ */
 import type { ChildProcess } from "node:child_process";
 import { open } from "node:fs/promises";
 import { sleep } from "../../base/deadline.ts";
 import { hasErrorCode } from "../../base/files.ts";
 import { bug, cancelled, failed } from "../../protocol/failure.ts";
-import { type Ended, spawnDetached, textFrom, whenEnded } from "./detached.ts";
-import type { ProcessUsage } from "./processFacts.ts";
-import { processTable } from "./processTable.ts";
+import {
+  type Ended,
+  spawnDetached,
+  textFrom,
+  whenEnded,
+} from "../processes/detached.ts";
+import type { ProcessUsage } from "../processes/facts.ts";
+import { processTable } from "../processes/table.ts";
 import { type Qmp, connectQmp } from "./qmp.ts";
 import { explainStartFailure } from "./startFailure.ts";
 

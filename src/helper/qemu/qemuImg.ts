@@ -1,11 +1,12 @@
 import { ExecaError, execa } from "execa";
+import { given } from "../../base/given.ts";
 import {
   type GuesthouseError,
   cancelled,
   failed,
 } from "../../protocol/failure.ts";
-import { withPrivateMask } from "./privateMask.ts";
-import { findProgram } from "./programs.ts";
+import { withPrivateMask } from "../processes/privateMask.ts";
+import { findProgram } from "../processes/programs.ts";
 
 export interface QemuImgOptions {
   /** Sees standard output as it comes. */
@@ -32,7 +33,7 @@ export async function qemuImg(
       stdin: "ignore",
       // Its messages are recognised by their English words.
       env: { LC_ALL: "C" },
-      ...(signal === undefined ? {} : { cancelSignal: signal }),
+      ...given({ cancelSignal: signal }),
     }),
   );
   if (onOutput !== undefined) {

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { rm } from "node:fs/promises";
 import { failed } from "../../protocol/failure.ts";
-import { findProgram } from "./programs.ts";
+import { findProgram } from "../processes/programs.ts";
 
 /**
  * Writes bytes into a qcow2 disk that no QEMU holds open. They lie beside it for a moment: qemu-io takes them from a

@@ -1,4 +1,10 @@
+/*
+ * One connection to a running QEMU's monitor. It owns the socket from connecting to its end, pairs each answer with the
+ * command it belongs to, and hands out events. Every command ends: by its answer, its deadline, its signal, or with the
+ * connection. Whoever drives a QEMU calls `connectQmp`; what a line says is decoded in qmpWire.ts.
+ */
 import { type Socket, createConnection } from "node:net";
+import { given } from "../../base/given.ts";
 import {
   DeadlineError,
   promiseWithResolvers,
@@ -119,43 +125,25 @@ async function negotiate(socket: Socket, signal: AbortSignal): Promise<Qmp> {
   };
 }
 
-interface Pending {
-  readonly command: string;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
+/** One connection as it is from its first byte on: the greeting is still to come. */
 interface Peer extends Omit<Qmp, "version"> {
   readonly greeting: Promise<QmpVersion>;
 }
 
-/** How many events wait for the first listener. */
-const maxEarlyEvents = 256;
-
 function speak(socket: Socket): Peer {
   const greeting = promiseWithResolvers<QmpVersion>();
   const closed = promiseWithResolvers<void>();
-  const pending = new Map<number, Pending>();
-  const listeners = new Set<(event: QmpEvent) => void>();
-  let early: QmpEvent[] | undefined = [];
-  let end: GuesthouseError | undefined;
-  let lastId = 0;
+  const requests = openRequests((line) => socket.write(line));
+  const events = eventFeed();
 
+  let end: GuesthouseError | undefined;
   const finish = (reason: GuesthouseError): void => {
     if (end !== undefined) return;
     end = reason;
     socket.destroy();
     greeting.reject(reason);
-    for (const { reject } of pending.values()) reject(reason);
-    pending.clear();
+    requests.failAll(reason);
     closed.resolve();
-  };
-
-  const settle = (id: unknown): Pending | undefined => {
-    if (typeof id !== "number") return undefined;
-    const waiting = pending.get(id);
-    pending.delete(id);
-    return waiting;
   };
 
   const receive = (line: string): void => {
@@ -165,25 +153,16 @@ function speak(socket: Socket): Peer {
         greeting.resolve(message.version);
         return;
       case "return":
-        settle(message.id)?.resolve(message.value);
+        requests.answer(message.id, message.value);
         return;
       case "error": {
-        const { errorClass, description } = message;
-        const refusal: QmpRefusal = { errorClass, description };
-        const waiting = settle(message.id);
-        waiting?.reject(
-          monitorFailure(
-            `QEMU refused ${waiting.command}: ${description}`,
-            refusal,
-          ),
-        );
+        const { id, errorClass, description } = message;
+        requests.refuse(id, { errorClass, description });
         return;
       }
       case "event": {
         const { event, data, atMs } = message;
-        if (early !== undefined && early.length < maxEarlyEvents)
-          early.push({ event, data, atMs });
-        for (const listener of listeners) listener({ event, data, atMs });
+        events.tell({ event, data, atMs });
         return;
       }
       case "garbage":
@@ -214,48 +193,105 @@ function speak(socket: Socket): Peer {
     finish(monitorFailure("QEMU closed its monitor; it has probably ended.")),
   );
 
-  const execute: Qmp["execute"] = async (
-    command,
-    args,
-    options = {},
-    signal,
-  ) => {
-    if (signal?.aborted === true) throw cancelled();
-    if (end !== undefined) throw end;
-    const id = ++lastId;
-    const answer = promiseWithResolvers<unknown>();
-    pending.set(id, { command, ...answer });
-    const timeoutMs = options.timeoutMs ?? defaultCommandTimeoutMs;
-    const timer = setTimeout(
-      () =>
-        answer.reject(
-          monitorFailure(
-            `QEMU did not answer ${command} within ${String(timeoutMs)} ms.`,
-          ),
-        ),
-      timeoutMs,
-    );
-    const onAbort = (): void => answer.reject(cancelled());
-    signal?.addEventListener("abort", onAbort, { once: true });
-    socket.write(
-      `${JSON.stringify({ execute: command, ...(args === undefined ? {} : { arguments: args }), id })}\r\n`,
-    );
-    try {
-      return await answer.promise;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      pending.delete(id);
-    }
-  };
-
   return {
     greeting: greeting.promise,
     closed: closed.promise,
-    execute,
+    execute: async (command, args, options = {}, signal) => {
+      if (signal?.aborted === true) throw cancelled();
+      if (end !== undefined) throw end;
+      return requests.ask(command, args, options, signal);
+    },
     close: () =>
       finish(monitorFailure("The connection to QEMU's monitor was closed.")),
-    onEvent: (listener) => {
+    onEvent: events.listen,
+  };
+}
+
+interface Pending {
+  readonly command: string;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/** The commands that wait for QEMU's answer. An answer to one that was given up finds nobody and is dropped. */
+function openRequests(send: (line: string) => void): {
+  readonly ask: Qmp["execute"];
+  readonly answer: (id: unknown, value: unknown) => void;
+  readonly refuse: (id: unknown, refusal: QmpRefusal) => void;
+  readonly failAll: (reason: GuesthouseError) => void;
+} {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+
+  const take = (id: unknown): Pending | undefined => {
+    if (typeof id !== "number") return undefined;
+    const waiting = pending.get(id);
+    pending.delete(id);
+    return waiting;
+  };
+
+  return {
+    async ask(command, args, options = {}, signal) {
+      const id = ++lastId;
+      const answer = promiseWithResolvers<unknown>();
+      pending.set(id, { command, ...answer });
+      const timeoutMs = options.timeoutMs ?? defaultCommandTimeoutMs;
+      const timer = setTimeout(
+        () =>
+          answer.reject(
+            monitorFailure(
+              `QEMU did not answer ${command} within ${String(timeoutMs)} ms.`,
+            ),
+          ),
+        timeoutMs,
+      );
+      const onAbort = (): void => answer.reject(cancelled());
+      signal?.addEventListener("abort", onAbort, { once: true });
+      send(
+        `${JSON.stringify({ execute: command, ...given({ arguments: args }), id })}\r\n`,
+      );
+      try {
+        return await answer.promise;
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        pending.delete(id);
+      }
+    },
+    answer: (id, value) => take(id)?.resolve(value),
+    refuse(id, refusal) {
+      const waiting = take(id);
+      waiting?.reject(
+        monitorFailure(
+          `QEMU refused ${waiting.command}: ${refusal.description}`,
+          refusal,
+        ),
+      );
+    },
+    failAll(reason) {
+      for (const { reject } of pending.values()) reject(reason);
+      pending.clear();
+    },
+  };
+}
+
+/** How many events wait for the first listener. */
+const maxEarlyEvents = 256;
+
+/** Hands events to all listeners, and those that came before the first listener to that one. */
+function eventFeed(): {
+  readonly tell: (event: QmpEvent) => void;
+  readonly listen: Qmp["onEvent"];
+} {
+  const listeners = new Set<(event: QmpEvent) => void>();
+  let early: QmpEvent[] | undefined = [];
+  return {
+    tell(event) {
+      if (early !== undefined && early.length < maxEarlyEvents)
+        early.push(event);
+      for (const listener of listeners) listener(event);
+    },
+    listen(listener) {
       listeners.add(listener);
       for (const event of early ?? []) listener(event);
       early = undefined;

@@ -10,8 +10,8 @@ import {
   startCompanion,
 } from "./companion.ts";
 import { findQemu, type ProcessIdentity } from "./process.ts";
-import { processTable } from "./processTable.ts";
-import { findProgram } from "./programs.ts";
+import { processTable } from "../processes/table.ts";
+import { findProgram } from "../processes/programs.ts";
 
 /** Files of one machine's TPM. All paths are absolute. */
 export interface SwtpmFiles extends CompanionFiles {

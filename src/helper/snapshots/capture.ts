@@ -7,7 +7,7 @@ import {
   type Freeze,
   freezeFaults,
   prepareFreeze,
-  settleDisk,
+  recoverDisk,
 } from "./freeze.ts";
 import { readMemoryFile } from "./memoryFile.ts";
 import {
@@ -18,7 +18,7 @@ import {
   runState,
   startMigration,
   stopSoon,
-} from "./migration.ts";
+} from "./saveState.ts";
 import { receiveStream } from "./receiver.ts";
 
 /** Steps of a capture that a test may end the helper at. */
@@ -107,7 +107,7 @@ export async function captureForGood(
   signal: AbortSignal,
 ): Promise<number> {
   signal.throwIfAborted();
-  await settleDisk(job.layout, job.files, job.qmp);
+  await recoverDisk(job.layout, job.files, job.qmp);
   return (await saveMemory(job, job.statePath, undefined, signal)).stateBytes;
 }
 

@@ -52,8 +52,8 @@ export interface Freeze {
  * goes on in an empty overlay above it. Nothing is copied, so the cost does not depend on the disk's size.
  *
  * Steps: name the disk's file `layers/L`; make the overlay, whose header names `layers/L`, as `disk.next`; let QEMU
- * open it; then at `commit` let QEMU write to it and rename it to `disk`. A crash between any two of them is mended by
- * `settleDisk`. With QEMU gone, `disk.next` is always right as the new `disk`: either QEMU wrote to it, or it is still
+ * open it; then at `commit` let QEMU write to it and rename it to `disk`. A crash between any two of them is put
+ * right by `recoverDisk`. With QEMU gone, `disk.next` is always right as the new `disk`: either QEMU wrote to it, or it is still
  * empty and stands on the very file that QEMU wrote to.
  *
  * QEMU must not know the overlay as `disk.next`. When a node becomes a backing file, it reopens its file read only *by
@@ -68,7 +68,7 @@ export async function prepareFreeze(
   signal?: AbortSignal,
 ): Promise<Freeze> {
   await makePrivateFolder(layout.layers);
-  await settleDisk(layout, files, qmp);
+  await recoverDisk(layout, files, qmp);
   const active = qmp === undefined ? undefined : await activeDisk(qmp, signal);
   const layer = active?.overlay ?? newLayerId();
   const overlay = newLayerId();
@@ -161,7 +161,7 @@ export async function freezeAtRest(
  * QEMU: whether it writes to the overlay yet, it alone knows. Undoing is right when it does not, as QEMU knows its disk
  * as `disk` then and must find it there.
  */
-export async function settleDisk(
+export async function recoverDisk(
   layout: Layout,
   files: MachineFiles,
   qmp: Qmp | undefined,

@@ -11,7 +11,7 @@ import type { TemplateFiles } from "../store/layout.ts";
 const granuleBytes = 64 * 1024;
 
 /** From QEMU's start until somebody has logged in. */
-const settledMs = 4_000;
+const loggedInMs = 4_000;
 
 /** Far more than a login needs: that clone was busy at once, and the next one is looked at. */
 const mostBytes = 256 * 1024 * 1024;
@@ -74,7 +74,7 @@ export async function learnHotPages(
 ): Promise<void> {
   try {
     if (await isThere(files.hotPages)) return;
-    await sleep(settledMs, signal);
+    await sleep(loggedInMs, signal);
     const bits = await usedGranules(pid, files.memory);
     const bytes = [...runs(bits)].reduce(
       (sum, [from, to]) => sum + to - from,

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { syncFile, syncFolder } from "../../base/files.ts";
 import { failed } from "../../protocol/failure.ts";
-import { withPrivateMask } from "../qemu/privateMask.ts";
+import { withPrivateMask } from "../processes/privateMask.ts";
 import { partOf } from "./layers.ts";
 
 /** One stream, from a unix socket into a file. */

@@ -1,7 +1,7 @@
 import { withDeadline } from "../../base/deadline.ts";
 import { cancelled } from "../../protocol/failure.ts";
 import type { Qmp } from "../qemu/qmp.ts";
-import { startMigration } from "./migration.ts";
+import { startMigration } from "./saveState.ts";
 import { receiveStream } from "./receiver.ts";
 
 const timeoutMs = 60_000;

@@ -1,6 +1,12 @@
+/*
+ * The store of warm templates: what is on disk, what is being made or failed, and how many clones of each wait. A template
+ * counts once its record is written, and is removed whole, also when room runs out. Each change is told by its events.
+ * Called by those who make, use and list templates.
+ */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { given } from "../../base/given.ts";
 import {
   allocatedBytes,
   isMissing,
@@ -48,7 +54,6 @@ export interface TemplateEvents {
 /** Templates together take no more than this of the host's disk, unless told otherwise. */
 export const defaultLimitBytes = 8 * 1024 ** 3;
 
-/** The store of warm templates: what is there, what is being made, and what has to go when room runs out. */
 export class Templates {
   readonly #layout: Layout;
   readonly #events: TemplateEvents;
@@ -205,7 +210,7 @@ export class Templates {
       ...{ id, image, shape, sizeBytes, createdAt, lastUsedAt },
       state: { kind: "ready" },
       revision: ++this.#revision,
-      ...(pool === undefined ? {} : { pool }),
+      ...given({ pool }),
     };
   }
 }

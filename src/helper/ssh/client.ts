@@ -1,5 +1,10 @@
+/*
+ * One SSH connection to a guest, from TCP to a login. It owns socket and client until the login; then whoever asked owns
+ * the client. Each way to end is a value, never a bare error, so that callers can tell a guest that isn't up yet from
+ * one that refuses us. Sessions (session.ts), the boot's readiness and the diagnosis call it.
+ */
 import { createHash } from "node:crypto";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { ciphers, keyExchanges } from "./algorithms.ts";
@@ -82,39 +87,12 @@ async function open(
   });
   client.on("close", () => broken("the other side closed it"));
 
-  // Reads along on the stream that the client below parses.
-  let received = "";
-  const readAlong = (chunk: Buffer): void => {
-    received += chunk.toString("latin1");
-    const line = bannerIn(received);
-    if (line === undefined) return;
-    socket.off("data", readAlong);
-    banner = true;
-    clearTimeout(timer);
-    timer = setTimeout(
-      () => broken(`no login within ${String(loginTimeoutMs)} ms`),
-      loginTimeoutMs,
-    );
-    options.onBanner?.(line);
-  };
-  const login: ConnectConfig = {
-    ...algorithms,
-    sock: socket,
-    ident: ourIdentification.slice("SSH-2.0-".length),
-    username: target.user,
-    ...target.login,
-    authHandler: ["password" in target.login ? "password" : "publickey"],
-    readyTimeout: 0,
-    keepaliveInterval: 15_000,
-    hostVerifier: (key: Buffer) => {
-      if (expected === undefined || key.toString("base64") === expected)
-        return true;
-      resolve({ kind: "hostKeyMismatch", shown: fingerprint(key) });
-      return false;
-    },
-  };
   try {
-    client.connect(login);
+    client.connect(
+      loginOver(socket, target, expected, (shown) =>
+        resolve({ kind: "hostKeyMismatch", shown }),
+      ),
+    );
   } catch (error) {
     // A key that can't be read.
     clearTimeout(timer);
@@ -122,7 +100,15 @@ async function open(
     socket.destroy();
     throw error;
   }
-  socket.on("data", readAlong);
+  onBannerOf(socket, (line) => {
+    banner = true;
+    clearTimeout(timer);
+    timer = setTimeout(
+      () => broken(`no login within ${String(loginTimeoutMs)} ms`),
+      loginTimeoutMs,
+    );
+    options.onBanner?.(line);
+  });
   try {
     const outcome = await promise;
     signal?.throwIfAborted();
@@ -139,6 +125,42 @@ async function open(
     }
   }
 }
+
+/** Reads along on the stream that a client parses, until the server has identified itself. */
+function onBannerOf(socket: Socket, identified: (line: string) => void): void {
+  let received = "";
+  const readAlong = (chunk: Buffer): void => {
+    received += chunk.toString("latin1");
+    const line = bannerIn(received);
+    if (line === undefined) return;
+    socket.off("data", readAlong);
+    identified(line);
+  };
+  socket.on("data", readAlong);
+}
+
+/** As whom, and which key the server may show: any, where `expected` is undefined. */
+const loginOver = (
+  socket: Socket,
+  { user, login }: StrangerTarget,
+  expected: string | undefined,
+  onMismatch: (shown: string) => void,
+): ConnectConfig => ({
+  ...algorithms,
+  sock: socket,
+  ident: ourIdentification.slice("SSH-2.0-".length),
+  username: user,
+  ...login,
+  authHandler: ["password" in login ? "password" : "publickey"],
+  readyTimeout: 0,
+  keepaliveInterval: 15_000,
+  hostVerifier: (key: Buffer) => {
+    if (expected === undefined || key.toString("base64") === expected)
+      return true;
+    onMismatch(fingerprint(key));
+    return false;
+  },
+});
 
 const algorithms: Pick<ConnectConfig, "algorithms"> = {
   algorithms: {

@@ -1,12 +1,13 @@
 import { dirname } from "node:path";
+import { given } from "../../base/given.ts";
 import type { HandlersOf } from "../../protocol/contract.ts";
 import type { SshFiles } from "../store/layout.ts";
 import { includeConfig, isIncluded } from "./include.ts";
 import { writeLauncher } from "./launcher.ts";
-import type { Reach } from "./reach.ts";
+import type { GuestAccess } from "./guestAccess.ts";
 
 export interface SshHandlerDeps extends Pick<
-  Reach,
+  GuestAccess,
   "find" | "prepare" | "aliases"
 > {
   readonly files: SshFiles;
@@ -26,7 +27,7 @@ export function sshHandlers(
           alias,
           user,
           host: "127.0.0.1",
-          ...(port === undefined ? {} : { port }),
+          ...given({ port }),
           identityFile: files.identity,
           knownHostsFile: files.knownHosts,
           configFile: files.config,
@@ -41,7 +42,7 @@ export function sshHandlers(
           include: files.config,
           wanted,
           aliases: deps.aliases(),
-          ...(configFile === undefined ? {} : { configFile }),
+          ...given({ configFile }),
         },
         signal,
       ),

@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { chmod, realpath, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { given } from "../../base/given.ts";
 import {
   isMissing,
   makePrivateFolder,
@@ -9,6 +10,7 @@ import {
   replaceFile,
 } from "../../base/files.ts";
 import { failed } from "../../protocol/failure.ts";
+import { findProgram } from "../processes/programs.ts";
 import { includePattern } from "./config.ts";
 
 export interface IncludeRequest {
@@ -120,11 +122,12 @@ async function verify(
 ): Promise<void> {
   // One stands for all: they come from one file.
   const alias = aliases[0] ?? "localhost";
-  const result = await execa("ssh", ["-F", configFile, "-G", alias], {
+  const ssh = (await findProgram("ssh")) ?? "ssh";
+  const result = await execa(ssh, ["-F", configFile, "-G", alias], {
     reject: false,
     stdin: "ignore",
     timeout: 10_000,
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
+    ...given({ cancelSignal: signal }),
   });
   signal?.throwIfAborted();
   const ours = aliases.length === 0 || hasLine(result.stdout, alias);

@@ -1,66 +1,33 @@
-import type { Readable, Writable } from "node:stream";
+/*
+ * A session in a guest, over one logged-in client that it owns: commands with their streams, files, and an end. The channel of
+ * a command is closed with its command, and everything with the session. Whoever opens one closes it; `withSession` does so
+ * for a piece of work.
+ */
+import type { Duplex } from "node:stream";
 import type { ClientChannel, Client } from "ssh2";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { failed, type GuesthouseError } from "../../protocol/failure.ts";
 import { openClient, type ConnectFailure } from "./client.ts";
-import {
-  sendTree,
-  type TreeEntry,
-  type TreeProgress,
-  type TreeSent,
-  type TreeTarget,
-} from "./sftpTree.ts";
+import { framed } from "./framedSession.ts";
+import type {
+  ExecResult,
+  GuestAddress,
+  SshCommand,
+  SshSession,
+  StartOptions,
+} from "./command.ts";
+import { sendTree } from "./sftpTree.ts";
+import { collector, takeExec } from "./takeExec.ts";
 import type { ConnectOptions, SshTarget } from "./target.ts";
 import { fetchFile, sendFile } from "./transfer.ts";
 
-export interface ExecOptions {
-  readonly stdin?: string | Uint8Array;
-  readonly onStdout?: (chunk: Buffer) => void;
-  readonly onStderr?: (chunk: Buffer) => void;
-}
-
-export interface ExecResult {
-  /** Exit code; -1 when a signal ended the command. */
-  readonly code: number;
-  /** Its name, e.g. `SIGTERM`. */
-  readonly signal?: string;
-  /** What was written, as far as no callback took it; at most 1 MiB each. */
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A running command whose streams the caller pumps, with back-pressure. `ended` must be awaited. */
-export interface SshCommand {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
-  readonly ended: Promise<ExecResult>;
-  /** Ends it, whatever it does. */
-  stop(): void;
-}
-
-export interface SshSession {
-  /** Runs one command line by the user's shell in the guest. A non-zero code is a result, not an error. */
-  exec(
-    command: string,
-    options?: ExecOptions,
-    signal?: AbortSignal,
-  ): Promise<ExecResult>;
-  start(command: string, signal?: AbortSignal): Promise<SshCommand>;
-  /** Sends one file by SFTP, keeping its mode. */
-  upload(local: string, remote: string, signal?: AbortSignal): Promise<void>;
-  /** Fetches one file by SFTP, keeping its mode. */
-  download(remote: string, local: string, signal?: AbortSignal): Promise<void>;
-  /** See `sftpTree.ts`. */
-  sendTree(
-    entries: readonly TreeEntry[],
-    target: TreeTarget,
-    onProgress: (progress: TreeProgress) => void,
-    signal?: AbortSignal,
-  ): Promise<TreeSent | undefined>;
-  /** Settles when the connection is gone, whoever ended it. */
-  readonly closed: Promise<void>;
-  close(): void;
-}
+export type {
+  ExecOptions,
+  ExecResult,
+  GuestAddress,
+  SshCommand,
+  SshSession,
+} from "./command.ts";
 
 /**
  * Logs in with the key and checks the server's key (B23). Throws `ssh.connectFailed` when nothing answers or the login is
@@ -73,7 +40,8 @@ export async function connectSsh(
 ): Promise<SshSession> {
   const outcome = await openClient(target, options, signal);
   if (outcome.kind !== "open") throw connectFailure(target, outcome);
-  return sessionOver(outcome.client);
+  const session = sessionOver(outcome.client);
+  return target.isPosix === true ? framed(session) : session;
 }
 
 /** The plain sentence for each way in which a connection is not made. */
@@ -131,44 +99,47 @@ export function sessionOver(client: Client): SshSession {
   return {
     closed,
     close: () => client.destroy(),
-    start: (command, signal) => startCommand(client, command, {}, signal),
-    exec: async (command, options = {}, signal) => {
-      const running = await startCommand(client, command, options, signal);
-      if (options.onStdout === undefined)
-        return endWith(running, options, true);
-      running.stdout.on("data", options.onStdout);
-      return endWith(running, options, false);
-    },
+    start: (command, signal, options = {}) =>
+      startCommand(client, command, options, signal),
+    dial: (to) => dial(client, to),
+    exec: async (command, options = {}, signal) =>
+      takeExec(await startCommand(client, command, options, signal), options),
     upload: (local, remote, signal) => sendFile(client, local, remote, signal),
     download: (remote, local, signal) =>
       fetchFile(client, remote, local, signal),
     sendTree: (entries, target, onProgress, signal) =>
-      sendTree(client, entries, target, onProgress, signal),
+      sendTree(client, { entries, target }, onProgress, signal),
   };
 }
 
-async function endWith(
-  command: SshCommand,
-  options: ExecOptions,
-  collect: boolean,
-): Promise<ExecResult> {
-  const stdout = collect ? collector() : undefined;
-  if (stdout !== undefined) command.stdout.on("data", stdout.take);
-  // The command may end without reading its input; its exit code tells all there is to know.
-  command.stdin.on("error", () => undefined);
-  command.stdin.end(options.stdin);
-  const result = await command.ended;
-  return { ...result, stdout: stdout?.text() ?? "" };
-}
+const dial = (
+  client: Client,
+  { address, port }: GuestAddress,
+): Promise<Duplex> =>
+  openChannel(
+    client,
+    {
+      what: `a connection to ${address}:${String(port)}`,
+      open: (opened) =>
+        client.forwardOut("127.0.0.1", 0, address, port, opened),
+    },
+    undefined,
+    (channel) => channel,
+  );
 
 async function startCommand(
   client: Client,
   command: string,
-  options: Pick<ExecOptions, "onStderr">,
+  options: StartOptions,
   signal?: AbortSignal,
 ): Promise<SshCommand> {
   signal?.throwIfAborted();
-  return openChannel(client, command, signal, (channel) => {
+  const env = { ...options.env };
+  const exec: Opening = {
+    what: command,
+    open: (opened) => client.exec(command, { env }, opened),
+  };
+  return openChannel(client, exec, signal, (channel) => {
     const ended = watchCommand(channel, options, signal);
     // Whoever pumps the streams comes to it last.
     ended.catch(() => undefined);
@@ -184,29 +155,37 @@ async function startCommand(
   });
 }
 
+/** What a channel is for, and what asks the client for it. */
+interface Opening {
+  readonly what: string;
+  readonly open: (
+    opened: (error: Error | undefined, channel: ClientChannel) => void,
+  ) => void;
+}
+
 /**
  * Answers with what `onOpen` makes of the channel. It is called at once, not after the promise: the words that the
  * command has begun, has ended and how may come in one packet, and are all told before anything that awaits goes on.
  */
 function openChannel<T>(
   client: Client,
-  command: string,
+  { what, open }: Opening,
   signal: AbortSignal | undefined,
   onOpen: (channel: ClientChannel) => T,
 ): Promise<T> {
   const { promise, resolve, reject } = promiseWithResolvers<T>();
-  const onClose = (): void => reject(brokeOff(command));
+  const onClose = (): void => reject(brokeOff(what));
   const onAbort = (): void => reject(signal?.reason);
   client.once("close", onClose);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    client.exec(command, (error, channel) => {
-      if (error !== undefined) reject(brokeOff(command, error));
+    open((error, channel) => {
+      if (error !== undefined) reject(brokeOff(what, error));
       else if (signal?.aborted === true) channel.close();
       else resolve(onOpen(channel));
     });
   } catch (error) {
-    reject(brokeOff(command, error));
+    reject(brokeOff(what, error));
   }
   return promise.finally(() => {
     client.off("close", onClose);
@@ -216,7 +195,7 @@ function openChannel<T>(
 
 async function watchCommand(
   channel: ClientChannel,
-  options: Pick<ExecOptions, "onStderr">,
+  options: StartOptions,
   signal?: AbortSignal,
 ): Promise<ExecResult> {
   const { promise, resolve, reject } = promiseWithResolvers<ExecResult>();
@@ -256,19 +235,3 @@ const brokeOff = (command: string, cause?: unknown): GuesthouseError =>
       cause,
     },
   );
-
-const maxCollectedBytes = 1024 * 1024;
-
-function collector(): { take: (chunk: Buffer) => void; text: () => string } {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  return {
-    take: (chunk) => {
-      if (bytes >= maxCollectedBytes) return;
-      chunks.push(chunk);
-      bytes += chunk.length;
-    },
-    text: () =>
-      Buffer.concat(chunks).subarray(0, maxCollectedBytes).toString("utf8"),
-  };
-}

@@ -29,7 +29,12 @@ export interface TreeTarget {
   readonly overwrite: boolean;
 }
 
-/** SFTP has its requests on the way together; more files at once bring nothing more to one processor of a guest. */
+export interface TreeToSend {
+  readonly entries: readonly TreeEntry[];
+  readonly target: TreeTarget;
+}
+
+/** SFTP has its requests under way together; more files at once bring nothing more to one processor of a guest. */
 const filesAtOnce = 8;
 
 /**
@@ -39,8 +44,7 @@ const filesAtOnce = 8;
  */
 export async function sendTree(
   client: Client,
-  entries: readonly TreeEntry[],
-  target: TreeTarget,
+  { entries, target }: TreeToSend,
   onProgress: (progress: TreeProgress) => void,
   signal?: AbortSignal,
 ): Promise<TreeSent | undefined> {

@@ -7,6 +7,8 @@ export interface SshTarget {
   readonly privateKey: string;
   /** Public key line of the server. */
   readonly hostKey: string;
+  /** Its commands are run by /bin/sh, whatever the login shell is (`framedSession.ts`). */
+  readonly isPosix?: boolean;
 }
 
 /**

@@ -1,7 +1,11 @@
+/*
+ * Every file and folder on disk, named once; no other file joins such a path. The names are a promise: what an older
+ * version wrote is found under the same name. Whoever knows the data folder calls `layoutOf` and passes the layout on.
+ */
 import { join } from "node:path";
 import { helperSocketOf, runFolderOf } from "../../rpc/address.ts";
 
-/** Every file and folder on disk, named once. */
+/** What stays in the data folder, each file and folder named once; scratch is named by who makes it. */
 export interface Layout {
   readonly home: string;
   readonly helperLock: string;
@@ -185,126 +189,37 @@ export function layoutOf(
 ): Layout {
   const run = runFolderOf(home, env);
   const images = join(home, "images");
-  const machines = join(home, "machines");
   const logs = join(home, "logs");
-  const ssh = join(home, "ssh");
+  const clones = join(home, "clones");
+  const roots = { home, run, logs };
   const templates = join(home, "templates");
   const layers = join(home, "layers");
   return {
     home,
     run,
     images,
-    machines,
+    machines: join(home, "machines"),
     logs,
     helperLock: join(home, "helper.lock"),
     helperState: join(home, "helper.json"),
     helperLog: join(logs, "helper.log"),
     helperSocket: helperSocketOf(home, env),
     leases: join(home, "leases"),
-    image: (digest) => {
-      const folder = join(images, digest.replace(":", "-"));
-      return {
-        folder,
-        record: join(folder, "image.json"),
-        disk: join(folder, "disk.qcow2"),
-        kernel: join(folder, "kernel"),
-        initrd: join(folder, "initrd"),
-        report: join(folder, "report.json"),
-        used: join(folder, "used"),
-        variables: join(folder, "variables.fd"),
-      };
-    },
+    image: (digest) => imageFiles(images, digest),
     templates,
-    template: (id) => {
-      const folder = join(templates, id);
-      return {
-        folder,
-        record: join(folder, "template.json"),
-        memory: join(folder, "memory"),
-        hotPages: join(folder, "hot-pages"),
-        state: join(folder, "state"),
-        disk: join(folder, "disk.qcow2"),
-        variables: join(folder, "variables.fd"),
-      };
-    },
+    template: (id) => templateFiles(templates, id),
     layers,
     layer: (id) => join(layers, `${id}.qcow2`),
     poolSizes: join(home, "pool.json"),
     imageNames: join(images, "names.json"),
     downloads: join(home, "downloads"),
     installs: join(home, "installs"),
-    install: (name, id) => {
-      const folder = join(home, "installs", name);
-      const socket = (kind: string): string => join(run, `win-${id}.${kind}`);
-      return {
-        folder,
-        record: join(folder, "install.json"),
-        disk: join(folder, "disk.qcow2"),
-        base: join(folder, "base.qcow2"),
-        variables: join(folder, "variables.fd"),
-        installer: join(folder, "installer.qcow2"),
-        answers: join(folder, "answers.iso"),
-        pidFile: join(folder, "qemu.pid"),
-        qemuLog: join(folder, "qemu.log"),
-        log: join(logs, `install-${name}.log`),
-        picture: join(logs, `install-${name}.png`),
-        qmpSocket: socket("qmp"),
-        agentSocket: socket("agent"),
-        consoleSocket: socket("console"),
-        screenSocket: socket("screen"),
-        tpm: {
-          stateFolder: join(folder, "tpm"),
-          socketPath: socket("tpm"),
-          pidFile: socket("tpm.pid"),
-          logPath: join(folder, "tpm.log"),
-        },
-      };
-    },
+    install: (name, id) => installFiles(roots, name, id),
     work: join(home, "work"),
     cache: join(home, "cache"),
-    machine: (id) => {
-      const folder = join(machines, id);
-      return {
-        folder,
-        record: join(folder, "machine.json"),
-        handles: join(folder, "handles.json"),
-        disk: join(folder, "disk.qcow2"),
-        nextDisk: join(folder, "disk.next.qcow2"),
-        state: join(folder, "state"),
-        checkpoint: (checkpointId) => {
-          const own = join(folder, "checkpoints", checkpointId);
-          return { folder: own, state: join(own, "state") };
-        },
-        handoff: join(folder, "handoff"),
-        seed: join(folder, "seed.iso"),
-        variables: join(folder, "variables.fd"),
-        hostKey: join(folder, "host_key"),
-        pidFile: join(folder, "qemu.pid"),
-        qemuLog: join(folder, "qemu.log"),
-        log: join(logs, `${id}.log`),
-        qmpSocket: join(run, `${id}.qmp`),
-        agentSocket: join(run, `${id}.agent`),
-        consoleSocket: join(run, `${id}.console`),
-        screenSocket: join(run, `${id}.screen`),
-        captureSocket: join(run, `${id}.save`),
-        network: {
-          socketPath: join(run, `${id}.net`),
-          pidFile: join(run, `${id}.net.pid`),
-          logPath: join(folder, "network.log"),
-        },
-        tpm: {
-          stateFolder: join(folder, "tpm"),
-          socketPath: join(run, `${id}.tpm`),
-          pidFile: join(run, `${id}.tpm.pid`),
-          logPath: join(folder, "tpm.log"),
-        },
-      };
-    },
-    clones: join(home, "clones"),
-    clone: (id) => {
-      const folder = join(home, "clones", id);
-      return { folder, record: join(folder, "clone.json") };
-    },
+    machine: (id) => machineFiles(roots, id),
+    clones,
+    clone: (id) => cloneFiles(clones, id),
     workspaces: join(home, "workspaces"),
     workspace: (id) => ({
       record: join(home, "workspaces", `${id}.json`),
@@ -313,15 +228,123 @@ export function layoutOf(
     prebuilding: join(home, "prebuilding"),
     accelerator: join(home, "accelerator.json"),
     networkTrials: join(home, "network.json"),
-    ssh: {
-      folder: ssh,
-      identity: join(ssh, "id_ed25519"),
-      knownHosts: join(ssh, "known_hosts"),
-      config: join(ssh, "guesthouse.conf"),
-      launcher: join(
-        ssh,
-        process.platform === "win32" ? "launcher.cmd" : "launcher.sh",
-      ),
+    ssh: sshFiles(join(home, "ssh")),
+  };
+}
+
+/** Where the files of one thing lie: in its own folder, among the sockets, among the logs. */
+type Roots = Pick<Layout, "home" | "run" | "logs">;
+
+function imageFiles(images: string, digest: string): ImageFiles {
+  const folder = join(images, digest.replace(":", "-"));
+  return {
+    folder,
+    record: join(folder, "image.json"),
+    disk: join(folder, "disk.qcow2"),
+    kernel: join(folder, "kernel"),
+    initrd: join(folder, "initrd"),
+    report: join(folder, "report.json"),
+    used: join(folder, "used"),
+    variables: join(folder, "variables.fd"),
+  };
+}
+
+function templateFiles(templates: string, id: string): TemplateFiles {
+  const folder = join(templates, id);
+  return {
+    folder,
+    record: join(folder, "template.json"),
+    memory: join(folder, "memory"),
+    hotPages: join(folder, "hot-pages"),
+    state: join(folder, "state"),
+    disk: join(folder, "disk.qcow2"),
+    variables: join(folder, "variables.fd"),
+  };
+}
+
+function installFiles(
+  { home, run, logs }: Roots,
+  name: string,
+  id: string,
+): InstallFiles {
+  const folder = join(home, "installs", name);
+  const socket = (kind: string): string => join(run, `win-${id}.${kind}`);
+  return {
+    folder,
+    record: join(folder, "install.json"),
+    disk: join(folder, "disk.qcow2"),
+    base: join(folder, "base.qcow2"),
+    variables: join(folder, "variables.fd"),
+    installer: join(folder, "installer.qcow2"),
+    answers: join(folder, "answers.iso"),
+    pidFile: join(folder, "qemu.pid"),
+    qemuLog: join(folder, "qemu.log"),
+    log: join(logs, `install-${name}.log`),
+    picture: join(logs, `install-${name}.png`),
+    qmpSocket: socket("qmp"),
+    agentSocket: socket("agent"),
+    consoleSocket: socket("console"),
+    screenSocket: socket("screen"),
+    tpm: {
+      stateFolder: join(folder, "tpm"),
+      socketPath: socket("tpm"),
+      pidFile: socket("tpm.pid"),
+      logPath: join(folder, "tpm.log"),
     },
   };
 }
+
+function machineFiles({ home, run, logs }: Roots, id: string): MachineFiles {
+  const folder = join(home, "machines", id);
+  return {
+    folder,
+    record: join(folder, "machine.json"),
+    handles: join(folder, "handles.json"),
+    disk: join(folder, "disk.qcow2"),
+    nextDisk: join(folder, "disk.next.qcow2"),
+    state: join(folder, "state"),
+    checkpoint: (checkpointId) => {
+      const own = join(folder, "checkpoints", checkpointId);
+      return { folder: own, state: join(own, "state") };
+    },
+    handoff: join(folder, "handoff"),
+    seed: join(folder, "seed.iso"),
+    variables: join(folder, "variables.fd"),
+    hostKey: join(folder, "host_key"),
+    pidFile: join(folder, "qemu.pid"),
+    qemuLog: join(folder, "qemu.log"),
+    log: join(logs, `${id}.log`),
+    qmpSocket: join(run, `${id}.qmp`),
+    agentSocket: join(run, `${id}.agent`),
+    consoleSocket: join(run, `${id}.console`),
+    screenSocket: join(run, `${id}.screen`),
+    captureSocket: join(run, `${id}.save`),
+    network: {
+      socketPath: join(run, `${id}.net`),
+      pidFile: join(run, `${id}.net.pid`),
+      logPath: join(folder, "network.log"),
+    },
+    tpm: {
+      stateFolder: join(folder, "tpm"),
+      socketPath: join(run, `${id}.tpm`),
+      pidFile: join(run, `${id}.tpm.pid`),
+      logPath: join(folder, "tpm.log"),
+    },
+  };
+}
+
+function cloneFiles(clones: string, id: string): CloneFiles {
+  const folder = join(clones, id);
+  return { folder, record: join(folder, "clone.json") };
+}
+
+const sshFiles = (folder: string): SshFiles => ({
+  folder,
+  identity: join(folder, "id_ed25519"),
+  knownHosts: join(folder, "known_hosts"),
+  config: join(folder, "guesthouse.conf"),
+  launcher: join(
+    folder,
+    process.platform === "win32" ? "launcher.cmd" : "launcher.sh",
+  ),
+});

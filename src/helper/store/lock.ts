@@ -8,14 +8,16 @@ import {
   stat,
   writeFile,
 } from "node:fs/promises";
+import * as z from "zod";
 import { sleep } from "../../base/deadline.ts";
 import { hasErrorCode, isMissing } from "../../base/files.ts";
 
-export interface LockOwner {
-  readonly pid: number;
+const ownerSchema = z.object({
+  pid: z.number(),
   /** Opaque start mark of the process, so that a recycled pid is not taken for the owner. */
-  readonly startTime: string;
-}
+  startTime: z.string(),
+});
+export type LockOwner = Readonly<z.infer<typeof ownerSchema>>;
 
 export interface Lock {
   release(): Promise<void>;
@@ -108,11 +110,9 @@ async function readOwner(
 
 function parseOwner(text: string): LockOwner | undefined {
   try {
-    const value = JSON.parse(text) as Partial<LockOwner> | null;
-    if (typeof value?.pid === "number" && typeof value.startTime === "string")
-      return { pid: value.pid, startTime: value.startTime };
+    return ownerSchema.safeParse(JSON.parse(text)).data;
   } catch {
     // An unreadable lock file belongs to nobody.
+    return undefined;
   }
-  return undefined;
 }

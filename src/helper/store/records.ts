@@ -6,10 +6,10 @@ import { type JsonRead, readJson, writeJson } from "../../base/jsonFile.ts";
 import { failureSchema } from "../../protocol/failure.ts";
 import { acceleratorKinds } from "../../protocol/host.ts";
 import { guestSystems } from "../../protocol/images.ts";
+import { forwardSchema, portNameSchema } from "../../protocol/forwards.ts";
 import {
   bootStages,
   checkpointSchema,
-  forwardSchema,
   startWays,
   stopReasons,
   workspaceFolderSchema,
@@ -25,6 +25,26 @@ const savedWithSchema = z.object({
   accelerator: z.enum(acceleratorKinds),
 });
 export type SavedWith = z.infer<typeof savedWithSchema>;
+
+/** A port that a container publishes in its VM. */
+const publishedPortSchema = z.object({
+  /** As the VM sees it, e.g. `127.0.0.1`. */
+  address: z.string(),
+  /** The VM's. */
+  port: z.number().int(),
+  /** The container's. */
+  guestPort: z.number().int(),
+  /** The service that publishes it; absent: the dev container itself. */
+  host: z.string().optional(),
+});
+export type PublishedPort = z.infer<typeof publishedPortSchema>;
+
+/** How ports are shown, by the numbers that their containers know. */
+const namedPortSchema = portNameSchema.extend({
+  guestPort: z.number().int(),
+  host: z.string().optional(),
+});
+export type NamedPort = z.infer<typeof namedPortSchema>;
 
 /** Durable intent: what a machine is. Never holds a pid, a socket or a port of the moment (B15). */
 export const machineRecordSchema = z.object({
@@ -59,7 +79,24 @@ export const machineRecordSchema = z.object({
   screen: z.boolean().default(false),
   /** Wanted beside SSH; hostPort 0 takes a free one at each start. */
   forwards: z.array(forwardSchema),
+  /** What its containers publish, carried to this computer while it runs, and what its folder's file calls its ports. */
+  ports: z
+    .object({
+      published: z.array(publishedPortSchema),
+      named: z.array(namedPortSchema),
+    })
+    .or(z.undefined())
+    .optional(),
   folder: workspaceFolderSchema.optional(),
+  /** The dev container in it that its alias leads into; absent: the alias leads to the VM itself. */
+  landing: z
+    .object({
+      /** Whom a login there is. */
+      user: z.string(),
+      home: z.string(),
+    })
+    .or(z.undefined())
+    .optional(),
   /** The machine that this one was forked or branched from. */
   parent: z
     .object({
@@ -102,7 +139,7 @@ export const machineRecordSchema = z.object({
         at: z.iso.datetime(),
         sizeBytes: z.number(),
         /**
-         * How many cards the saved network has handed addresses to; see `machines/addresses.ts`. 0: it was saved with
+         * How many cards the saved network has handed addresses to; see `machines/identity/addresses.ts`. 0: it was saved with
          * passt, whose state is not part of it, so that it goes on with any network.
          */
         leases: z.number().int().default(1),
@@ -132,6 +169,8 @@ export const machineHandlesSchema = z.object({
   acceleratorReason: z.string(),
   sshPort: z.number().int(),
   forwards: z.array(forwardSchema),
+  /** Ports that containers publish, as the helper carries them (`running/publishedPorts.ts`). */
+  carried: z.array(forwardSchema).or(z.undefined()).optional(),
   /**
    * How many cards this QEMU's own network has handed addresses to: one, and one more for each state that it stems
    * from. 0 with passt.

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import * as z from "zod";
 import { makePrivateFolder } from "../../base/files.ts";
 import { readJson, writeJson } from "../../base/jsonFile.ts";
-import { workspaceStateSchema } from "../../protocol/devcontainers.ts";
+import { workspaceStateSchema } from "../../protocol/workspaces.ts";
 import type { Layout } from "./layout.ts";
 
 /** What is kept of a folder that was brought up, with or without a VM: mainly the name that it has for ever. */
@@ -36,6 +36,22 @@ export const workspaceRecordSchema = z.object({
       shapeDigest: z.string(),
       /** Its features: reference → digest. What moves on meanwhile comes with a rebuild. */
       features: z.record(z.string(), z.string()).or(z.undefined()).optional(),
+      /** The dev container in the VM; absent: the VM is what the user works in. */
+      container: z
+        .object({
+          /** The engine's id of it. */
+          id: z.string(),
+          user: z.string(),
+          home: z.string(),
+          /** Of its last start, in the form of a boot's id. */
+          startId: z.string(),
+          /** Of the file that it was made from. */
+          digest: z.string(),
+          /** What the reference implementation made of the file: commands, environment, the editor's part. */
+          merged: z.record(z.string(), z.unknown()),
+        })
+        .or(z.undefined())
+        .optional(),
       /** That the editor is to install there. */
       extensions: z.array(z.string()).optional(),
     })
@@ -43,6 +59,11 @@ export const workspaceRecordSchema = z.object({
     .optional(),
   /** What becomes of its machine when the last connection has ended; absent: it goes on. */
   afterUse: z.enum(["stop", "delete"]).or(z.undefined()).optional(),
+  /** The user's word on paths of this computer that containers of it may see; other paths are asked for again. */
+  hostPaths: z
+    .object({ wish: z.enum(["empty", "copy"]), paths: z.array(z.string()) })
+    .or(z.undefined())
+    .optional(),
   /** Of the file, when it was last brought up. */
   fileDigest: z.string().or(z.undefined()).optional(),
   /** How that ended, unless well. */

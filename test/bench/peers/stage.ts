@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { writeSeed } from "../../../src/helper/guests/seed.ts";
+import { writeSeed } from "../../../src/helper/guests/seed/seed.ts";
 import {
   ensureUserKey,
   generateHostKey,

@@ -33,10 +33,13 @@ export interface TestHouse {
   readonly close: () => Promise<void>;
 }
 
-export async function openHouse(): Promise<TestHouse> {
+/** @param surroundings variables of the helper, such as a proxy */
+export async function openHouse(
+  surroundings: Readonly<Record<string, string>> = {},
+): Promise<TestHouse> {
   const homeDir = await mkdtemp(join(tmpdir(), "gh-user-"));
   const sshConfigFile = join(homeDir, ".ssh", "config");
-  const house = await household({ HOME: homeDir });
+  const house = await household({ HOME: homeDir, ...surroundings });
   const env = {
     GUESTHOUSE_HOME: house.home,
     GUESTHOUSE_IDLE_SECONDS: "600",
@@ -73,8 +76,10 @@ function passedOn(name: string): Record<string, string> {
   return value === undefined ? {} : { [name]: value };
 }
 
-/** Packs the extension as `npm run package` does; the path of the .vsix. */
+/** Packs the extension as `npm run package` does, unless `npm test` has for all files; the path of the .vsix. */
 export async function packExtension(): Promise<string> {
+  const packed = process.env["GUESTHOUSE_PACKED_EXTENSION"];
+  if (packed !== undefined) return packed;
   const folder = join(checkout, "dist-test");
   await mkdir(folder, { recursive: true });
   const vsix = join(folder, "guesthouse.vsix");

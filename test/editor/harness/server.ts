@@ -41,7 +41,7 @@ const passedOn =
   /^(PATH|LANG|LC_ALL|TZ|USER|LOGNAME|SHELL|(https?|no|all)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/i;
 
 /** Silences everything in a fresh profile that would cover what a test wants to click. */
-const quietSettings = {
+export const quietSettings = {
   "workbench.startupEditor": "none",
   "workbench.tips.enabled": false,
   "workbench.enableExperiments": false,

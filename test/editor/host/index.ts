@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite, test } from "mocha";
 import * as vscode from "vscode";
-import { commandIds } from "../../../src/extension/commandIds.ts";
+import { commandIds } from "../../../src/extension/window/commandIds.ts";
 import {
   installAll,
   installByEditor,

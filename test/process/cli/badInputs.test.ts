@@ -35,7 +35,7 @@ async function refusedOf(
 }
 
 describe("bad inputs end with a clear message and exit code, and lose nothing", () => {
-  test("1. wrong checksum", async () => {
+  test("1. wrong checksum (B26)", async () => {
     const { exitCode, stderr } = await refusedOf([
       "image",
       "import",
@@ -89,7 +89,7 @@ describe("bad inputs end with a clear message and exit code, and lose nothing", 
     expect(exitCode).toBe(3);
   });
 
-  test("5. no folder short enough for a socket", async () => {
+  test("5. no folder short enough for a socket (B22)", async () => {
     const deep = await household({
       GUESTHOUSE_HOME: join(folder, "x".repeat(100)),
       XDG_RUNTIME_DIR: join(folder, "y".repeat(100)),

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Leftover } from "../../../src/protocol/branches.ts";
+import type { Leftover } from "../../../src/protocol/workspaces.ts";
 import { type Household, household } from "../../vm/household.ts";
 import { git, repositoryAt } from "../workspaces/workspaceOverSsh.ts";
 
@@ -26,7 +26,7 @@ afterAll(async () => {
 const inHome = (name: string): Promise<string[]> =>
   readdir(join(house.home, name)).catch(() => []);
 
-test("a helper that is killed while a branch is laid out, or a repository cloned, leaves nothing to the next", async () => {
+test("a helper that is killed while a branch is laid out, or a repository cloned, leaves nothing to the next (B15)", async () => {
   const up = ["up", "--image", "nobody-has-this"];
   for (const [fault, ...args] of [
     ["branch.laidOut", ...up, "--branch", "feature", folder],

@@ -1,8 +1,11 @@
 import { hostname } from "node:os";
 import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { connectAgent, withAgent } from "../../../src/helper/guests/agent.ts";
-import { requestShutdown } from "../../../src/helper/guests/shutdown.ts";
+import {
+  connectAgent,
+  withAgent,
+} from "../../../src/helper/guests/agent/agent.ts";
+import { requestShutdown } from "../../../src/helper/guests/boot/shutdown.ts";
 import {
   fakeAgent,
   synced,

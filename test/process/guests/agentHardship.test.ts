@@ -5,7 +5,7 @@ import {
   connectAgent,
   type GuestAgent,
   withAgent,
-} from "../../../src/helper/guests/agent.ts";
+} from "../../../src/helper/guests/agent/agent.ts";
 import { missing, type RealAgent, startAgent } from "./realAgent.ts";
 
 const timeoutMs = 10_000;

@@ -18,12 +18,12 @@ import {
   applyByAgent,
   openHandoff,
   type Handoff,
-} from "../../../src/helper/guests/handoff.ts";
+} from "../../../src/helper/guests/handoff/handoff.ts";
 import {
   decodeMessage,
   encodeAnswer,
   type HandoffIdentity,
-} from "../../../src/helper/guests/handoffMessage.ts";
+} from "../../../src/helper/guests/handoff/message.ts";
 import { generateHostKey } from "../../../src/helper/ssh/keys.ts";
 import { missing as noSshd, sshdWithKey } from "../ssh/realSshd.ts";
 import {
@@ -71,9 +71,9 @@ describe.skipIf(missing)(
       expect((await stat(`${guest.fifo}.in`)).mode & 0o777).toBe(0o600);
       const journal = join(guest.root, "run/log/journal");
       await mkdir(join(journal, "0".repeat(32)), { recursive: true });
-      handoff.prepare(identity);
+      handoff.send(identity);
       guest.serve();
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
         by: "service",
         applied: everyPart,
@@ -113,10 +113,10 @@ describe.skipIf(missing)(
 
     test("B4: a second identity follows the first over the same port, and takes its proxy away", async () => {
       guest.serve();
-      handoff.prepare(identity);
-      await handoff.complete({ timeoutMs });
-      handoff.prepare({ hostname: "clone-3", proxy: {} });
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      handoff.send(identity);
+      await handoff.awaitOutcome({ timeoutMs });
+      handoff.send({ hostname: "clone-3", proxy: {} });
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
         applied: ["timeNs", "entropy", "hostname", "proxy"],
       });
@@ -142,9 +142,9 @@ describe.skipIf(missing)(
               ).toMatch(/wait_for_partner|fifo_open/),
             { timeout: 10_000 },
           );
-          handoff.prepare(identity);
+          handoff.send(identity);
           guest.serve();
-          expect(await handoff.complete({ timeoutMs })).toMatchObject({
+          expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
             kind: "applied",
             applied: everyPart,
           });
@@ -164,11 +164,11 @@ describe.skipIf(missing)(
 
     test("B37: a part that can't be applied is told, and the others are", async () => {
       guest.serve();
-      handoff.prepare({
+      handoff.send({
         ...identity,
         user: { name: "nobody-here", authorizedKeys: [] },
       });
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "partly",
         applied: everyPart.filter((part) => part !== "user"),
         failed: [{ what: "user", why: expect.stringContaining("nobody-here") }],
@@ -182,8 +182,8 @@ describe.skipIf(missing)(
         join(guest.root, "home/dev/.ssh"),
       );
       guest.serve();
-      handoff.prepare(identity);
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      handoff.send(identity);
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "partly",
         failed: [{ what: "user" }],
       });
@@ -195,8 +195,8 @@ describe.skipIf(missing)(
 
     test("B37: a service killed before the resume: no answer, then the agent applies it", async () => {
       await guest.kill(guest.serve());
-      const message = handoff.prepare(identity);
-      expect(await handoff.complete({ timeoutMs: 300 })).toEqual({
+      const message = handoff.send(identity);
+      expect(await handoff.awaitOutcome({ timeoutMs: 300 })).toEqual({
         kind: "noAnswer",
         why: "The guest did not answer within 300 ms.",
       });
@@ -212,11 +212,11 @@ describe.skipIf(missing)(
     });
 
     test("B37: a service that wakes up after the agent was asked does not apply the message again", async () => {
-      const message = handoff.prepare(identity);
+      const message = handoff.send(identity);
       await applyByAgent(await guest.serveAgent(), message, { timeoutMs });
       await guest.put("etc/hostname", "renamed-since\n");
       guest.serve();
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
         by: "service",
       });
@@ -224,7 +224,7 @@ describe.skipIf(missing)(
     });
 
     test("B37: a lost acknowledgement is had again through the agent, without applying twice", async () => {
-      const message = handoff.prepare(identity);
+      const message = handoff.send(identity);
       // The helper is away while the guest answers, and what it finds later may be anybody's.
       handoff.close();
       guest.serve();
@@ -242,13 +242,14 @@ describe.skipIf(missing)(
 
     test("B35: a service of another version refuses, says which it understands, and changes nothing", async () => {
       const newer = join(guest.folder, "newer");
-      for (const part of ["network.py", "heal.py"])
-        await copyFile(join(program, "..", part), join(guest.folder, part));
+      for (const part of await readdir(join(program, "..")))
+        if (part.endsWith(".py"))
+          await copyFile(join(program, "..", part), join(guest.folder, part));
       const text = await readFile(program, "utf8");
       await writeFile(newer, text.replace("VERSION = 1", "VERSION = 2"));
       guest.serve(newer);
-      handoff.prepare(identity);
-      expect(await handoff.complete({ timeoutMs })).toEqual({
+      handoff.send(identity);
+      expect(await handoff.awaitOutcome({ timeoutMs })).toEqual({
         kind: "refusedVersion",
         supports: 2,
       });
@@ -256,9 +257,9 @@ describe.skipIf(missing)(
     });
 
     test("B37: a guest that never wakes, and an agent that isn't there: no answer, and why", async () => {
-      const message = handoff.prepare(identity);
+      const message = handoff.send(identity);
       const startedAt = performance.now();
-      expect(await handoff.complete({ timeoutMs: 200 })).toMatchObject({
+      expect(await handoff.awaitOutcome({ timeoutMs: 200 })).toMatchObject({
         kind: "noAnswer",
       });
       expect(
@@ -288,11 +289,11 @@ describe.skipIf(missing)(
       guest.inject("out", "half a li");
       handoff = await openHandoff(guest.fifo);
       expect(guest.peek("out")).toBe("");
-      handoff.prepare(identity);
+      handoff.send(identity);
       guest.inject("out", forged);
       guest.inject("out", "noise without an end");
       guest.serve();
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
         applied: everyPart,
       });
@@ -306,8 +307,8 @@ describe.skipIf(missing)(
         .poll(() => guest.peek("in"), { timeout: timeoutMs })
         .toBe("");
       guest.inject("in", "x".repeat(50_000));
-      handoff.prepare({ hostname: "clone-2" });
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      handoff.send({ hostname: "clone-2" });
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
       });
       expect(await guest.read("etc/hostname")).toBe("clone-2\n");
@@ -315,8 +316,8 @@ describe.skipIf(missing)(
 
     test("B38: the service sleeps while nobody writes", async () => {
       const { pid } = guest.serve();
-      handoff.prepare({});
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      handoff.send({});
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
       });
       const before = await processorTicks(pid!);
@@ -325,7 +326,7 @@ describe.skipIf(missing)(
     });
 
     test("B4: a guest whose clock is late gets a second message with the time alone", async () => {
-      handoff.prepare(identity);
+      handoff.send(identity);
       const heard: string[] = [];
       // In the service's place, as this host's clock is not to be set: an hour late at first.
       const timer = setInterval(() => {
@@ -352,7 +353,7 @@ describe.skipIf(missing)(
           );
         }
       }, 20);
-      const outcome = await handoff.complete({ timeoutMs });
+      const outcome = await handoff.awaitOutcome({ timeoutMs });
       clearInterval(timer);
       expect(heard).toHaveLength(2);
       expect(heard[1]).toBe("timeNs");
@@ -374,9 +375,9 @@ describe.skipIf(missing)(
       await new Promise((wake) => setTimeout(wake, 50));
       expect(await openFiles()).toBeLessThanOrEqual(before);
       handoff = await openHandoff(guest.fifo);
-      handoff.prepare({});
+      handoff.send({});
       await expect(
-        handoff.complete({ timeoutMs: 60_000 }, AbortSignal.timeout(50)),
+        handoff.awaitOutcome({ timeoutMs: 60_000 }, AbortSignal.timeout(50)),
       ).rejects.toMatchObject({ name: "TimeoutError" });
       await expect(
         openHandoff(join(guest.folder, "none")),

@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoff/port.ts";
 import { fakeAgent, type FakeAgent, synced } from "../../fakes/agent.ts";
 
 /** What guests run. */

@@ -10,22 +10,32 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { connectAgent } from "../../../src/helper/guests/agent.ts";
+import { connectAgent } from "../../../src/helper/guests/agent/agent.ts";
 import {
   type GuestOperations,
   guestOperations,
   withGuest,
-} from "../../../src/helper/guests/guestOperations.ts";
+} from "../../../src/helper/guests/programs/operations.ts";
+import { decodedScript } from "../../../src/helper/guests/programs/powershell.ts";
 import {
   applyToWindows,
   renameWindows,
-} from "../../../src/helper/guests/windowsIdentity.ts";
+} from "../../../src/helper/guests/handoff/windowsIdentity.ts";
 import {
   fakeAgent,
   synced,
   type FakeAgent,
   type Script,
 } from "../../fakes/agent.ts";
+import {
+  addAccount,
+  letsIn,
+  readText,
+  removeGuest,
+  type WindowsGuest,
+  windowsGuest,
+} from "../../fakes/windows/guest.ts";
+import { type Call, serve } from "../../fakes/windows/play.ts";
 import { missing, startAgent } from "./realAgent.ts";
 
 const timeoutMs = 5_000;
@@ -38,12 +48,15 @@ const replaceable = [
 
 let folder: string;
 let path: string | undefined;
+let endWindows: (() => Promise<void>) | undefined;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "operations-"));
   path = process.env["PATH"];
 });
 afterEach(async () => {
   process.env["PATH"] = path;
+  await endWindows?.();
+  endWindows = undefined;
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -55,6 +68,26 @@ async function program(name: string, script: string): Promise<void> {
   await chmod(join(bin, name), 0o755);
   process.env["PATH"] = `${bin}:${path ?? ""}`;
 }
+
+/** Agents that start from now on find Windows' PowerShell, which is played on this guest's state. */
+async function windowsInPath(): Promise<{
+  readonly windows: WindowsGuest;
+  readonly calls: readonly Call[];
+}> {
+  const windows = windowsGuest();
+  const { bin, calls, unknown, close } = await serve(windows);
+  process.env["PATH"] = `${bin}:${path ?? ""}`;
+  endWindows = async () => {
+    await close();
+    removeGuest(windows);
+    expect(unknown).toEqual([]);
+  };
+  return { windows, calls };
+}
+
+/** All that a list of processes would show of a call. */
+const commandText = (args: readonly string[]): string =>
+  `${args.join(" ")} ${decodedScript(args.at(-1) ?? "")}`;
 
 async function onRealAgent<T>(
   options: readonly string[],
@@ -174,8 +207,7 @@ JSON`,
         try {
           return await withGuest(
             real.socket,
-            "windows",
-            { timeoutMs },
+            { expected: "windows", timeoutMs },
             ({ system }) => Promise.resolve(system),
           );
         } finally {
@@ -189,14 +221,8 @@ JSON`,
     test("Windows is made itself by programs that get their values as input alone", async () => {
       const hostKey = { private: "PRIVATE\nKEY\n", public: "ssh-ed25519 AAAA" };
       const user = { name: "dev", authorizedKeys: ["ssh-ed25519 BBBB ü"] };
-      // The far end: notes what PowerShell would be given, and answers as the script would.
-      await program(
-        "powershell.exe",
-        `n=$(ls '${folder}' | grep -c '^call') || :
-printf '%s' "$*" > '${folder}'/arguments$n
-cat > '${folder}'/call$n
-if grep -q SessionEnv '${folder}'/call$n; then echo '{"failed":[],"sshd":true}'; fi`,
-      );
+      const { windows, calls } = await windowsInPath();
+      addAccount(windows, "dev", false);
       const real = await startAgent(
         "-b",
         ["guest-get-osinfo", ...replaceable].join(","),
@@ -217,31 +243,34 @@ if grep -q SessionEnv '${folder}'/call$n; then echo '{"failed":[],"sshd":true}';
       } finally {
         await real.close();
       }
-      const calls = await Promise.all(
-        [0, 1, 2, 3].map(
-          async (n) =>
-            JSON.parse(
-              await readFile(join(folder, `call${String(n)}`), "utf8"),
-            ) as { values: Record<string, unknown> },
+      expect(
+        Math.abs(Date.now() - (windows.clock?.getTime() ?? 0)),
+      ).toBeLessThan(60_000);
+      expect(letsIn(windows, "dev")).toEqual(user.authorizedKeys);
+      const key = String.raw`C:\ProgramData\ssh\ssh_host_ed25519_key`;
+      expect(readText(windows, key)).toBe(hostKey.private);
+      expect(windows.shownHostKey).toBe(hostKey.public);
+      expect(windows.nextComputerName).toBe("web-1");
+      expect(
+        calls.map(
+          ({ stdin }) => (JSON.parse(stdin) as { values: unknown }).values,
         ),
-      );
-      expect(calls.map(({ values }) => values)).toEqual([
-        { ms: expect.any(Number) as number },
+      ).toEqual([
+        { ms: windows.clock?.getTime() },
         { user: "dev", text: "ssh-ed25519 BBBB ü\n" },
         { hostKey },
         { name: "web-1" },
       ]);
-      for (const n of [0, 1, 2, 3])
-        expect(
-          await readFile(join(folder, `arguments${String(n)}`), "utf8"),
-        ).not.toMatch(/PRIVATE|BBBB|web-1/);
+      for (const { args } of calls)
+        expect(commandText(args)).not.toMatch(/PRIVATE|BBBB|web-1/);
     });
 
     test("a part that Windows can't take on is named, and the others are done", async () => {
-      await program(
-        "powershell.exe",
-        `if grep -q SessionEnv; then echo '{"failed":[{"what":"remoteDesktop","why":"no"}],"sshd":true}'; else echo broken >&2; exit 1; fi`,
-      );
+      const { windows } = await windowsInPath();
+      windows.clockRefuses = "broken";
+      windows.services.set("SessionEnv", {
+        ...{ running: true, starts: 1, broken: "no" },
+      });
       const real = await startAgent("-b", "guest-get-osinfo,guest-set-time");
       try {
         const outcome = await applyToWindows(
@@ -285,11 +314,15 @@ describe("an agent that has the commands", () => {
     };
     fake = await fakeAgent(script);
     const at = new Date("2026-03-01T12:00:00Z");
-    await withGuest(fake.socket, "linux", { timeoutMs }, async (guest) => {
-      expect(guest.system).toBe("windows");
-      await guest.setTime(at);
-      await guest.authorizeKeys("dev", ["ssh-ed25519 AAAA"]);
-    });
+    await withGuest(
+      fake.socket,
+      { expected: "linux", timeoutMs },
+      async (guest) => {
+        expect(guest.system).toBe("windows");
+        await guest.setTime(at);
+        await guest.authorizeKeys("dev", ["ssh-ed25519 AAAA"]);
+      },
+    );
     expect(asked).toEqual([
       ["guest-set-time", { time: at.getTime() * 1_000_000 }],
       [

@@ -9,11 +9,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { diagnose } from "../../../src/helper/guests/diagnosis.ts";
+import { diagnose } from "../../../src/helper/guests/diagnosis/diagnosis.ts";
 import {
   watchBoot,
   type BootWatch,
-} from "../../../src/helper/guests/readiness.ts";
+} from "../../../src/helper/guests/boot/readiness.ts";
 import { generateHostKey } from "../../../src/helper/ssh/keys.ts";
 import {
   freePort,

@@ -3,13 +3,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isoVolume } from "../../../src/helper/guests/iso9660.ts";
+import { isoVolume } from "../../../src/helper/guests/seed/iso9660.ts";
 import {
   seedFiles,
   writeSeed,
   writeVolume,
-} from "../../../src/helper/guests/seed.ts";
-import { windowsSeedFiles } from "../../../src/helper/guests/windowsSeed.ts";
+} from "../../../src/helper/guests/seed/seed.ts";
+import { windowsSeedFiles } from "../../../src/helper/guests/seed/windowsSeed.ts";
 import { generateHostKey } from "../../../src/helper/ssh/keys.ts";
 
 const isoinfo = await execa("isoinfo", ["--version"], { reject: false });

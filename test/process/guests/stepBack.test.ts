@@ -7,7 +7,7 @@ import {
   applyByAgent,
   openHandoff,
   type Handoff,
-} from "../../../src/helper/guests/handoff.ts";
+} from "../../../src/helper/guests/handoff/handoff.ts";
 import { type HandoffGuest, handoffGuest, missing } from "./handoffGuest.ts";
 
 const held = "run/guesthouse-stepped-back";
@@ -43,8 +43,8 @@ describe.skipIf(missing)(
 
     test("are called forward some seconds after the answer, not before", async () => {
       guest.serve();
-      handoff.prepare({ hostname: "clone-2" });
-      expect(await handoff.complete({ timeoutMs })).toMatchObject({
+      handoff.send({ hostname: "clone-2" });
+      expect(await handoff.awaitOutcome({ timeoutMs })).toMatchObject({
         kind: "applied",
       });
       expect(await guest.read(group)).toContain("nice 19");
@@ -63,8 +63,8 @@ describe.skipIf(missing)(
         await expect.poll(isStopped).toBe(true);
         await guest.put(held, `${String(sleeper.pid)}\n`);
         guest.serve();
-        handoff.prepare({ hostname: "clone-2" });
-        await handoff.complete({ timeoutMs });
+        handoff.send({ hostname: "clone-2" });
+        await handoff.awaitOutcome({ timeoutMs });
         await expect.poll(isStopped, { timeout: 2_500 }).toBe(false);
         expect(await guest.read(group)).toContain("nice 19");
         await areCalledForward();
@@ -74,7 +74,7 @@ describe.skipIf(missing)(
     });
 
     test("B37: are called forward where the agent applied the message", async () => {
-      const message = handoff.prepare({ hostname: "clone-2" });
+      const message = handoff.send({ hostname: "clone-2" });
       await applyByAgent(await guest.serveAgent(), message, { timeoutMs });
       await areCalledForward();
     });

@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { expect, test } from "vitest";
 import { makePrivateFolder } from "../../../src/base/files.ts";
 import { silentLog } from "../../../src/base/log.ts";
-import { endAbandonedPreparations } from "../../../src/helper/images/preparationMachine.ts";
+import { endAbandonedPreparations } from "../../../src/helper/images/prepare/preparationMachine.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
 
 test("a preparation machine whose helper was killed is ended, and nothing else (B15)", async () => {

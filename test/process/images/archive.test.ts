@@ -115,8 +115,10 @@ describe("a machine's disk as an image", () => {
     });
     const { files } = await here.images.resolve(kept.name);
     await execa("qemu-img", ["compare", path("machine.qcow2"), files.disk]);
-    const info = await execa("qemu-img", ["info", "--output=json", files.disk]);
-    expect(info.stdout).not.toContain("backing");
+    const info = async (disk: string): Promise<string> =>
+      (await execa("qemu-img", ["info", "--output=json", disk])).stdout;
+    expect(await info(path("machine.qcow2"))).toContain("backing");
+    expect(await info(files.disk)).not.toContain("backing");
     const base = await here.images.resolve("base");
     expect(
       sameBytes(

@@ -2,13 +2,13 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLog } from "../../../src/base/log.ts";
-import type { Catalog } from "../../../src/helper/images/catalog.ts";
+import type { Catalog } from "../../../src/helper/images/catalog/catalog.ts";
 import {
   type Images,
   type ImagesOptions,
   createImages,
 } from "../../../src/helper/images/images.ts";
-import type { MadeImage } from "../../../src/helper/images/made.ts";
+import type { MadeImage } from "../../../src/helper/images/golden/made.ts";
 import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
 import type { Image } from "../../../src/protocol/images.ts";
 import { goldenFacts } from "../../unit/helper/images/goldenFacts.ts";

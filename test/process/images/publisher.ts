@@ -10,7 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
-import type { MadeImage, Recipe } from "../../../src/helper/images/made.ts";
+import type {
+  MadeImage,
+  Recipe,
+} from "../../../src/helper/images/golden/made.ts";
 import { type ImageServer, startImageServer } from "../../fakes/imageServer.ts";
 import { goldenFacts } from "../../unit/helper/images/goldenFacts.ts";
 import { makeRootDisk } from "./disks.ts";

@@ -6,7 +6,7 @@ import {
   createImages,
   type Images,
 } from "../../../src/helper/images/images.ts";
-import type { InstallWish } from "../../../src/helper/images/windows/install/installs.ts";
+import type { InstallWish } from "../../../src/helper/images/windows/install/wishes.ts";
 import { readInstall } from "../../../src/helper/images/windows/install/record.ts";
 import {
   type WindowsVmSpec,

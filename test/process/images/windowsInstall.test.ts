@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isoVolume } from "../../../src/helper/guests/iso9660.ts";
+import { isoVolume } from "../../../src/helper/guests/seed/iso9660.ts";
 import type { Images } from "../../../src/helper/images/images.ts";
 import { findQemu } from "../../../src/helper/qemu/process.ts";
 import type { Image } from "../../../src/protocol/images.ts";

@@ -12,11 +12,11 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { uefiFirmware } from "../../../src/helper/images/firmware.ts";
-import { withFile } from "../../../src/helper/images/windows/byteReader.ts";
-import { inspectWindowsIso } from "../../../src/helper/images/windows/inspectIso.ts";
-import { makeNoPromptOverlay } from "../../../src/helper/images/windows/noPrompt.ts";
-import { openUdf } from "../../../src/helper/images/windows/udf.ts";
+import { uefiFirmware } from "../../../src/helper/images/disks/firmware.ts";
+import { withFile } from "../../../src/helper/images/windows/iso/byteReader.ts";
+import { inspectWindowsIso } from "../../../src/helper/images/windows/iso/inspectIso.ts";
+import { makeNoPromptOverlay } from "../../../src/helper/images/windows/iso/noPrompt.ts";
+import { openUdf } from "../../../src/helper/images/windows/iso/udf.ts";
 import { makeStandIn, missingPrograms, type StandIn } from "./windowsIso.ts";
 
 const missing = await missingPrograms();

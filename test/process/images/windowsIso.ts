@@ -61,6 +61,8 @@ export async function makeStandIn(
   const iso = join(folder, "windows stand-in.iso");
   await execa("genisoimage", [
     ...["-quiet", "-udf", "-iso-level", "3", "-allow-limited-size"],
+    // Whatever the locale that the tests run in.
+    ...["-input-charset", "utf-8"],
     ...["-V", "CCCOMA_X64FRE_EN-US_DV9", "-o", iso],
     ...["-b", "boot/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8"],
     ...["-eltorito-alt-boot", "-e", `${boot}/efisys.bin`, "-no-emul-boot"],

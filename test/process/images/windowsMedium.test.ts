@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   answerMedium,
   mediumFiles,
-} from "../../../src/helper/images/windows/medium.ts";
-import { readScriptSources } from "../../../src/helper/images/windows/scripts.ts";
+} from "../../../src/helper/images/windows/answers/medium.ts";
+import { readScriptSources } from "../../../src/helper/images/windows/steps/scripts.ts";
 
 const found = async (program: string, args: readonly string[]) =>
   (await execa(program, args, { reject: false })).exitCode === 0;

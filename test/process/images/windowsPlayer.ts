@@ -10,7 +10,7 @@ import { cpioArchive } from "../../../src/helper/images/build/cpio.ts";
 import {
   readStepSources,
   windowsSteps,
-} from "../../../src/helper/images/windows/steps.ts";
+} from "../../../src/helper/images/windows/steps/steps.ts";
 import { swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
 import { missing as agentMissing } from "../guests/realAgent.ts";
 import { initramfs, signedBoot } from "../qemu/standIn/disk.ts";
@@ -85,24 +85,27 @@ put() { printf '%s' "$2" > /play/new; mv /play/new "$folder\\$1"; }
 say() { put "steps\\$1.json" "{\"id\":\"$1\",\"part\":\"$2\",\"ok\":$3,\"reason\":\"$4\"}"; }
 install() { for id in $*; do say $id Install true; done; }
 verify() { for id in $*; do say $id Verify true; done; }
-# Takes PowerShell's place: what begin.ps1 of the medium leaves for whoever asks again. The medium must have no answers.
+# Takes PowerShell's place at the level of what it is given and what it leaves, since no interpreter fits in here (the script
+# itself is played in windowsOverSsh.test.ts): a preparation's id and the marker's name come as values, and the medium with that
+# marker must be of this preparation, can begin it and has no answers. Afterwards the id is on the disk, for whoever asks again.
 cat > /bin/powershell.exe <<'END'
 #!/bin/busybox sh
 cat > /run/asked
+value() { sed -n 's/.*"'$1'":"\([^"]*\)".*/\1/p' /run/asked; }
+id=$(value preparation)
 for cd in /dev/sr*; do
   mount -t iso9660 -o ro $cd /mnt || continue
-  if [ -e /mnt/guesthouse.tag ] && [ ! -e /mnt/autounattend.xml ]; then
-    id=$(sed -n "s/.*'Preparation' = '\([0-9a-f]*\)'.*/\1/p" /mnt/begin.ps1)
-  fi
+  if [ -n "$id" ] && [ -e "/mnt/$(value marker)" ] && [ ! -e /mnt/autounattend.xml ] && grep -q "$id" /mnt/begin.ps1; then found=$cd; fi
   umount /mnt
 done
-if [ -z "$id" ]; then echo 'no medium' >&2; exit 1; fi
+if [ -z "$found" ]; then echo 'no medium' >&2; exit 1; fi
+printf '%s' "$id" | dd of=/dev/sda bs=512 seek=2 conv=notrunc,fsync 2>/dev/null
 printf '%s' "$id" > '/play/C:\ProgramData\Guesthouse\begun'
-if [ -s /run/asked ]; then echo "the steps are begun" > /dev/console; fi
+echo "the steps are begun" > /dev/console
 END
 chmod 755 /bin/powershell.exe
 # What lies on Windows' disk is there after a restart, too.
-again() { powershell.exe < /dev/null > /dev/null 2>&1; }
+again() { dd if=/dev/sda bs=512 skip=2 count=1 2>/dev/null | tr -d '\0' > "$folder\begun"; }
 begun() { until [ -e "$folder\begun" ]; do sleep 0.1; done; }
 ready() {
   for cd in /dev/sr*; do

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
-import type { Environment } from "../../../src/helper/machines/environment.ts";
+import type { GoldenImage } from "../../../src/helper/images/golden/goldenImage.ts";
+import type { Environment } from "../../../src/helper/machines/boot/environment.ts";
 import { inspectQemu } from "../../../src/helper/qemu/inspect.ts";
 import type { Layout } from "../../../src/helper/store/layout.ts";
 import { qemuBinary } from "../qemu/workbench.ts";

@@ -4,14 +4,14 @@ import { execa } from "execa";
 import { beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
-import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
+import type { GoldenImage } from "../../../src/helper/images/golden/goldenImage.ts";
 import type { Images } from "../../../src/helper/images/images.ts";
 import { createMachine } from "../../../src/helper/machines/create.ts";
-import type { Environment } from "../../../src/helper/machines/environment.ts";
-import { launchMachine } from "../../../src/helper/machines/launch.ts";
-import { makeTemplate } from "../../../src/helper/machines/makeTemplate.ts";
-import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
-import type { Warm } from "../../../src/helper/machines/warm.ts";
+import type { Environment } from "../../../src/helper/machines/boot/environment.ts";
+import { launchMachine } from "../../../src/helper/machines/boot/launch.ts";
+import { makeTemplate } from "../../../src/helper/machines/warm/makeTemplate.ts";
+import { MachineRegistry } from "../../../src/helper/machines/roster/registry.ts";
+import type { Warm } from "../../../src/helper/machines/warm/warm.ts";
 import { endProcess, findQemu } from "../../../src/helper/qemu/process.ts";
 import {
   emptyOverlay,
@@ -168,11 +168,8 @@ test("a start on a full disk: no QEMU is left that nobody knows of, and with roo
   const live = await withMoreAndMoreRoom(
     () =>
       launchMachine(
-        machineRecord,
-        image,
-        environment,
+        { record: machineRecord, image, environment, from: { kind: "cold" } },
         { layout, log: silentLog },
-        { kind: "cold" },
       ),
     async () => {
       expect(await findQemu(files.qmpSocket)).toEqual([]);

@@ -1,9 +1,9 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { setMachine } from "../../../src/helper/machines/change.ts";
-import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
-import { takeScreenshot } from "../../../src/helper/machines/screenshot.ts";
-import { shapeOf } from "../../../src/helper/machines/warm.ts";
+import { MachineRegistry } from "../../../src/helper/machines/roster/registry.ts";
+import { takeScreenshot } from "../../../src/helper/machines/running/screenshot.ts";
+import { shapeOf } from "../../../src/helper/machines/roster/shape.ts";
 import { readRecord } from "../../../src/helper/store/records.ts";
 import { home, start } from "../snapshots/bareMachine.ts";
 import { machineRecord } from "../snapshots/machineRecord.ts";

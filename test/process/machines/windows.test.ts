@@ -2,11 +2,11 @@ import { access, mkdir, readFile, stat } from "node:fs/promises";
 import { execa } from "execa";
 import { beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import { secureBootFirmware } from "../../../src/helper/images/firmware.ts";
-import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
-import { giveHostKey } from "../../../src/helper/machines/create.ts";
-import type { Environment } from "../../../src/helper/machines/environment.ts";
-import { launchMachine } from "../../../src/helper/machines/launch.ts";
+import { secureBootFirmware } from "../../../src/helper/images/disks/firmware.ts";
+import type { GoldenImage } from "../../../src/helper/images/golden/goldenImage.ts";
+import { giveHostKey } from "../../../src/helper/machines/identity/seed.ts";
+import type { Environment } from "../../../src/helper/machines/boot/environment.ts";
+import { launchMachine } from "../../../src/helper/machines/boot/launch.ts";
 import { waitForExit } from "../../../src/helper/qemu/process.ts";
 import { findSwtpm, swtpmProgram } from "../../../src/helper/qemu/swtpm.ts";
 import { captureForGood } from "../../../src/helper/snapshots/capture.ts";
@@ -45,9 +45,10 @@ describe.skipIf(missing.length > 0)(
 
     test("has firmware variables and a TPM of its own, and goes on from a state as another machine with the same card", async () => {
       const deps = { layout, log: silentLog };
-      const live = await launchMachine(record, image, environment, deps, {
-        kind: "cold",
-      });
+      const live = await launchMachine(
+        { record, image, environment, from: { kind: "cold" } },
+        deps,
+      );
       owned(live.handles);
       const qmp = live.qmp!;
       expect(await qmp.execute("query-tpm")).toMatchObject([
@@ -70,16 +71,17 @@ describe.skipIf(missing.length > 0)(
         ...["-b", files.disk, child.disk],
       ]);
       const fork = await launchMachine(
-        { ...record, id: "0123456789ac", name: "fork" },
-        image,
-        environment,
-        deps,
         {
-          kind: "state",
-          path: child.state,
-          way: "fork",
-          leases: live.handles.leases,
+          record: { ...record, id: "0123456789ac", name: "fork" },
+          ...{ image, environment },
+          from: {
+            kind: "state",
+            path: child.state,
+            way: "fork",
+            leases: live.handles.leases,
+          },
         },
+        deps,
       );
       owned(fork.handles);
       expect(fork.handles.leases).toBe(live.handles.leases);
@@ -101,15 +103,12 @@ describe.skipIf(missing.length > 0)(
         .toEqual([]);
     });
 
-    test("that is generalized has its seed as a CD, whose instance is its own", async () => {
+    test("that is generalized has its seed as a CD, whose instance is its own (B1)", async () => {
       const seeded = { ...record, generalized: true } as const;
       await giveHostKey(seeded, layout);
       const live = await launchMachine(
-        seeded,
-        image,
-        environment,
+        { record: seeded, image, environment, from: { kind: "cold" } },
         { layout, log: silentLog },
-        { kind: "cold" },
       );
       owned(live.handles);
       const drives = JSON.stringify(await live.qmp!.execute("query-block"));
@@ -123,11 +122,12 @@ describe.skipIf(missing.length > 0)(
     test("of a QEMU that doesn't come no TPM stays behind", async () => {
       await expect(
         launchMachine(
-          record,
-          image,
-          { ...environment, binary: "/bin/false" },
+          {
+            ...{ record, image },
+            environment: { ...environment, binary: "/bin/false" },
+            from: { kind: "cold" },
+          },
           { layout, log: silentLog },
-          { kind: "cold" },
         ),
       ).rejects.toMatchObject({ failure: { code: "machines.startFailed" } });
       expect(await findSwtpm(layout.run)).toEqual([]);

@@ -1,23 +1,23 @@
+import { shapeFor } from "../../../src/helper/machines/roster/shape.ts";
 import { access, mkdir, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import { withAgent } from "../../../src/helper/guests/agent.ts";
-import { secureBootFirmware } from "../../../src/helper/images/firmware.ts";
-import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
+import { withAgent } from "../../../src/helper/guests/agent/agent.ts";
+import { secureBootFirmware } from "../../../src/helper/images/disks/firmware.ts";
+import type { GoldenImage } from "../../../src/helper/images/golden/goldenImage.ts";
 import {
   createMachine,
   type CreateDeps,
-  shapeFor,
 } from "../../../src/helper/machines/create.ts";
-import type { Entry, Live } from "../../../src/helper/machines/entry.ts";
-import type { Environment } from "../../../src/helper/machines/environment.ts";
-import { launchMachine } from "../../../src/helper/machines/launch.ts";
-import { makeTemplate } from "../../../src/helper/machines/makeTemplate.ts";
-import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
-import { resumeGuest } from "../../../src/helper/machines/resume.ts";
-import { windowsSharedArguments } from "../../../src/helper/machines/windowsArguments.ts";
+import type { Entry, Live } from "../../../src/helper/machines/roster/entry.ts";
+import type { Environment } from "../../../src/helper/machines/boot/environment.ts";
+import { launchMachine } from "../../../src/helper/machines/boot/launch.ts";
+import { makeTemplate } from "../../../src/helper/machines/warm/makeTemplate.ts";
+import { MachineRegistry } from "../../../src/helper/machines/roster/registry.ts";
+import { resumeGuest } from "../../../src/helper/machines/saved/resume.ts";
+import { windowsSharedArguments } from "../../../src/helper/machines/boot/windowsArguments.ts";
 import {
   endProcess,
   findQemu,
@@ -29,6 +29,13 @@ import {
   Templates,
 } from "../../../src/helper/snapshots/templates.ts";
 import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
+import {
+  addAccount,
+  readText,
+  type WindowsGuest,
+  windowsGuest,
+} from "../../fakes/windows/guest.ts";
+import { play } from "../../fakes/windows/play.ts";
 import { missing as agentMissing } from "../guests/realAgent.ts";
 import { signedBoot, standInDisk } from "../qemu/standIn/disk.ts";
 import { emulation } from "./bareImage.ts";
@@ -44,8 +51,9 @@ const missing = [
 ];
 
 /**
- * QEMU's own agent with what Windows' may lack forbidden, and a program in PowerShell's place: it keeps the host key that it
- * is told, and answers as `become` of guests/windowsIdentity.ts does.
+ * QEMU's own agent with what Windows' may lack forbidden, and a program in PowerShell's place. It notes what it is called with,
+ * reads none of it, and gives every call the answer of a guest that could do all of it. What the calls do is played on a Windows
+ * beside the test (`playedOf`), which must give the same answer: no interpreter fits into this guest.
  */
 const init = String.raw`#!/bin/busybox sh
 export PATH=/bin
@@ -57,13 +65,8 @@ cat /proc/sys/kernel/random/uuid > /run/boot
 while read module; do insmod /modules/$module; done < /modules/order
 cat > /bin/powershell.exe <<'END'
 #!/bin/busybox sh
-input=$(cat)
-case "$input" in
-*Write-VolumeCache*) echo settled > /run/settled ;;
-*ssh_host_ed25519_key*)
-  case "$input" in *'"hostKey":{'*) printf '%s' "$input" > /run/told ;; esac
-  echo '{"failed":[],"sshd":true}' ;;
-esac
+{ echo "$*"; cat; } >> /run/calls
+echo '{"failed":[],"sshd":true}'
 END
 chmod 755 /bin/powershell.exe
 port=
@@ -148,18 +151,18 @@ describe.skipIf(missing.length > 0)(
       } as unknown as CreateDeps;
       const entry = await createMachine({ name, ...wish }, deps, never);
       const live = await launchMachine(
-        entry.record,
-        image,
-        environment,
-        { layout, log: silentLog },
         {
-          kind: "template",
-          files: templates.files(template.id),
-          network: template.network,
+          ...{ record: entry.record, image, environment },
+          from: {
+            kind: "template",
+            files: templates.files(template.id),
+            network: template.network,
+          },
         },
+        { layout, log: silentLog },
       );
       lives.push(live);
-      entry.live = live;
+      registry.attach(entry, live, entry.state);
       const resumed = await resumeGuest(
         entry,
         live,
@@ -179,6 +182,21 @@ describe.skipIf(missing.length > 0)(
         async (agent) => (await agent.exec(["sh", "-c", line])).stdout.trim(),
       );
 
+    /** What the calls of a clone, and before them those of its template, make of a Windows as its image leaves it. */
+    const playedOf = async (entry: Entry): Promise<WindowsGuest> => {
+      const windows = windowsGuest(join(home, `drives-${entry.record.id}`));
+      addAccount(windows, "dev", true);
+      const lines = (await inside(entry, "cat /run/calls")).split("\n");
+      for (let at = 0; at < lines.length; at += 2) {
+        const args = lines[at]?.split(" ") ?? [];
+        const { code, stdout, stderr } = play(windows, args, lines[at + 1]);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+        if (stdout !== "")
+          expect(JSON.parse(stdout)).toEqual({ failed: [], sshd: true });
+      }
+      return windows;
+    };
+
     test("a template is its memory, its devices, its disk and the firmware's variables; nothing of it runs on", async () => {
       expect(stages).toEqual(["boot", "settle", "save"]);
       expect(template.card?.macAddress).toMatch(/^52:54:00:/);
@@ -193,21 +211,23 @@ describe.skipIf(missing.length > 0)(
     });
 
     test("B4: two clones go on from it with host keys of their own and the card that they know", async () => {
+      const startedAtMs = Date.now() - 1;
       const clones = [await clone("one"), await clone("two")] as const;
       const boots = new Set<string>();
       const keys = new Set<string>();
       for (const [entry, live] of clones) {
         const { record } = entry;
         const files = layout.machine(record.id);
-        expect(await inside(entry, "cat /run/settled")).toBe("settled");
+        const windows = await playedOf(entry);
+        // Once, by the template before it was saved.
+        expect(windows.flushed).toEqual(["C"]);
         boots.add(await inside(entry, "cat /run/boot"));
-        const told = JSON.parse(await inside(entry, "cat /run/told")) as {
-          values: { hostKey: { private: string; public: string } };
-        };
-        const { hostKey } = told.values;
-        expect(hostKey.public).toBe(record.hostPublicKey);
-        expect(hostKey.private).toBe(await readFile(files.hostKey, "utf8"));
-        keys.add(hostKey.private);
+        expect(windows.shownHostKey).toBe(record.hostPublicKey);
+        const key = String.raw`C:\ProgramData\ssh\ssh_host_ed25519_key`;
+        const hostKey = readText(windows, key);
+        expect(hostKey).toBe(await readFile(files.hostKey, "utf8"));
+        expect(windows.clock?.getTime()).toBeGreaterThan(startedAtMs);
+        keys.add(hostKey);
         expect(record).toMatchObject({
           os: "windows",
           ...template.card,

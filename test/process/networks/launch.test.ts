@@ -4,19 +4,17 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
+import type { GoldenImage } from "../../../src/helper/images/golden/goldenImage.ts";
 import { adoptMachines } from "../../../src/helper/machines/adopt.ts";
-import type { Entry, Live } from "../../../src/helper/machines/entry.ts";
-import type { Environment } from "../../../src/helper/machines/environment.ts";
-import {
-  launchMachine,
-  type StartFrom,
-} from "../../../src/helper/machines/launch.ts";
-import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
+import type { Entry, Live } from "../../../src/helper/machines/roster/entry.ts";
+import type { Environment } from "../../../src/helper/machines/boot/environment.ts";
+import { launchMachine } from "../../../src/helper/machines/boot/launch.ts";
+import type { StartFrom } from "../../../src/helper/machines/boot/startFrom.ts";
+import { MachineRegistry } from "../../../src/helper/machines/roster/registry.ts";
 import {
   supervise,
   type SuperviseDeps,
-} from "../../../src/helper/machines/supervise.ts";
+} from "../../../src/helper/machines/running/supervise.ts";
 import {
   chooseNetwork,
   type NetworkChoice,
@@ -29,7 +27,7 @@ import {
   isSameProcess,
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
-import { findProgram } from "../../../src/helper/qemu/programs.ts";
+import { findProgram } from "../../../src/helper/processes/programs.ts";
 import { saveState } from "./saveState.ts";
 import type { Layout, MachineFiles } from "../../../src/helper/store/layout.ts";
 import {
@@ -99,11 +97,8 @@ async function launch(
     directBoot: false,
   } as GoldenImage;
   const live = await launchMachine(
-    { ...machineRecord, ...change },
-    image,
-    environment,
+    { record: { ...machineRecord, ...change }, image, environment, from },
     { layout, log },
-    from,
   );
   owned(live.handles);
   return live;
@@ -200,7 +195,7 @@ describe.skipIf(unfit !== undefined)(
       expect(await readdir(layout.run)).toEqual([]);
     });
 
-    test("a helper was killed before QEMU came: the waiting passt is ended", async () => {
+    test("a helper was killed before QEMU came: the waiting passt is ended (B15)", async () => {
       const [hostPort = 0] = await freePorts(1);
       const waiting = await connectNetwork(
         choice,
@@ -224,7 +219,7 @@ describe.skipIf(unfit !== undefined)(
         kind: "running",
         sinceMs: 0,
       });
-      entry.live = live;
+      registry.attach(entry, live, entry.state);
       const deps: SuperviseDeps = {
         layout,
         registry,

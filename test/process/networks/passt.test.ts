@@ -19,7 +19,7 @@ import {
 import { tryPasst } from "../../../src/helper/networks/passtTrial.ts";
 import { freePorts } from "../../../src/helper/networks/ports.ts";
 import type { VmNetwork } from "../../../src/helper/qemu/commandLine.ts";
-import { restoreState } from "../../../src/helper/qemu/migration.ts";
+import { restoreState } from "../../../src/helper/qemu/restoreState.ts";
 import {
   endProcess,
   firstInherited,
@@ -27,7 +27,7 @@ import {
   type ProcessIdentity,
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
-import { findProgram } from "../../../src/helper/qemu/programs.ts";
+import { findProgram } from "../../../src/helper/processes/programs.ts";
 import { saveDevices } from "../../../src/helper/snapshots/saveDevices.ts";
 import { userNetwork } from "../../fakes/qemuSpec.ts";
 import { owned, scratchFolder, waitingMachine } from "../qemu/workbench.ts";

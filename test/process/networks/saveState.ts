@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Live } from "../../../src/helper/machines/entry.ts";
+import type { Live } from "../../../src/helper/machines/roster/entry.ts";
 import { endProcess, waitForExit } from "../../../src/helper/qemu/process.ts";
 import { captureForGood } from "../../../src/helper/snapshots/capture.ts";
 import type { Layout, MachineFiles } from "../../../src/helper/store/layout.ts";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
-import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoff/port.ts";
 import { freePorts } from "../../../src/helper/networks/ports.ts";
 import { qemuArguments } from "../../../src/helper/qemu/commandLine.ts";
 import {

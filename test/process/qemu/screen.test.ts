@@ -8,7 +8,7 @@ import {
   type Stroke,
   typingOf,
 } from "../../../src/extension/screen/layouts.ts";
-import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoff/port.ts";
 import { qemuArguments } from "../../../src/helper/qemu/commandLine.ts";
 import {
   type LaunchedQemu,

@@ -14,8 +14,8 @@ import {
   launchQemu,
   waitForExit,
 } from "../../../src/helper/qemu/process.ts";
-import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
-import { findProgram } from "../../../src/helper/qemu/programs.ts";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoff/port.ts";
+import { findProgram } from "../../../src/helper/processes/programs.ts";
 import { qemuSpec } from "../../fakes/qemuSpec.ts";
 
 const cleanUps: (() => Promise<void>)[] = [];

@@ -6,17 +6,17 @@ import {
   branchMachine,
   createCheckpoint,
   deleteCheckpoint,
-} from "../../../src/helper/machines/checkpoints.ts";
-import { forkMachine } from "../../../src/helper/machines/fork.ts";
-import type { SnapshotDeps } from "../../../src/helper/machines/offspring.ts";
-import { MachineRegistry } from "../../../src/helper/machines/registry.ts";
+} from "../../../src/helper/machines/saved/checkpoints.ts";
+import { forkMachine } from "../../../src/helper/machines/saved/fork.ts";
+import type { SnapshotDeps } from "../../../src/helper/machines/saved/offspring.ts";
+import { MachineRegistry } from "../../../src/helper/machines/roster/registry.ts";
 import { deleteMachine } from "../../../src/helper/machines/remove.ts";
-import { rollBack } from "../../../src/helper/machines/rollBack.ts";
-import { supervise } from "../../../src/helper/machines/supervise.ts";
+import { rollBack } from "../../../src/helper/machines/saved/rollBack.ts";
+import { supervise } from "../../../src/helper/machines/running/supervise.ts";
 import { inspectQemu } from "../../../src/helper/qemu/inspect.ts";
 import { isSameProcess } from "../../../src/helper/qemu/process.ts";
-import { findProgram } from "../../../src/helper/qemu/programs.ts";
-import { suspendMachine } from "../../../src/helper/machines/suspend.ts";
+import { findProgram } from "../../../src/helper/processes/programs.ts";
+import { suspendMachine } from "../../../src/helper/machines/saved/suspend.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
 
 /**
@@ -70,13 +70,28 @@ async function main([
       case "checkpoint":
         return createCheckpoint(entry, { note: argument }, deps, signal);
       case "rollBack":
-        return rollBack(entry, argument!, {}, deps, signal);
+        return rollBack(entry, { checkpoint: argument! }, deps, signal);
       case "rollBackDisk":
-        return rollBack(entry, argument!, { diskOnly: true }, deps, signal);
+        return rollBack(
+          entry,
+          { checkpoint: argument!, diskOnly: true },
+          deps,
+          signal,
+        );
       case "rollBackKeeping":
-        return rollBack(entry, argument!, { keepPresent: true }, deps, signal);
+        return rollBack(
+          entry,
+          { checkpoint: argument!, keepPresent: true },
+          deps,
+          signal,
+        );
       case "branch": {
-        const fork = await branchMachine(entry, argument!, {}, deps, signal);
+        const fork = await branchMachine(
+          entry,
+          { checkpoint: argument! },
+          deps,
+          signal,
+        );
         return { id: fork.entry.record.id };
       }
       case "forget":

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "vitest";
-import { checkpointFaults } from "../../../src/helper/machines/checkpoints.ts";
-import { forkFaults } from "../../../src/helper/machines/offspring.ts";
-import { rollBackFaults } from "../../../src/helper/machines/rollBack.ts";
-import { suspendFaults } from "../../../src/helper/machines/suspend.ts";
+import { checkpointFaults } from "../../../src/helper/machines/saved/checkpoints.ts";
+import { forkFaults } from "../../../src/helper/machines/saved/offspring.ts";
+import { rollBackFaults } from "../../../src/helper/machines/saved/rollBack.ts";
+import { suspendFaults } from "../../../src/helper/machines/saved/suspend.ts";
 import {
   isSameProcess,
   waitForExit,
@@ -27,7 +27,7 @@ beforeEach(async () => {
   it = await drivenMachine();
 });
 
-test("a helper killed at any step of a fork: the parent goes on, nothing is left, the next fork works", async () => {
+test("a helper killed at any step of a fork: the parent goes on, nothing is left, the next fork works (B14, B15)", async () => {
   const { layout, files } = it;
   const machine = await it.living();
   for (const [n, fault] of forkFaults.entries()) {
@@ -50,7 +50,7 @@ test("a helper killed at any step of a fork: the parent goes on, nothing is left
   expect(await counts(second.qmp)).toBe(true);
 });
 
-test("a helper killed at any step of a checkpoint: what was not recorded is gone, what was is whole", async () => {
+test("a helper killed at any step of a checkpoint: what was not recorded is gone, what was is whole (B14, B15)", async () => {
   await it.living();
   for (const [n, fault] of checkpointFaults.entries()) {
     const answer = await it.killedAt(fault, "checkpoint", fault);
@@ -62,7 +62,7 @@ test("a helper killed at any step of a checkpoint: what was not recorded is gone
   }
 });
 
-test("a helper killed at any step of a roll back: wholly back or not at all", async () => {
+test("a helper killed at any step of a roll back: wholly back or not at all (B15)", async () => {
   const { files } = it;
   for (const fault of rollBackFaults) {
     await it.living();
@@ -93,7 +93,7 @@ test("a helper killed at any step of a roll back: wholly back or not at all", as
   }
 });
 
-test("a helper killed at any step of a suspension: the guest goes on, or is suspended", async () => {
+test("a helper killed at any step of a suspension: the guest goes on, or is suspended (B14, B15)", async () => {
   const { files } = it;
   for (const fault of suspendFaults) {
     const machine = await it.living();

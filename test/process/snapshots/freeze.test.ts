@@ -10,7 +10,7 @@ import {
 import {
   freezeAtRest,
   prepareFreeze,
-  settleDisk,
+  recoverDisk,
 } from "../../../src/helper/snapshots/freeze.ts";
 import {
   layerUses,
@@ -131,7 +131,7 @@ test("a disk frozen while QEMU was killed at any moment is mended with every byt
     await writeDisk(machine.qmp, 0x30 + n, 30 + n);
     await endProcess(machine, "SIGKILL");
     await waitForExit(machine, 5_000);
-    await settleDisk(layout, files, undefined);
+    await recoverDisk(layout, files, undefined);
     expect(await holds(files.disk, 0x30 + n, 30 + n)).toBe(true);
     expect(await holds(files.disk, 0xb5, 0)).toBe(true);
     expect(await readdir(files.folder)).not.toContain("disk.next.qcow2");
@@ -142,7 +142,8 @@ test("with a living QEMU the overlay is taken or dropped by what QEMU writes to"
   const { layout, files } = await home();
   const machine = await start(files);
   await prepareFreeze({ layout, files, qmp: machine.qmp });
-  await settleDisk(layout, files, machine.qmp);
+  expect(await readdir(files.folder)).toContain("disk.next.qcow2");
+  await recoverDisk(layout, files, machine.qmp);
   expect(await readdir(files.folder)).not.toContain("disk.next.qcow2");
   await writeDisk(machine.qmp, 5, 5);
   await (await prepareFreeze({ layout, files, qmp: machine.qmp })).commit();

@@ -1,9 +1,9 @@
 import { rm } from "node:fs/promises";
 import { beforeEach, expect, test } from "vitest";
-import { checkpointFaults } from "../../../src/helper/machines/checkpoints.ts";
-import { forkFaults } from "../../../src/helper/machines/offspring.ts";
-import { rollBackFaults } from "../../../src/helper/machines/rollBack.ts";
-import { suspendFaults } from "../../../src/helper/machines/suspend.ts";
+import { checkpointFaults } from "../../../src/helper/machines/saved/checkpoints.ts";
+import { forkFaults } from "../../../src/helper/machines/saved/offspring.ts";
+import { rollBackFaults } from "../../../src/helper/machines/saved/rollBack.ts";
+import { suspendFaults } from "../../../src/helper/machines/saved/suspend.ts";
 import {
   type LaunchedQemu,
   waitForExit,
@@ -74,7 +74,7 @@ async function beginAnew(): Promise<void> {
   await it.drive("nothing");
 }
 
-test("QEMU killed at any step of a fork: the disk keeps every byte, nothing is left, the next fork works", async () => {
+test("QEMU killed at any step of a fork: the disk keeps every byte, nothing is left, the next fork works (B15)", async () => {
   const { layout, files } = it;
   for (const fault of forkFaults) {
     await livingWith(1);
@@ -172,7 +172,7 @@ test("QEMU killed while the present is kept before a roll back: nothing of it is
   }
 });
 
-test("QEMU killed at any step of a suspension: suspended, or crashed with the disk as it was", async () => {
+test("QEMU killed at any step of a suspension: suspended, or crashed with the disk as it was (B15)", async () => {
   const { files } = it;
   for (const fault of suspendFaults) {
     await livingWith(1);

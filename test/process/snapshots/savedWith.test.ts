@@ -2,12 +2,12 @@ import { readdir, stat, writeFile } from "node:fs/promises";
 import { beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
 import { toFailure } from "../../../src/protocol/failure.ts";
-import { makeHandoffFifos } from "../../../src/helper/guests/handoffPort.ts";
-import type { GoldenImage } from "../../../src/helper/images/goldenImage.ts";
-import type { Environment } from "../../../src/helper/machines/environment.ts";
-import { launchMachine } from "../../../src/helper/machines/launch.ts";
-import { savedWithOf } from "../../../src/helper/machines/savedWith.ts";
-import { specOf } from "../../../src/helper/machines/spec.ts";
+import { makeHandoffFifos } from "../../../src/helper/guests/handoff/port.ts";
+import type { GoldenImage } from "../../../src/helper/images/golden/goldenImage.ts";
+import type { Environment } from "../../../src/helper/machines/boot/environment.ts";
+import { launchMachine } from "../../../src/helper/machines/boot/launch.ts";
+import { savedWithOf } from "../../../src/helper/machines/boot/savedWith.ts";
+import { specOf } from "../../../src/helper/machines/boot/spec.ts";
 import { qemuArguments } from "../../../src/helper/qemu/commandLine.ts";
 import {
   findQemu,
@@ -71,11 +71,17 @@ const start = (
   savedWith: SavedWith | undefined,
 ): ReturnType<typeof launchMachine> =>
   launchMachine(
-    machineRecord,
-    image,
-    environment,
+    {
+      ...{ record: machineRecord, image, environment },
+      from: {
+        kind: "state",
+        path: files.state,
+        way: "restored",
+        leases: 1,
+        savedWith,
+      },
+    },
     { layout, log: silentLog },
-    { kind: "state", path: files.state, way: "restored", leases: 1, savedWith },
   );
 
 test("a state of an older machine type goes on: QEMU plays that type still", async () => {

@@ -8,7 +8,7 @@ import {
   reclaim,
   storageItems,
   type StorageFacts,
-} from "../../../src/helper/snapshots/storage.ts";
+} from "../../../src/helper/storage/storage.ts";
 import type { Layout } from "../../../src/helper/store/layout.ts";
 import { writeRecord } from "../../../src/helper/store/records.ts";
 import { holds, home, machineId } from "./bareMachine.ts";

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import { idleAct, watchIdle } from "../../../src/helper/machines/idle.ts";
+import {
+  idleAct,
+  watchIdle,
+} from "../../../src/helper/machines/running/idle.ts";
 import { processIdentity } from "../../../src/helper/qemu/process.ts";
 import { leasedMachines, takeLease } from "../../../src/helper/ssh/leases.ts";
 import * as samples from "../../unit/extension/samples.ts";

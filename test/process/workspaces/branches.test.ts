@@ -26,8 +26,8 @@ import {
 } from "../../../src/helper/workspaces/branches/branchTree.ts";
 import { commitsHere } from "../../../src/helper/workspaces/bringBack/hostRepository.ts";
 import { openConfiguration } from "../../../src/helper/workspaces/branches/openConfiguration.ts";
-import { soundRepository } from "../../../src/helper/workspaces/branches/soundRepository.ts";
-import { workspaceId } from "../../../src/helper/workspaces/up/registry.ts";
+import { soundRepository } from "../../../src/helper/workspaces/git/soundRepository.ts";
+import { workspaceId } from "../../../src/helper/workspaces/known/knownWorkspaces.ts";
 import { git, repositoryAt } from "./workspaceOverSsh.ts";
 
 let root: string;

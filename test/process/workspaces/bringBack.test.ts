@@ -21,7 +21,7 @@ import {
   type BroughtBack,
 } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
 import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
-import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
+import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import { missing, type RealSshd } from "../ssh/realSshd.ts";
 import { git, overSsh, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
 
@@ -281,6 +281,9 @@ describe.skipIf(missing)(
       await writeFile(join(there, "a"), "a\n");
       await toBranch("back");
       await expect(lstat(proof)).rejects.toThrow();
+      // So the trap is set: git itself goes into it.
+      await git(here, "branch", "trapped");
+      expect(await readFile(proof, "utf8")).toContain("reference-transaction");
     });
   },
 );

@@ -17,13 +17,14 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
 import { type Layout, layoutOf } from "../../../src/helper/store/layout.ts";
 import { writeWorkspace } from "../../../src/helper/store/workspaceRecords.ts";
+import { KnownWorkspaces } from "../../../src/helper/workspaces/known/knownWorkspaces.ts";
 import {
   createWorkspaceRoom,
   type WorkspaceRoom,
-} from "../../../src/helper/workspaces/upHandlers.ts";
-import { workspaceId } from "../../../src/helper/workspaces/up/registry.ts";
-import type { Leftover } from "../../../src/protocol/branches.ts";
-import type { Workspace } from "../../../src/protocol/devcontainers.ts";
+} from "../../../src/helper/workspaces/handlers.ts";
+import { workspaceId } from "../../../src/helper/workspaces/known/knownWorkspaces.ts";
+import type { Leftover } from "../../../src/protocol/workspaces.ts";
+import type { Workspace } from "../../../src/protocol/workspaces.ts";
 import { refused } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import * as samples from "../../unit/extension/samples.ts";
@@ -34,6 +35,7 @@ let root: string;
 let layout: Layout;
 let upstream: string;
 let url: string;
+let known: KnownWorkspaces;
 let room: WorkspaceRoom;
 let machines: Machine[];
 /** Of a machine that refuses to be deleted. */
@@ -61,11 +63,22 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const openRoom = (): Promise<WorkspaceRoom> =>
-  createWorkspaceRoom({
+async function openRoom(): Promise<WorkspaceRoom> {
+  known = new KnownWorkspaces(
     layout,
+    { list: () => machines },
+    (workspace) => changed.push(workspace),
+    (id) => removed.push(id),
+  );
+  await known.load();
+  return createWorkspaceRoom({
+    layout,
+    workspaces: known,
     log: silentLog,
-    reach: { target: () => Promise.reject(new Error("no guest here")) },
+    reach: {
+      target: () => Promise.reject(new Error("no guest here")),
+      landing: () => Promise.reject(new Error("no guest here")),
+    },
     http: {
       get: () => Promise.reject(new Error("no network here")),
       close: () => Promise.resolve(),
@@ -84,23 +97,24 @@ const openRoom = (): Promise<WorkspaceRoom> =>
         machines = machines.filter((each) => each.id !== id);
         return Promise.resolve();
       },
+      noteLanding: () => Promise.resolve(),
+      notePorts: () => Promise.reject(new Error("no machine here")),
       noteFolder: () => Promise.resolve(),
     },
     images: () => Promise.resolve([{ name: "debian-12" }]),
     defaultImage: "debian-12",
     usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
-    onChanged: (workspace) => changed.push(workspace),
-    onRemoved: (id) => removed.push(id),
     onFetching: (_, text) => said.push(text),
     onLogged: () => undefined,
     onCopied: () => () => undefined,
   });
+}
 
 const clone = (
   how?: "find" | "clone" | "fetch",
   branch?: string,
 ): Promise<{ folder: string; branch: string }> =>
-  room.handlers["workspaces.clone"](
+  room.handlers["branches.clone"](
     {
       url,
       ...(how === undefined ? {} : { how }),
@@ -178,11 +192,11 @@ test("what the remote has is read as a branch, and its branches are listed", asy
   const cloned = await clone();
   const read = await room.handlers["workspaces.read"](cloned, context());
   expect(read.config).toBe(".devcontainer.json");
+  expect(await room.handlers["branches.list"](cloned, context())).toMatchObject(
+    { branches: ["main"] },
+  );
   expect(
-    await room.handlers["workspaces.branches"](cloned, context()),
-  ).toMatchObject({ branches: ["main"] });
-  expect(
-    await room.handlers["workspaces.createBranch"](
+    await room.handlers["branches.create"](
       { folder: cloned.folder, branch: "mine" },
       context(),
     ),
@@ -222,6 +236,9 @@ test("cloning runs nothing of the repository's, and takes no submodules along", 
   await room.handlers["workspaces.read"](cloned, context());
   expect(existsSync(witness)).toBe(false);
   expect(existsSync(join(cloned.folder, ".git", "hooks"))).toBe(false);
+  // So the trap is set: git itself goes into it.
+  await git(upstream, "status").catch(() => undefined);
+  expect(existsSync(witness)).toBe(true);
 });
 
 test("what can't be reached says so, asks for nothing and leaves nothing behind", async () => {
@@ -253,7 +270,7 @@ test("cloning can be ended, and asks nobody: ssh is told so, and has the user's 
   try {
     const controller = new AbortController();
     url = "ssh://git@example.invalid/me/web.git";
-    const cloning = room.handlers["workspaces.clone"](
+    const cloning = room.handlers["branches.clone"](
       { url },
       { requestId: "test", signal: controller.signal },
     );
@@ -360,7 +377,7 @@ test("a machine that is deleted by another way is told of", async () => {
   await recorded({ folder: upstream }, "aaaaaaaaaaaa");
   room = await openRoom();
   machines = [];
-  await room.machineGone("aaaaaaaaaaaa");
+  await known.machineGone("aaaaaaaaaaaa");
   expect(changed.map(({ state, machine }) => [state.kind, machine])).toEqual([
     ["absent", undefined],
   ]);

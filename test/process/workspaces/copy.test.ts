@@ -16,9 +16,9 @@ import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import {
   copyPathIn,
   copyPathOut,
-} from "../../../src/helper/workspaces/copy.ts";
-import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
-import { workspaceHandlers } from "../../../src/helper/workspaces/handlers.ts";
+} from "../../../src/helper/workspaces/copying/copy.ts";
+import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
+import { copyingHandlers } from "../../../src/helper/workspaces/copying/handlers.ts";
 import { forget, overSsh } from "./workspaceOverSsh.ts";
 import { missing, type RealSshd } from "../ssh/realSshd.ts";
 
@@ -95,11 +95,27 @@ describe.skipIf(missing)(
       await writeFile(join(here, "a"), "A");
       await chmod(join(here, "a"), 0o640);
       await mkdir(there);
-      await copyPathIn(session, join(here, "a"), join(there, "b"), quiet);
-      await copyPathIn(session, join(here, "a"), there, quiet);
+      await copyPathIn(
+        session,
+        { source: join(here, "a"), target: join(there, "b") },
+        quiet,
+      );
+      await copyPathIn(
+        session,
+        { source: join(here, "a"), target: there },
+        quiet,
+      );
       expect((await readdir(there)).sort()).toEqual(["a", "b"]);
-      await copyPathOut(session, join(there, "b"), join(here, "c"), quiet);
-      await copyPathOut(session, join(there, "b"), here, quiet);
+      await copyPathOut(
+        session,
+        { source: join(there, "b"), target: join(here, "c") },
+        quiet,
+      );
+      await copyPathOut(
+        session,
+        { source: join(there, "b"), target: here },
+        quiet,
+      );
       expect((await readdir(here)).sort()).toEqual(["a", "b", "c"]);
       expect(await readFile(join(here, "c"), "utf8")).toBe("A");
       expect((await stat(join(here, "c"))).mode & 0o777).toBe(0o640);
@@ -109,12 +125,15 @@ describe.skipIf(missing)(
       await mkdir(join(here, "d", "e"), { recursive: true });
       await writeFile(join(here, "d", ".gitignore"), "*\n");
       await writeFile(join(here, "d", "e", "f"), "F");
-      await copyPathIn(session, join(here, "d"), there, quiet);
+      await copyPathIn(
+        session,
+        { source: join(here, "d"), target: there },
+        quiet,
+      );
       expect(await readFile(join(there, "e", "f"), "utf8")).toBe("F");
       const copied = await copyPathOut(
         session,
-        `${there}/`,
-        join(here, "back"),
+        { source: `${there}/`, target: join(here, "back") },
         quiet,
       );
       expect(copied).toEqual({ files: 2, bytes: 3 });
@@ -140,7 +159,11 @@ describe.skipIf(missing)(
 
     test("what tar over there says is the message", async () => {
       await expect(
-        copyPathOut(session, join(there, "none"), here, quiet),
+        copyPathOut(
+          session,
+          { source: join(there, "none"), target: here },
+          quiet,
+        ),
       ).rejects.toMatchObject({
         failure: {
           code: "ssh.transferFailed",
@@ -149,10 +172,18 @@ describe.skipIf(missing)(
       });
       await writeFile(join(here, "a"), "A");
       await expect(
-        copyPathIn(session, join(here, "a"), "/proc/nowhere/a", quiet),
+        copyPathIn(
+          session,
+          { source: join(here, "a"), target: "/proc/nowhere/a" },
+          quiet,
+        ),
       ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });
       await expect(
-        copyPathIn(session, join(here, "none"), there, quiet),
+        copyPathIn(
+          session,
+          { source: join(here, "none"), target: there },
+          quiet,
+        ),
       ).rejects.toMatchObject({ failure: { code: "request.invalid" } });
     });
 
@@ -161,7 +192,11 @@ describe.skipIf(missing)(
       await writeFile(join(there, "big"), Buffer.alloc(20_000_000));
       await mkdir(join(here, "big"));
       await expect(
-        copyPathOut(session, join(there, "big"), here, quiet),
+        copyPathOut(
+          session,
+          { source: join(there, "big"), target: here },
+          quiet,
+        ),
       ).rejects.toThrow();
       expect((await session.exec("exit 0")).code).toBe(0);
     });
@@ -185,7 +220,7 @@ describe.skipIf(missing)(
       await writeFile(join(here, "a"), "AAA");
       const told: unknown[] = [];
       const folders: unknown[] = [];
-      const handlers = workspaceHandlers({
+      const handlers = copyingHandlers({
         find: () => ({
           id: "0123",
           name: "box",
@@ -199,7 +234,7 @@ describe.skipIf(missing)(
       });
       const context = { requestId: "1", signal: new AbortController().signal };
       expect(
-        await handlers["workspaces.copyIn"](
+        await handlers["copying.folder"](
           { machine: "box", folder: here, target: there },
           context,
         ),
@@ -212,7 +247,7 @@ describe.skipIf(missing)(
       });
       expect(folders).toEqual([{ id: "0123", local: here, guest: there }]);
       expect(
-        await handlers["workspaces.copy"](
+        await handlers["copying.path"](
           {
             machine: "box",
             direction: "out",

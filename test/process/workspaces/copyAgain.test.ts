@@ -16,7 +16,7 @@ import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts
 import {
   copyFolderIn,
   type FolderCopy,
-} from "../../../src/helper/workspaces/copyFolder.ts";
+} from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import { missing, type RealSshd } from "../ssh/realSshd.ts";
 import { git, overSsh, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
 

@@ -18,8 +18,8 @@ import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
-import { guestCopy } from "../../../src/helper/workspaces/guestCopy.ts";
-import { windowsPath } from "../../../src/helper/workspaces/copyToWindows.ts";
+import { guestCopy } from "../../../src/helper/workspaces/copying/guestCopy.ts";
+import { windowsPath } from "../../../src/helper/workspaces/copying/copyToWindows.ts";
 import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
 
 const sftpServer = "/usr/lib/openssh/sftp-server";
@@ -120,7 +120,11 @@ describe.skipIf(lacking)(
         quiet,
       );
       expect(copied.guestFolder).toBe(String.raw`C:\Users\dev\project`);
-      await windows.pathIn(session, join(here, "crlf.txt"), "~/one.txt", quiet);
+      await windows.pathIn(
+        session,
+        { source: join(here, "crlf.txt"), target: "~/one.txt" },
+        quiet,
+      );
       expect(await readdir(join(drives, "C:/Users/dev"))).toEqual(
         expect.arrayContaining(["one.txt", "project"]),
       );

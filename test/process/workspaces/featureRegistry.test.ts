@@ -18,7 +18,7 @@ import {
   expect,
   test,
 } from "vitest";
-import { createHttp } from "../../../src/helper/images/http.ts";
+import { createHttp } from "../../../src/helper/net/http.ts";
 import { readConfiguration } from "../../../src/helper/workspaces/devcontainer/read.ts";
 import {
   featuresOfFolder,
@@ -61,8 +61,7 @@ async function resolve(
   const deps = { http, layout };
   return featuresOfFolder(
     configuration,
-    configuration.file,
-    kept,
+    { file: configuration.file, kept },
     deps,
     signal,
   );

@@ -89,6 +89,7 @@ describe.skipIf(reason !== undefined)(
         "early 2'; echo evil >> /var/lib/ran; '|$(id) `id`|root|/root|root|http://proxy:1",
       );
       expect(late).toMatch(/^late \/opt\/it's \/opt\/tool\/bin:\/usr\/local/);
+      expect(at.log).toContain("── machine ──");
       expect(at.log).toMatch(
         /── feature \.\/early ──[^]*── feature \.\/late ──/,
       );

@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import {
   otherThanIndexed,
   parseIndexEntries,
-} from "../../../src/helper/workspaces/bringBack/freshIndex.ts";
+} from "../../../src/helper/workspaces/git/freshIndex.ts";
 import { takeBase } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
-import { copyFolderIn } from "../../../src/helper/workspaces/copyFolder.ts";
+import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import { missing } from "../ssh/realSshd.ts";
 import { git, overSsh, repositoryAt } from "./workspaceOverSsh.ts";
 

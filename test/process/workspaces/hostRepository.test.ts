@@ -59,7 +59,7 @@ async function packReaching(commit: string): Promise<Buffer> {
 
 async function take(pack: Buffer, ...commits: string[]): Promise<void> {
   const scratch = await mkdtemp(join(folder, "scratch-"));
-  await takePack(host, commits, Readable.from([pack]), scratch);
+  await takePack(host, { commits, pack: Readable.from([pack]), scratch });
 }
 
 const stored = async (): Promise<string[]> =>

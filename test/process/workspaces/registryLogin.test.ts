@@ -11,7 +11,7 @@ import {
   test,
   vi,
 } from "vitest";
-import { createHttp } from "../../../src/helper/images/http.ts";
+import { createHttp } from "../../../src/helper/net/http.ts";
 import {
   type Credentials,
   credentialsOf,
@@ -22,7 +22,7 @@ import { parseReference } from "../../../src/helper/workspaces/features/referenc
 import {
   isOfRegistry,
   registryClient,
-} from "../../../src/helper/workspaces/features/registry.ts";
+} from "../../../src/helper/workspaces/features/ociRegistry.ts";
 import {
   type FeatureRegistry,
   missingRegistry,

@@ -24,11 +24,12 @@ import {
   type MountedShare,
   mountShare,
 } from "../../../src/helper/workspaces/share/mountShare.ts";
+import { readShareProgram } from "../../../src/helper/workspaces/share/program.ts";
 import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
 import { apart, unable } from "./upOverSsh.ts";
 
-const program = await readFile(
-  resolve(import.meta.dirname, "../../../resources/guest/share/share.py"),
+const program = await readShareProgram(
+  resolve(import.meta.dirname, "../../../resources/guest/share"),
 );
 const hasFuse =
   process.platform === "linux" &&
@@ -153,14 +154,39 @@ describe.skipIf(reason !== undefined)(
       const server =
         await import("../../../src/helper/workspaces/share/hostFolder.ts");
       const host = await server.HostFolder.open(folder);
+      // So these ways work, and what is refused below is refused for where it leads.
+      await writeFile(join(folder, "inside"), "inside\n");
+      await run("ln -s inside in && ln -s src sub");
+      expect(await run("cat inside in sub/b")).toBe(
+        "inside\ninside\nlonger than one",
+      );
+      expect(await refuse("cat up")).toContain("No such file");
+      for (const attempt of [
+        () => host.stat("inside"),
+        () => host.openFile("inside", 0).then((file) => file.close()),
+        () =>
+          host.createFile("src/made", 1, 0o600).then((file) => file.close()),
+        () => host.list("src", () => undefined),
+        () => host.rename("src/made", "moved", { replace: true }),
+        () => host.link("moved", "src/linked"),
+        () => host.chmod("moved", 0o777),
+        () => host.unlink("src/linked"),
+        () => host.unlink("moved"),
+      ])
+        await expect(attempt()).resolves.not.toThrow();
       for (const attempt of [
         () => host.stat("out/secret"),
+        () => host.stat("sub/b"),
         () => host.openFile("up", 0),
+        () => host.openFile("in", 0),
         () => host.openFile("out/secret", 0),
         () => host.createFile("out/made", 1, 0o600),
         () => host.createFile("up", 1, 0o600),
         () => host.list("out", () => undefined),
         () => host.stat("../secret"),
+        // Characters whose low bytes are "../secret".
+        () => host.stat("\u012e\u012e\u012fsecret"),
+        () => host.openFile("\u012e\u012e\u012fsecret", 0),
         () => host.rename("run.sh", "out/run.sh", { replace: true }),
         () => host.link("out/secret", "stolen"),
         () => host.chmod("up", 0o777),
@@ -171,7 +197,7 @@ describe.skipIf(reason !== undefined)(
       expect(await readdir(here)).toEqual(["project", "secret"]);
       expect(await readFile(join(here, "secret"), "utf8")).toBe("outside\n");
       expect((await lstat(join(folder, "run.sh"))).isFile()).toBe(true);
-      await run("rm out up");
+      await run("rm out up in sub inside");
     });
 
     test("a broken connection is waited out: open files and working folders go on", async () => {

@@ -9,11 +9,13 @@ import { supportOf } from "../../../src/helper/workspaces/devcontainer/support.t
 import type { FetchDeps } from "../../../src/helper/workspaces/features/fetch.ts";
 import { hooksOf } from "../../../src/helper/workspaces/features/merge.ts";
 import { featuresOfFolder } from "../../../src/helper/workspaces/features/ofFolder.ts";
+import { noFeatures } from "../../../src/helper/workspaces/features/resolve.ts";
 import { dueCommands } from "../../../src/helper/workspaces/up/due.ts";
 import { requireConsent } from "../../../src/helper/workspaces/up/hostCommand.ts";
 import {
   planWorkspace,
   type Plan,
+  type Surroundings,
 } from "../../../src/helper/workspaces/up/plan.ts";
 
 /** What an `up` decides before it makes a machine. */
@@ -36,10 +38,8 @@ export interface Refused {
 export interface Decision {
   /** Of the file as it stands. */
   readonly first: Made | Refused;
-  /** With what a refusal offers: consent, and `--image`. */
+  /** With `--direct`, where that is a container in a VM. */
   readonly second?: Made | Refused;
-  /** The image that was offered. */
-  readonly image?: string;
   readonly consent: boolean;
 }
 
@@ -50,34 +50,24 @@ const catalog = JSON.parse(
   ),
 ) as { images: { name: string }[] };
 
-/** As `up` does it, and again with the image that the refusal names. */
+/** As `up` does it and, where that is a container, as it does with `--direct`. */
 export async function decide(
   folder: string,
   config: string | undefined,
   deps: FetchDeps,
 ): Promise<Decision> {
-  const { outcome: first, consent } = await attempt(
-    folder,
-    config,
-    undefined,
-    deps,
-  );
-  if (!("remedy" in first)) return { first, consent };
-  const [, image] = / --image (\S+)\.$/.exec(first.remedy) ?? [];
-  if (image === undefined) return { first, consent };
-  const { outcome: second, consent: asked } = await attempt(
-    folder,
-    config,
-    image,
-    deps,
-  );
-  return { first, second, image, consent: consent || asked };
+  const { outcome: first, consent } = await attempt(folder, config, {}, deps);
+  if ("remedy" in first || first.plan.container === undefined)
+    return { first, consent };
+  const direct = { direct: true };
+  const { outcome: second } = await attempt(folder, config, direct, deps);
+  return { first, second, consent };
 }
 
 async function attempt(
   folder: string,
   config: string | undefined,
-  image: string | undefined,
+  wish: Pick<Surroundings, "direct">,
   deps: FetchDeps,
 ): Promise<{ outcome: Made | Refused; consent: boolean }> {
   let consent = false;
@@ -85,7 +75,7 @@ async function attempt(
     const configuration = await readConfiguration(folder, config);
     consent = asks(configuration);
     return {
-      outcome: await make(configuration, image, deps),
+      outcome: await make(configuration, wish, deps),
       consent,
     };
   } catch (error) {
@@ -113,24 +103,29 @@ function asks(configuration: Configuration): boolean {
 
 async function make(
   configuration: Configuration,
-  image: string | undefined,
+  wish: Pick<Surroundings, "direct">,
   deps: FetchDeps,
 ): Promise<Made> {
   const plan = planWorkspace(configuration, {
     localEnv: { PATH: "/usr/bin", LOCAL_GID: "1000" },
     images: catalog.images.map(({ name }) => name),
-    wantedImage: image,
+    wantedImage: undefined,
+    hostPaths: "empty",
+    ...wish,
     defaultImage: "debian-12",
     usual: { cpus: 2, memoryMiB: 2048, diskGiB: 20 },
     host: { cpus: 8, memoryMiB: 16_384 },
   });
-  const found = await featuresOfFolder(
-    configuration,
-    plan.file,
-    {},
-    deps,
-    new AbortController().signal,
-  );
+  // In a container they are the reference implementation's business.
+  const found =
+    plan.container !== undefined
+      ? noFeatures
+      : await featuresOfFolder(
+          configuration,
+          { file: plan.file, kept: {} },
+          deps,
+          new AbortController().signal,
+        );
   const commands = dueCommands(plan.file, new Map(), "boot", {
     hooks: hooksOf(found.features, plan.variables),
   });

@@ -15,11 +15,11 @@ export type Row = Decision & {
 const without: readonly (readonly [string, string])[] = [
   [
     "`configs/compose-*` (all others), `configs/dockerfile-*` (all others), `configs/updateUID*` (all others)",
-    "the same devcontainer.json as one above; they differ in the Dockerfile or the Compose file, which is not read: refused, naming the nearest image",
+    "the same devcontainer.json as one above; they differ in the Dockerfile or the Compose file, which the reference implementation reads in the VM",
   ],
   [
     "`configs/*-preprocessor`, `configs/preprocess*`",
-    "a Dockerfile that a program of the host makes first, no part of the specification: refused as a Dockerfile; nothing is run",
+    "a Dockerfile that a program of the host makes first, no part of the specification: nothing is run on the host",
   ],
   [
     "`configs/podman-*` (all others)",
@@ -74,11 +74,11 @@ starts a machine; \`-u\` writes it anew.
 
 The reference implementation (devcontainers/cli) has example folders in \`src/test/configs\` and
 \`src/test/container-features/configs\`. Each stands here by its name, with a folder of the same shape and values of our own
-in \`test/fixtures/devcontainer-spec\`. Nearly all name a container’s image, a Dockerfile or a Compose file, which are refused with
-an image of ours to take instead (_as it stands_); what the rest of the file comes to is seen with that image (_with
-\`--image\`_). ${sumOf(rows)}
+in \`test/fixtures/devcontainer-spec\`. Nearly all name a container’s image, a Dockerfile or a Compose file: the reference
+implementation itself brings those up in a VM (_as it stands_); what the rest of the file comes to in a VM without a container
+is seen with \`--direct\`. ${sumOf(rows)}
 
-| Fixture | Exercises | As it stands | With \`--image\` |
+| Fixture | Exercises | As it stands | With \`--direct\` |
 | --- | --- | --- | --- |
 ${rows.map(lineOf).join("\n")}
 
@@ -104,7 +104,7 @@ function sumOf(rows: readonly Row[]): string {
     (each) => !isRefused(each) && statesOf(each).differently.length > 0,
   ).length;
   const done = rows.length - refusedAll - differently;
-  return `Of ${String(rows.length)}, with such an image, ${String(done)} are done as they stand, ${String(differently)} with something done differently, ${String(refusedAll)} refused.`;
+  return `Of ${String(rows.length)}, without a container, ${String(done)} are done as they stand, ${String(differently)} with something done differently, ${String(refusedAll)} refused.`;
 }
 
 const lineOf = ({
@@ -113,23 +113,32 @@ const lineOf = ({
   exercises,
   first,
   second,
-  image,
   consent,
 }: Row): string => {
   const asking = consent ? " Before anything runs on the host, it asks." : "";
-  const offer = image === undefined ? "" : ` Offered: \`${image}\`.`;
   const cells = [
     `\`${name}\`${config === undefined ? "" : ` \`--config ${config}\``}`,
     exercises,
-    `${told(first)}${offer}${asking}`,
+    `${told(first)}${asking}`,
     second === undefined ? "" : told(second),
   ];
   return `| ${cells.map(cell).join(" | ")} |`;
 };
 
+const kinds = {
+  image: "of an image",
+  dockerfile: "of a Dockerfile",
+  compose: "of a Compose file",
+} as const;
+
 const told = (outcome: Made | Refused): string => {
   if (isRefused(outcome)) return `**refused**: ${outcome.message}`;
   const { plan, features, commands, said } = outcome;
+  if (plan.container !== undefined)
+    return [
+      `**container** ${kinds[plan.container.kind]}`,
+      ...(said.length === 0 ? [] : [`**said** ${said.join(" ")}`]),
+    ].join("; ");
   const by = statesOf(outcome);
   const parts: [string, readonly string[]][] = [
     ["done", by.done],

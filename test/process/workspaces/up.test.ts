@@ -2,10 +2,11 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { contentDigest } from "../../../src/helper/workspaces/prebuild/content.ts";
+import { contentDigest } from "../../../src/helper/workspaces/up/content.ts";
 import {
   failure,
   reason,
+  roomOver,
   stagesOf,
   type UpOverSsh,
   upOverSsh,
@@ -91,6 +92,29 @@ describe.skipIf(reason !== undefined)(
       await writeFile(join(remote, "go"), "");
       while (room.busy()) await new Promise((wake) => setTimeout(wake, 50));
       expect(await at.state()).toMatchObject({ kind: "failed", exitCode: 3 });
+    });
+
+    test("a postAttachCommand that never ends goes on; the next up starts it again", async () => {
+      at.room = await roomOver(at, {}, undefined, { lingersAfterMs: 500 });
+      await put({
+        postAttachCommand: "echo $$ >> ran; echo serving; exec sleep 300",
+      });
+      const cameUp = await up();
+      expect(cameUp.notes).toEqual([
+        expect.stringContaining("postAttachCommand is still running") as string,
+      ]);
+      expect(await at.state()).toEqual({ kind: "ready" });
+      expect(at.room.works(cameUp.workspace.machine!.id)).toBe(false);
+      await up();
+      const [first = "", second = ""] = await ran();
+      expect(await isGone(Number(first))).toBe(true);
+      expect(await at.state()).toEqual({ kind: "ready" });
+      await at.room.close();
+      // The guest ends it once it hears that nobody holds it any more.
+      await expect
+        .poll(() => isGone(Number(second)), { timeout: 15_000 })
+        .toBe(true);
+      expect(at.log).toContain("serving");
     });
 
     test("cancelled in the midst of a command, it goes on with that command", async () => {
@@ -195,7 +219,7 @@ describe.skipIf(reason !== undefined)(
       expect((await up()).workspace.outdated).toBeUndefined();
       await put({ hostRequirements: { cpus: 4 } });
       const came = await up();
-      expect(came.workspace.outdated).toContain("only a rebuild takes that up");
+      expect(came.workspace.outdated).toContain("Rebuild the VM to apply it");
       expect(came.notes).toEqual([came.workspace.outdated]);
       const signal = new AbortController().signal;
       const anew = await room.handlers["workspaces.rebuild"](

@@ -3,19 +3,21 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import { silentLog } from "../../../src/base/log.ts";
-import { createHttp } from "../../../src/helper/images/http.ts";
+import { createHttp } from "../../../src/helper/net/http.ts";
 import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
+import { KnownWorkspaces } from "../../../src/helper/workspaces/known/knownWorkspaces.ts";
 import {
   createWorkspaceRoom,
   type WorkspaceRoom,
-} from "../../../src/helper/workspaces/upHandlers.ts";
+  type WorkspaceRoomDeps,
+} from "../../../src/helper/workspaces/handlers.ts";
 import type { KnownImage } from "../../../src/helper/workspaces/up/plan.ts";
 import type { ParsedParams } from "../../../src/protocol/contract.ts";
-import type { CameUp, Workspace } from "../../../src/protocol/devcontainers.ts";
+import type { CameUp, Workspace } from "../../../src/protocol/workspaces.ts";
 import { type Failure, toFailure } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import * as samples from "../../unit/extension/samples.ts";
@@ -121,19 +123,32 @@ export const stagesOf = ({ stages }: CameUp): string[] =>
   stages.map(({ stage }) => stage);
 
 /** The workspaces' room of a helper with this home, whose one machine's guest is the server. */
-export function roomOver(
+export async function roomOver(
   at: Pick<UpOverSsh, "sshd" | "home" | "noted" | "states" | "log">,
   likeness: Partial<Machine>,
   images: readonly KnownImage[] = [{ name: "debian-12" }],
+  more: Partial<WorkspaceRoomDeps> = {},
 ): Promise<WorkspaceRoom> {
   const { sshd, home } = at;
   let machine: Machine | undefined;
+  const layout = layoutOf(join(sshd.folder, home), {
+    XDG_RUNTIME_DIR: sshd.folder,
+  });
+  const workspaces = new KnownWorkspaces(
+    layout,
+    { list: () => (machine === undefined ? [] : [machine]) },
+    ({ state }) => at.states.push(state),
+    () => undefined,
+  );
+  await workspaces.load();
   return createWorkspaceRoom({
-    layout: layoutOf(join(sshd.folder, home), {
-      XDG_RUNTIME_DIR: sshd.folder,
-    }),
+    layout,
+    workspaces,
     log: silentLog,
-    reach: { target: () => Promise.resolve(sshd.target) },
+    reach: {
+      target: () => Promise.resolve(sshd.target),
+      landing: () => Promise.resolve(sshd.target),
+    },
     http: createHttp(process.env),
     machines: {
       list: () => (machine === undefined ? [] : [machine]),
@@ -147,6 +162,8 @@ export function roomOver(
         machine = undefined;
         return Promise.resolve();
       },
+      noteLanding: () => Promise.resolve(),
+      notePorts: () => Promise.resolve(machine ?? samples.machine()),
       noteFolder: (_, folder) => {
         at.noted.push(folder);
         return Promise.resolve();
@@ -156,9 +173,8 @@ export function roomOver(
     defaultImage: "debian-12",
     usualSize: () => ({ cpus: 2, memoryMiB: 2048, diskGiB: 20 }),
     onCopied: () => () => undefined,
-    onRemoved: () => undefined,
     onFetching: () => undefined,
-    onChanged: ({ state }) => at.states.push(state),
     onLogged: (_, __, text) => (at.log += text),
+    ...more,
   });
 }

@@ -1,16 +1,11 @@
-import { existsSync } from "node:fs";
-import {
-  chmod,
-  mkdir,
-  mkdtemp,
-  readFile,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { existsSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { cmdLineLimit } from "../../../src/helper/images/windows/powershell.ts";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { cmdLineLimit } from "../../../src/helper/guests/programs/powershell.ts";
+import { windowsGuest } from "../../fakes/windows/guest.ts";
+import { serve, type ServedGuest } from "../../fakes/windows/play.ts";
 import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
 import { failure, roomOver, stagesOf, type UpOverSsh } from "./upOverSsh.ts";
 
@@ -24,6 +19,7 @@ describe.skipIf(lacking)(
   () => {
     let drives: string;
     let sshd: RealSshd;
+    let served: ServedGuest;
     const at = {} as UpOverSsh;
     const { signal } = new AbortController();
     const context = { requestId: "test", signal };
@@ -31,17 +27,18 @@ describe.skipIf(lacking)(
     beforeAll(async () => {
       const { dirname } = import.meta;
       drives = await mkdtemp(join(tmpdir(), "drives-"));
-      const bin = join(drives, "bin");
-      await mkdir(bin);
       await mkdir(join(drives, "C:/Users/dev"), { recursive: true });
-      await writeFile(
-        join(bin, "powershell.exe"),
-        `#!/bin/sh\nexec '${process.execPath}' '${join(dirname, "../../fakes/powershell.mjs")}' '${drives}' "$@"\n`,
-      );
-      await chmod(join(bin, "powershell.exe"), 0o755);
+      const windows = windowsGuest(drives);
+      windows.programs.set("touch.exe", ({ args, folder }) => {
+        // A list is a program's arguments, of which this one takes one.
+        const [, name = ""] = /^"([^"]+)"$/.exec(args) ?? [];
+        writeFileSync(join(folder, name), "");
+        return 0;
+      });
+      served = await serve(windows);
       sshd = await startSshd([], {
         sftp: `${process.execPath} ${join(dirname, "../ssh/windowsPaths.mjs")} ${sftpServer} ${drives} /C:/Users/dev`,
-        settings: [`SetEnv PATH=${bin}:/usr/bin:/bin`],
+        settings: [`SetEnv PATH=${served.bin}:/usr/bin:/bin`],
       });
       const folder = join(sshd.folder, "web");
       await mkdir(join(folder, ".devcontainer"), { recursive: true });
@@ -70,7 +67,12 @@ describe.skipIf(lacking)(
     afterAll(async () => {
       await at.room.close();
       await sshd.close();
+      await served.close();
       await rm(drives, { recursive: true, force: true });
+    });
+
+    afterEach(() => {
+      expect(served.unknown).toEqual([]);
     });
 
     const put = (file: object): Promise<void> =>
@@ -90,10 +92,11 @@ describe.skipIf(lacking)(
       await put({
         containerEnv: { SHARED: "1" },
         remoteEnv: { FOUND: "${containerEnv:PATH}", GONE: null },
-        onCreateCommand: 'echo "$SHARED $FOUND" > created',
+        onCreateCommand:
+          'Set-Content -Path created -Value "$env:SHARED $env:FOUND"',
         postCreateCommand: {
           list: ["touch", "it's 1"],
-          text: "echo hush $TOKEN",
+          text: 'Write-Output "hush $env:TOKEN"',
         },
         postStartCommand: "exit 7",
         customizations: { vscode: { extensions: ["a.b"] } },
@@ -104,7 +107,7 @@ describe.skipIf(lacking)(
         message: expect.stringContaining("exit code 7") as string,
       });
       expect(await there("crlf")).toBe("a\r\n");
-      expect(await there("created")).toBe("1 C:\\Windows\n");
+      expect(await there("created")).toBe("1 C:\\Windows\r\n");
       expect(existsSync(join(drives, "C:/Users/dev/web/it's 1"))).toBe(true);
       expect(at.log).toContain("hush");
       expect(at.log).not.toContain("s3cret");
@@ -118,7 +121,7 @@ describe.skipIf(lacking)(
 
     test("the next one goes on where that one failed, and copies nothing again", async () => {
       await writeFile(join(drives, "C:/Users/dev/web/crlf"), "changed there");
-      await put({ onCreateCommand: "exit 1", postStartCommand: "true" });
+      await put({ onCreateCommand: "exit 1", postStartCommand: "exit 0" });
       const came = await up();
       expect(came.remoteFolder).toBe(String.raw`C:\Users\dev\web`);
       expect(stagesOf(came)).toEqual([

@@ -10,7 +10,7 @@ import {
 import {
   type GuestWorkspace,
   workspaceKey,
-} from "../../../src/helper/workspaces/bringBack/guestGit.ts";
+} from "../../../src/helper/workspaces/git/guestGit.ts";
 import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
 
 export interface OverSsh {

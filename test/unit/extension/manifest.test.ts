@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { getL10nJson } from "@vscode/l10n-dev";
 import { expect, test } from "vitest";
-import { commandIds } from "../../../src/extension/commandIds.ts";
+import { commandIds } from "../../../src/extension/window/commandIds.ts";
 import { machineStateSchema } from "../../../src/protocol/machines.ts";
 import { imageStateSchema } from "../../../src/protocol/images.ts";
 import { templateSchema } from "../../../src/protocol/templates.ts";
@@ -72,6 +72,22 @@ test("every contributed command has a handler and every handler is contributed",
   expect(contributed.toSorted()).toEqual([...commandIds].toSorted());
 });
 
+test("each command is in the file that the table names", () => {
+  const extension = "src/extension";
+  const table = read(`${extension}/window/commandIds.ts`);
+  let file = "";
+  const misplaced: string[] = [];
+  for (const line of table.slice(0, table.indexOf("] as const")).split("\n")) {
+    file = /^ {2}\/\/ (\S+\.ts)$/.exec(line)?.[1] ?? file;
+    const id = /^ {2}("guesthouse\.\w+"),$/.exec(line)?.[1];
+    if (id === undefined) continue;
+    const code = read(`${extension}/${file}`);
+    if (!code.includes(`${id}:`) && !code.includes(`${id}(`))
+      misplaced.push(`${id} is not in ${file}`);
+  }
+  expect(misplaced).toEqual([]);
+});
+
 test("all commands share one category", () => {
   expect(new Set(contributes.commands.map(({ category }) => category))).toEqual(
     new Set(["Guesthouse"]),
@@ -128,7 +144,7 @@ test("the bundle of translatable strings is that of the sources", async () => {
 }, 60_000);
 
 test("settings are read under names that exist, with the manifest's defaults", () => {
-  const settings = read("src/extension/settings.ts");
+  const settings = read("src/extension/window/settings.ts");
   const calls = [
     ...settings.matchAll(
       /(?:ours\.get(?:<\w+>)?|size)\("([\w.]+)"(?:, ([^)]+))?\)/g,
@@ -177,6 +193,10 @@ test("views of the manifest are the ones that are filled", () => {
 test("the extension is loaded when it is asked for, not with the editor", () => {
   expect(manifest.activationEvents).toEqual([
     "onResolveRemoteAuthority:ssh-remote",
+    // A folder that can be reopened in a VM.
+    "workspaceContains:.devcontainer.json",
+    "workspaceContains:.devcontainer/devcontainer.json",
+    "workspaceContains:.devcontainer/*/devcontainer.json",
     // A panel of a window that is shown again.
     "onWebviewPanel:guesthouse.screen",
   ]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { meansUrl } from "../../../src/helper/cli/workspacePlace.ts";
+import { meansUrl } from "../../../src/helper/cli/workspaces/place.ts";
 import { nameOf } from "../../../src/helper/workspaces/branches/clones.ts";
 import { repositoryUrlSchema } from "../../../src/protocol/branches.ts";
 

@@ -13,17 +13,23 @@ import {
   buildDebian,
 } from "../../../src/helper/images/build/debian.ts";
 import { readHostMirrors } from "../../../src/helper/images/build/mirrors.ts";
-import { imageFactsSchema } from "../../../src/helper/images/facts.ts";
+import { guestParts } from "../../../src/helper/images/catalog/recipes.ts";
+import { imageFactsSchema } from "../../../src/helper/images/disks/facts.ts";
 import {
   type PreparationMachine,
   bootForPreparation,
-} from "../../../src/helper/images/preparationMachine.ts";
+} from "../../../src/helper/images/prepare/preparationMachine.ts";
 import { createOverlay } from "../../../src/helper/qemu/block.ts";
 import { layoutOf } from "../../../src/helper/store/layout.ts";
 
-const guestResources = join(import.meta.dirname, "../../../resources/guest");
-/** Kept between runs: packages are fetched once. */
-const packageCache = join(tmpdir(), "guesthouse-test-packages");
+const resources = join(import.meta.dirname, "../../../resources");
+const guestResources = join(resources, "guest");
+/** Kept between runs, where the golden image's build keeps them: packages are fetched once. */
+const packageCache = join(
+  process.env["GUESTHOUSE_IMAGE_CACHE"] ?? join(tmpdir(), "guesthouse-test"),
+  "packages",
+  "bookworm",
+);
 
 const missing: string[] = [];
 for (const program of ["mmdebstrap", "qemu-img", "qemu-system-x86_64"])
@@ -58,9 +64,10 @@ describe.skipIf(reason !== undefined)(
       folder = await mkdtemp(join(tmpdir(), "gh-build-"));
       build = {
         release: "bookworm",
+        layers: [],
         arch: "amd64",
         mirrors: await readHostMirrors("bookworm"),
-        guestResources,
+        parts: guestParts(resources),
         workDir: join(folder, "work"),
         packageCache,
       };
@@ -144,6 +151,11 @@ describe.skipIf(reason !== undefined)(
             expectedBootSeconds: 10,
             defaultUser: "dev",
             workFolder: folder,
+            directBoot: {
+              kernel: image.kernelPath,
+              initrd: image.initrdPath,
+              arguments: image.kernelArguments,
+            },
           },
           {
             layout,
@@ -153,11 +165,6 @@ describe.skipIf(reason !== undefined)(
                 signal,
               ),
             log,
-          },
-          {
-            kernel: image.kernelPath,
-            initrd: image.initrdPath,
-            arguments: image.kernelArguments,
           },
           () => undefined,
           signal,

@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { makePrivateFolder, replaceFile } from "../../../base/files.ts";
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { Architecture } from "../../../protocol/images.ts";
-import { requireSpace } from "../diskSpace.ts";
-import { type ImageFacts, imageFactsSchema } from "../facts.ts";
-import { type Command, findProgram, requirePrograms, run } from "./command.ts";
+import { findProgram, programPath } from "../../processes/programs.ts";
+import { requireSpace } from "../../store/diskSpace.ts";
+import { type ImageFacts, readImageFacts } from "../disks/facts.ts";
+import { type Command, requirePrograms, run } from "../tools/command.ts";
 import { convertDisk, makeRootDisk } from "./disk.ts";
 import { makeBootFiles } from "./initrd.ts";
 import { kernelArguments } from "./kernelArguments.ts";
 import { type BuildInputs, readBuildInputs } from "./key.ts";
+import { type GuestParts, type LayerChoice, layerFolders } from "./layers.ts";
 import {
   aptConf,
   type Mirrors,
@@ -17,18 +19,20 @@ import {
   publicMirrors,
   sourcesList,
 } from "./mirrors.ts";
-import { chooseIsolation, type Isolation, isolated } from "./namespace.ts";
+import {
+  chooseIsolation,
+  type Isolation,
+  isolated,
+} from "../tools/namespace.ts";
 import { installedPackages, type InstalledPackage } from "./packages.ts";
 import { type BuildProgress, installProgress } from "./progress.ts";
-import { unreachablePattern } from "./toolFailure.ts";
+import { unreachablePattern } from "../tools/toolFailure.ts";
 
-export interface DebianBuild {
-  readonly release: "bookworm";
+export interface DebianBuild extends LayerChoice {
   readonly arch: Architecture;
   /** See `readHostMirrors`. */
   readonly mirrors: Mirrors;
-  /** The product's `resources/guest`. */
-  readonly guestResources: string;
+  readonly parts: GuestParts;
   /** Gets the results; the build's own files in it are gone afterwards. Needs about 4 GiB. */
   readonly workDir: string;
   /** Keeps downloaded packages, which makes the next build faster. */
@@ -93,8 +97,7 @@ export async function buildDebian(
     const image = await inScratch(
       build,
       { isolation, out, scratch },
-      onProgress,
-      log,
+      { onProgress, log },
       signal,
     );
     await clear(isolation, scratch);
@@ -111,19 +114,21 @@ interface Places {
   readonly scratch: string;
 }
 
+interface Listeners {
+  readonly onProgress: (progress: BuildProgress) => void;
+  readonly log: (line: string) => void;
+}
+
 async function inScratch(
   build: DebianBuild,
   { isolation, out, scratch }: Places,
-  onProgress: (progress: BuildProgress) => void,
-  log: (line: string) => void,
+  { onProgress, log }: Listeners,
   signal: AbortSignal,
 ): Promise<BuiltImage> {
-  const { arch, release } = build;
+  const { arch, release, layers } = build;
   const diskGiB = build.diskGiB ?? defaultDiskGiB;
-  const buildInputs = await readBuildInputs(build.guestResources, {
-    release,
-    arch,
-    diskGiB,
+  const buildInputs = await readBuildInputs(build.parts, {
+    ...{ release, layers, arch, diskGiB },
   });
   const tree = join(scratch, "tree");
   const factsPath = join(scratch, "facts.json");
@@ -153,16 +158,14 @@ async function inScratch(
     await clear(isolation, tree);
     await install(publicMirrors);
   }
-  const facts = imageFactsSchema.parse(
-    JSON.parse(await readFile(factsPath, "utf8")),
-  );
+  const facts = readImageFacts(await readFile(factsPath, "utf8"));
   const packages = installedPackages(
     await readFile(join(tree, "var", "lib", "dpkg", "status"), "utf8"),
   );
 
   onProgress({ stage: "kernel" });
   const initScript = await readFile(
-    join(build.guestResources, "debian", "initrd-init"),
+    join(build.parts.resources, "debian", "initrd-init"),
   );
   const boot = await makeBootFiles(tree, initScript, signal);
   if (!boot.uncompressed)
@@ -201,14 +204,19 @@ async function treeCommand(
   inputs: BuildInputs,
   scratch: string,
 ): Promise<Command> {
-  const resources = join(build.guestResources, "debian");
+  const resources = join(build.parts.resources, "debian");
   const sources = join(scratch, "sources.list");
   const conf = join(scratch, "apt.conf");
   await writeFile(sources, sourcesList(mirrors, build.release));
   await writeFile(conf, aptConf(await hostProxies()));
   return {
-    file: "sh",
-    args: [join(resources, "build-tree.sh")],
+    // mmdebstrap starts a Python program for each package: the system's, not one that a version manager puts before it.
+    file: "env",
+    args: [
+      `PATH=/usr/sbin:/usr/bin:/sbin:/bin:${programPath(process.env)}`,
+      "sh",
+      join(resources, "build-tree.sh"),
+    ],
     env: {
       GH_TREE: join(scratch, "tree"),
       GH_RESOURCES: resources,
@@ -218,6 +226,8 @@ async function treeCommand(
       GH_SOURCES: sources,
       GH_APT_CONF: conf,
       GH_CACHE: build.packageCache,
+      GH_COMPILED: build.parts.compiled,
+      GH_LAYERS: layerFolders(build.parts.resources, build).join("\n"),
       GH_FACTS: join(scratch, "facts.json"),
       TMPDIR: scratch,
     },

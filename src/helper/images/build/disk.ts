@@ -1,7 +1,7 @@
 import { open, rm } from "node:fs/promises";
-import type { Command } from "./command.ts";
-import { run } from "./command.ts";
-import { type Isolation, isolated } from "./namespace.ts";
+import type { Command } from "../tools/command.ts";
+import { run } from "../tools/command.ts";
+import { type Isolation, isolated } from "../tools/namespace.ts";
 
 /** Label by which initrd and kernel command line find the root file system. */
 export const rootLabel = "guesthouse-root";

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { failed } from "../../../protocol/failure.ts";
-import { run } from "./command.ts";
+import { run } from "../tools/command.ts";
 import { type CpioEntry, cpioArchive } from "./cpio.ts";
 import { bzImagePayload, compressionOf, directBootKernel } from "./kernel.ts";
 import { planModules, rootDiskModules } from "./modules.ts";

@@ -1,8 +1,12 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join, relative } from "node:path";
 import type { Architecture } from "../../../protocol/images.ts";
-import { readPackageList } from "./packages.ts";
+import {
+  type GuestParts,
+  type LayerChoice,
+  layerDigests,
+  layerFolders,
+  layerPackages,
+} from "./layers.ts";
 
 /** Grows when the builder's own code makes different images of the same inputs. */
 const formatVersion = 1;
@@ -11,41 +15,33 @@ const formatVersion = 1;
 export interface BuildInputs {
   readonly formatVersion: number;
   readonly release: string;
+  readonly layers: readonly string[];
   readonly arch: Architecture;
   readonly diskGiB: number;
   readonly packages: readonly string[];
-  /** SHA-256 of every file below `resources/guest/debian` and `…/handoff` and of the facts script, by path. */
+  /** SHA-256 of every file of the layers and of `handoff`, of the facts script and of programs put in, by path. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** Reads the inputs from `resources/guest`. */
+/** What a build is asked for. */
+export interface BuildChoice extends LayerChoice {
+  readonly arch: Architecture;
+  readonly diskGiB: number;
+}
+
+/** Reads the inputs of a build; throws the file system's error where a layer names a program that isn't there. */
 export async function readBuildInputs(
-  guestResources: string,
-  options: {
-    readonly release: string;
-    readonly arch: Architecture;
-    readonly diskGiB: number;
-  },
+  parts: GuestParts,
+  choice: BuildChoice,
 ): Promise<BuildInputs> {
-  const debian = join(guestResources, "debian");
-  const paths = [
-    join(guestResources, "image-facts.sh"),
-    ...(await filesBelow(debian)),
-    ...(await filesBelow(join(guestResources, "handoff"))),
-  ];
-  const files: Record<string, string> = {};
-  for (const path of paths)
-    files[relative(guestResources, path).replaceAll("\\", "/")] = createHash(
-      "sha256",
-    )
-      .update(await readFile(path))
-      .digest("hex");
-  const list = await readFile(join(debian, "packages.txt"), "utf8");
   return {
     formatVersion,
-    ...options,
-    packages: readPackageList(list, options.arch).sort(),
-    files,
+    ...choice,
+    packages: await layerPackages(
+      layerFolders(parts.resources, choice),
+      choice.arch,
+    ),
+    files: await layerDigests(parts, choice),
   };
 }
 
@@ -65,14 +61,4 @@ function sorted(value: unknown): unknown {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, inner]) => [key, sorted(inner)]),
   );
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const paths: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) paths.push(...(await filesBelow(path)));
-    else if (entry.isFile()) paths.push(path);
-  }
-  return paths.sort();
 }

@@ -35,7 +35,11 @@ export function planModules(
   for (const line of index.dependencies.split("\n")) {
     const [path, rest = ""] = line.split(":");
     if (path === undefined || path === "") continue;
-    dependencies.set(path, rest.split(" ").filter(Boolean));
+    const needs = rest.split(" ").filter(Boolean);
+    // The guest wrote this, and the paths are made on the host: none leads out of its folder.
+    if ([path, ...needs].some((one) => one.split("/").includes("..")))
+      throw new Error("modules.dep names files outside of its folder");
+    dependencies.set(path, needs);
     paths.set(moduleName(path), path);
   }
   const builtin = new Set(

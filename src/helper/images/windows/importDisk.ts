@@ -2,13 +2,13 @@ import { join } from "node:path";
 import { makePrivateFolder } from "../../../base/files.ts";
 import type { ImageReport } from "../../../protocol/images.ts";
 import { imageInfo } from "../../qemu/block.ts";
-import { type ImageIntent, inWorkFolder } from "../finish.ts";
-import { importDisk, type DiskImport } from "../import.ts";
-import type { DiskIntent, Maker } from "../make.ts";
-import type { OnProgress } from "../made.ts";
-import type { StoredImage } from "../store.ts";
-import { reportOf } from "../validate.ts";
-import { check, warning } from "../verdict.ts";
+import { type ImageIntent, inWorkFolder } from "../golden/finish.ts";
+import { importDisk, type DiskImport } from "../disks/import.ts";
+import type { DiskIntent, Maker } from "../catalog/make.ts";
+import type { OnProgress } from "../golden/made.ts";
+import type { StoredImage } from "../golden/store.ts";
+import { reportOf } from "../disks/validate.ts";
+import { check, warning } from "../disks/verdict.ts";
 
 /**
  * Takes a disk with Windows as it is: nothing here starts or prepares it, and what is in it is its owner's word. Throws as
@@ -17,8 +17,10 @@ import { check, warning } from "../verdict.ts";
 export function takeInWindowsDisk(
   { layout, store }: Pick<Maker, "layout" | "store">,
   intent: Omit<ImageIntent, "source" | "os"> &
-    Pick<DiskIntent, "source"> & { readonly generalized: boolean },
-  disk: Omit<DiskImport, "target" | "name" | "os">,
+    Pick<DiskIntent, "source"> & {
+      readonly generalized: boolean;
+      readonly disk: Omit<DiskImport, "target" | "name" | "os">;
+    },
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<StoredImage> {
@@ -29,7 +31,7 @@ export function takeInWindowsDisk(
     await makePrivateFolder(finished);
     const target = join(finished, "disk.qcow2");
     const { format } = await importDisk(
-      { ...disk, name, target, os: "windows" },
+      { ...intent.disk, name, target, os: "windows" },
       onProgress,
       signal,
     );

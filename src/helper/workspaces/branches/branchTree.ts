@@ -1,10 +1,11 @@
 import { copyFile, link, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { given } from "../../../base/given.ts";
 import { faultPoint } from "../../../base/faultPoint.ts";
 import { hasErrorCode, makePrivateFolder } from "../../../base/files.ts";
-import { hostGit } from "../bringBack/hostGit.ts";
+import { hostGit } from "../git/hostGit.ts";
 import { gitIn, originRefs, type Ref, refsOf, tipOf } from "./branches.ts";
-import type { SoundRepository } from "./soundRepository.ts";
+import type { SoundRepository } from "../git/soundRepository.ts";
 
 /** A branch's files as they are at its tip, in a private folder of the host that goes again. */
 export interface BranchTree {
@@ -106,7 +107,7 @@ const inOwn =
       {
         ignoreUserConfig: true,
         remedy: "Look at the branch on this computer, then try again.",
-        ...(stdin === undefined ? {} : { stdin }),
+        ...given({ stdin }),
         env: {
           GIT_DIR: join(folder, ".git"),
           GIT_WORK_TREE: folder,

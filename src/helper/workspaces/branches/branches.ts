@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
 import { refused } from "../../../protocol/failure.ts";
-import { type GitOptions, hostGit } from "../bringBack/hostGit.ts";
+import { type GitOptions, hostGit } from "../git/hostGit.ts";
 import { isBranchName } from "../bringBack/hostRepository.ts";
-import type { SoundRepository } from "./soundRepository.ts";
+import type { SoundRepository } from "../git/soundRepository.ts";
 
 export interface Ref {
   readonly name: string;
@@ -41,6 +41,25 @@ export async function refsOf(
     .flatMap(([commit = "", name = "", symbolic = ""]) =>
       name === "" || symbolic !== "" ? [] : [{ name, commit }],
     );
+}
+
+/** The branches that a VM can be made of, and the one that is checked out. */
+export async function branchesIn(
+  repository: SoundRepository,
+  signal: AbortSignal,
+): Promise<{ branches: string[]; current?: string }> {
+  const refs = await refsOf(repository, signal);
+  const head = await gitIn(
+    repository,
+    ["symbolic-ref", "-q", "--short", "HEAD"],
+    { fine: [0, 1, 128] },
+    signal,
+  );
+  const current = head.stdout.trim();
+  return {
+    branches: branchNames(refs),
+    ...(head.code === 0 && current !== "" ? { current } : {}),
+  };
 }
 
 /** Names of the branches that a VM can be made of: those here, then those that only origin has. */

@@ -1,7 +1,13 @@
+/*
+ * Repositories that were cloned for VMs, in folders of ours. A clone is made in scratch and moved when it is whole;
+ * one without its record is none. One clone or fetch at a time for each URL. A clone goes with its last workspace, and stays
+ * where it has commits that nobody else has. Owned by `../handlers.ts`; asked by `placeOfClone.ts`, `../down/` and `../up/`.
+ */
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import * as z from "zod";
+import { readVariable } from "../../../base/environmentVariables.ts";
 import { faultPoint } from "../../../base/faultPoint.ts";
 import { makePrivateFolder } from "../../../base/files.ts";
 import { readJson, writeJson } from "../../../base/jsonFile.ts";
@@ -9,7 +15,7 @@ import { KeyedMutex } from "../../../base/mutex.ts";
 import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 import type { Layout } from "../../store/layout.ts";
-import { hostGit } from "../bringBack/hostGit.ts";
+import { hostGit } from "../git/hostGit.ts";
 import { isBranchName } from "../bringBack/hostRepository.ts";
 import { gitIn, originRefs } from "./branches.ts";
 
@@ -233,7 +239,7 @@ async function sshCommand(
   folder: string,
   signal?: AbortSignal,
 ): Promise<string> {
-  const { GIT_SSH_COMMAND: own } = process.env;
+  const own = readVariable("GIT_SSH_COMMAND");
   if (own !== undefined && own !== "") return own;
   const { stdout } = await hostGit(
     folder,

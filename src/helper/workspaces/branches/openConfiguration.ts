@@ -1,7 +1,10 @@
+import { given } from "../../../base/given.ts";
+import type { Config } from "../../../protocol/workspaces.ts";
 import { type Configuration, readConfiguration } from "../devcontainer/read.ts";
-import { findConfigs } from "../devcontainer/find.ts";
+import { findConfigs } from "../../../base/devcontainerFiles.ts";
+import { kindOf } from "../devcontainer/image.ts";
 import { openBranch } from "./branchTree.ts";
-import { soundRepository } from "./soundRepository.ts";
+import { soundRepository } from "../git/soundRepository.ts";
 
 /** A folder of the host as it is, or as one of its branches has it. */
 export interface Place {
@@ -31,7 +34,12 @@ export async function openConfiguration(
   const repository = await soundRepository(folder);
   const tree = await openBranch(repository, branch, scratch, signal);
   try {
-    const read = await readConfiguration(tree.folder, config);
+    let read = await readConfiguration(tree.folder, config);
+    if (read.file.dockerComposeFile !== undefined) {
+      // They may lie anywhere in the branch.
+      await tree.complete(signal);
+      read = await readConfiguration(tree.folder, config);
+    }
     const configuration = { ...read, folder: repository.folder, branch, tree };
     return {
       configuration,
@@ -43,14 +51,28 @@ export async function openConfiguration(
   }
 }
 
-/** The configurations that a folder has, or a branch of it. */
+/** The configurations that a folder has, or a branch of it; `known` are the names of images for VMs. */
 export async function configsIn(
   { folder, branch }: Place,
-  scratch: string,
+  { scratch, known }: { scratch: string; known: readonly string[] },
   signal?: AbortSignal,
-): Promise<string[]> {
-  if (branch === undefined) return findConfigs(folder);
+): Promise<Config[]> {
+  if (branch === undefined) return configsOf(folder, known);
   const repository = await soundRepository(folder);
   await using tree = await openBranch(repository, branch, scratch, signal);
-  return await findConfigs(tree.folder);
+  return await configsOf(tree.folder, known);
 }
+
+const configsOf = async (
+  folder: string,
+  known: readonly string[],
+): Promise<Config[]> =>
+  Promise.all(
+    (await findConfigs(folder)).map(async (path) => {
+      // One that can't be read is refused, with the reason, once it is chosen.
+      const read = await readConfiguration(folder, path).catch(() => undefined);
+      if (read === undefined) return { path };
+      const { name } = read.file;
+      return { path, ...given({ name }), ...kindOf(read.file, known) };
+    }),
+  );

@@ -5,8 +5,12 @@ import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { sleep } from "../../../base/deadline.ts";
 import { failed, refused } from "../../../protocol/failure.ts";
-import type { broughtBackSchema } from "../../../protocol/workspaces.ts";
-import { type GuestWorkspace, inWorkspace, streamFrom } from "./guestGit.ts";
+import type { broughtBackSchema } from "../../../protocol/bringBack.ts";
+import {
+  type GuestWorkspace,
+  inWorkspace,
+  streamFrom,
+} from "../git/guestGit.ts";
 import {
   commitsHere,
   findRepository,
@@ -90,7 +94,12 @@ export async function bringBackCommits(
   }
   const wanted = await renamed(branchesOf(offer, to.branch), to, signal);
   if (wanted.length === 0) return { kind: "nothing" };
-  await fetchCommits(workspace, repository, offer, wanted, to.scratch, signal);
+  await fetchCommits(
+    workspace,
+    { repository, scratch: to.scratch },
+    { tips: offer.tips, wanted },
+    signal,
+  );
   await pointBranches(repository, wanted, signal);
   await markSaved(workspace, offer, "commits", signal);
   return { kind: "branch", repository: to.folder, branches: wanted };
@@ -118,10 +127,14 @@ const lastWordsMs = 1_000;
 
 async function fetchCommits(
   workspace: GuestWorkspace,
-  repository: HostRepository,
-  { tips }: Offer,
-  wanted: readonly Wanted[],
-  scratch: string,
+  {
+    repository,
+    scratch,
+  }: { readonly repository: HostRepository; readonly scratch: string },
+  {
+    tips,
+    wanted,
+  }: { readonly tips: Offer["tips"]; readonly wanted: readonly Wanted[] },
   signal?: AbortSignal,
 ): Promise<void> {
   const commits = wanted.map(({ commit }) => commit);
@@ -143,7 +156,7 @@ async function fetchCommits(
     const pack = new PassThrough();
     command.stdout.pipe(pack);
     try {
-      await takePack(repository, missing, pack, scratch, signal);
+      await takePack(repository, { commits: missing, pack, scratch }, signal);
     } catch (error) {
       signal?.throwIfAborted();
       // git here stops on a broken stream: what the guest said of it is the cause, when it said something.

@@ -1,8 +1,13 @@
+/*
+ * The host's half of bringing commits back. What a guest sends is unpacked apart and checked there; it moves into the user's
+ * repository only when it is whole and sound, and no branch moves but forward. Nothing is checked out and no hook runs.
+ * Called by `bringBack.ts`; `../branches/` uses its look-ups.
+ */
 import { copyFile, mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { refused } from "../../../protocol/failure.ts";
-import { hostGit } from "./hostGit.ts";
+import { hostGit } from "../git/hostGit.ts";
 import type { Wanted } from "./plan.ts";
 
 /** A repository of the host that takes commits from a guest. */
@@ -58,9 +63,15 @@ export async function commitsHere(
  */
 export async function takePack(
   repository: HostRepository,
-  commits: readonly string[],
-  pack: Readable,
-  scratch: string,
+  {
+    commits,
+    pack,
+    scratch,
+  }: {
+    readonly commits: readonly string[];
+    readonly pack: Readable;
+    readonly scratch: string;
+  },
   signal?: AbortSignal,
 ): Promise<void> {
   const quarantine = join(scratch, "objects");

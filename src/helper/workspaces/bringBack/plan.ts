@@ -1,4 +1,4 @@
-import { failed } from "../../../protocol/failure.ts";
+import { failed, type GuesthouseError } from "../../../protocol/failure.ts";
 
 /** What the guest offers, as `prepare` of its script prints it; every value is checked, since a guest may lie. */
 export interface Offer {
@@ -28,10 +28,11 @@ export function parseOffer(output: string): Offer {
   for (const line of output.split("\n")) {
     const [word = "", ...rest] = line.split(" ");
     const [value, ...name] = rest;
-    if (word === "tip" && isHash(value)) tips.push(value);
-    else if (word === "ref" && isHash(value))
-      refs.push({ commit: value, name: name.join(" ") });
-    else if (value !== undefined) fields.set(word, value);
+    if (word === "tip" || word === "ref") {
+      if (!isHash(value)) throw noAnswer();
+      if (word === "tip") tips.push(value);
+      else refs.push({ commit: value, name: name.join(" ") });
+    } else if (value !== undefined) fields.set(word, value);
   }
   const [kind, tree, work, base, head] = [
     ...[fields.get("kind"), fields.get("tree"), fields.get("work")],
@@ -44,11 +45,14 @@ export function parseOffer(output: string): Offer {
     !isHash(base) ||
     !(head === undefined || isHash(head))
   )
-    throw failed("workspaces.failed", "The guest's answer makes no sense.", {
-      remedy: "Look at the workspace in the guest, then try again.",
-    });
+    throw noAnswer();
   return { kind, tree, work, base, head, tips, refs };
 }
+
+const noAnswer = (): GuesthouseError =>
+  failed("workspaces.failed", "The guest's answer makes no sense.", {
+    remedy: "Look at the workspace in the guest, then try again.",
+  });
 
 export interface Wanted {
   /** Without `refs/heads/`. */
@@ -95,15 +99,24 @@ export type ChangedFile = {
   readonly how: "added" | "changed" | "deleted";
 };
 
-/** Reads `git diff-tree -z --name-status`. Pure. */
+/** Its letters without renames; `T` is another kind of file. */
+const changes: Readonly<Record<string, ChangedFile["how"]>> = {
+  A: "added",
+  D: "deleted",
+  M: "changed",
+  T: "changed",
+};
+
+/** Reads `git diff-tree -z --name-status`. Throws `workspaces.failed` on anything else. Pure. */
 export function parseChanged(output: string): ChangedFile[] {
   const items = output.split("\0");
+  // Each has a NUL after it.
+  if (items.pop() !== "" || items.length % 2 !== 0) throw noAnswer();
   const files: ChangedFile[] = [];
-  for (let i = 0; i + 1 < items.length; i += 2) {
-    const [status, name] = [items[i] ?? "", items[i + 1] ?? ""];
-    if (name === "") continue;
-    const how =
-      status === "A" ? "added" : status === "D" ? "deleted" : "changed";
+  for (let i = 0; i < items.length; i += 2) {
+    const [status = "", name = ""] = items.slice(i, i + 2);
+    const how = changes[status];
+    if (how === undefined || name === "") throw noAnswer();
     files.push({ name, how });
   }
   return files;

@@ -1,7 +1,7 @@
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { UnsavedWork } from "../../../protocol/machines.ts";
-import { freshIndexScript } from "./freshIndex.ts";
-import { type GuestWorkspace, inWorkspace } from "./guestGit.ts";
+import { freshIndexScript } from "../git/freshIndex.ts";
+import { type GuestWorkspace, inWorkspace } from "../git/guestGit.ts";
 
 /** How many names are told; the counts are of all. */
 const maxNamed = 50;
@@ -45,19 +45,38 @@ export async function unsavedWork(
   return parseStatus(output, new Date());
 }
 
-/** Reads the sections that `status` of the guest's script prints, all NUL-terminated. Pure. */
+/** In the order in which `status` of the guest's script prints them. */
+const sectionNames = [
+  "/saved",
+  "/head",
+  "/born",
+  "/commits",
+  "/nested",
+  "/end",
+] as const;
+
+const noAnswer = (how: string): GuesthouseError =>
+  failed("workspaces.failed", `The guest's answer ${how}.`, {
+    remedy: "Try again.",
+  });
+
+/** Reads those sections, all NUL-terminated. Throws `workspaces.failed` on anything else. Pure. */
 export function parseStatus(output: string, at: Date): UnsavedWork {
   const sections = new Map<string, string[]>();
-  let section: string[] = [];
+  let section: string[] | undefined;
   for (const item of output.split("\0"))
     // A path in git never begins with a slash, nor does a commit's hash.
     if (item.startsWith("/")) sections.set(item, (section = []));
-    else if (item !== "") section.push(item);
-  if (!sections.has("/end"))
-    throw failed("workspaces.failed", "The guest's answer was cut off.", {
-      remedy: "Try again.",
-    });
-  const of = (name: string): string[] => sections.get(name) ?? [];
+    else if (item !== "") {
+      // What nobody can place may be work: so it is no answer, either.
+      if (section === undefined) throw noAnswer("makes no sense");
+      section.push(item);
+    }
+  if (!sections.has("/end")) throw noAnswer("was cut off");
+  if ([...sections.keys()].join() !== sectionNames.join())
+    throw noAnswer("makes no sense");
+  const of = (name: (typeof sectionNames)[number]): string[] =>
+    sections.get(name) ?? [];
   const notInHead = new Set(of("/head"));
   const unborn = of("/born").length === 0;
   const files = [

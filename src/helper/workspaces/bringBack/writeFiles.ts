@@ -2,7 +2,7 @@ import { lstat, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { failed } from "../../../protocol/failure.ts";
-import { unpackFrom } from "../unpack.ts";
+import { unpackFrom } from "../files/unpack.ts";
 import type { ChangedFile } from "./plan.ts";
 import { isSafeName } from "./safeNames.ts";
 
@@ -31,7 +31,8 @@ export async function writeFiles(
   for (const { name, how } of files) if (how !== "deleted") wanted.add(name);
   for (const { name, how } of files)
     if (how === "deleted") await removeBelow(folder, name);
-  await unpackFrom(tar, folder, { only: wanted }, () => undefined, signal);
+  const unpacking = { folder, only: wanted };
+  await unpackFrom(tar, unpacking, () => undefined, signal);
 }
 
 /** A folder on the way that is a link leads elsewhere: then there is nothing of ours to remove. */

@@ -1,30 +1,12 @@
-import { readdir, realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { isAbsolute, join, posix, relative, sep } from "node:path";
-import { hasErrorCode, isMissing } from "../../../base/files.ts";
+import { usualConfigs } from "../../../base/devcontainerFiles.ts";
 import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 
 /**
- * Every devcontainer.json of a folder, relative to it with forward slashes, in the order in which tools look for them:
- * `.devcontainer/devcontainer.json`, `.devcontainer.json`, `.devcontainer/<name>/devcontainer.json`.
- */
-export async function findConfigs(folder: string): Promise<string[]> {
-  const candidates = [
-    ".devcontainer/devcontainer.json",
-    ".devcontainer.json",
-    ...(await foldersIn(join(folder, ".devcontainer"))).map((name) =>
-      posix.join(".devcontainer", name, "devcontainer.json"),
-    ),
-  ];
-  const found: string[] = [];
-  for (const candidate of candidates)
-    if (await isFile(join(folder, candidate))) found.push(candidate);
-  return found;
-}
-
-/**
- * The one to use: the wanted one, by its path or by its `<name>`, else the only one; undefined when there is none.
- * Refuses with `workspaces.configAmbiguous` and `workspaces.configMissing`. Pure.
+ * The one to use: the wanted one, by its path or by its `<name>`; else, as the reference implementation does, the first of
+ * the two usual places; else the only one; undefined when there is none. Refuses with `workspaces.configAmbiguous` and `workspaces.configMissing`. Pure.
  */
 export function chooseConfig(
   found: readonly string[],
@@ -46,6 +28,8 @@ export function chooseConfig(
       },
     );
   }
+  const plain = usualConfigs.find((each) => found.includes(each));
+  if (plain !== undefined) return plain;
   const [first, second] = found;
   if (second === undefined) return first;
   throw refused(
@@ -73,26 +57,4 @@ export async function insideFolder(
       { remedy: "Put the file itself into the folder." },
     );
   return real;
-}
-
-async function foldersIn(path: string): Promise<string[]> {
-  try {
-    const entries = await readdir(path, { withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
-      .sort();
-  } catch (error) {
-    if (isMissing(error) || hasErrorCode(error, "ENOTDIR")) return [];
-    throw error;
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch (error) {
-    if (isMissing(error) || hasErrorCode(error, "ENOTDIR")) return false;
-    throw error;
-  }
 }

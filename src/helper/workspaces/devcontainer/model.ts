@@ -14,12 +14,26 @@ export const commandSchema = z.union([
 export type PlainCommand = z.output<typeof plainCommandSchema>;
 export type LifecycleCommand = z.output<typeof commandSchema>;
 
+/** The reference implementation takes numbers and booleans where the specification asks for strings, and so do files. */
+const scalarSchema = z
+  .union([z.string(), z.number(), z.boolean()])
+  .transform((value) => String(value));
+
 const variableNameSchema = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name");
-export const environmentSchema = z.record(variableNameSchema, z.string());
+/** A variable that is null isn't set. */
+export const environmentSchema = z
+  .record(variableNameSchema, scalarSchema.nullable())
+  .transform((variables) =>
+    Object.fromEntries(
+      Object.entries(variables).flatMap(([name, value]) =>
+        value === null ? [] : [[name, value] as const],
+      ),
+    ),
+  );
 
-const portAttributesSchema = z.looseObject({
+export const portAttributesSchema = z.looseObject({
   label: z.string().optional(),
   protocol: z.enum(["http", "https"]).optional(),
   onAutoForward: z
@@ -79,6 +93,12 @@ export const guesthouseSchema = z.strictObject({
     .describe(
       "Files of the folder, for example package-lock.json: with other content in one of them a prebuild doesn't fit any more.",
     ),
+  container: z
+    .boolean()
+    .optional()
+    .describe(
+      "False: the VM itself is the development environment, even where the file names a container image, a Dockerfile or Compose files.",
+    ),
   screen: z
     .boolean()
     .optional()
@@ -122,7 +142,7 @@ export const devcontainerSchema = z.looseObject({
     .looseObject({
       dockerfile: z.string().optional(),
       context: z.string().optional(),
-      args: z.record(z.string(), z.string()).optional(),
+      args: z.record(z.string(), scalarSchema).optional(),
       target: z.string().optional(),
       cacheFrom: z.union([z.string(), z.array(z.string())]).optional(),
       options: z.array(z.string()).optional(),
@@ -141,7 +161,7 @@ export const devcontainerSchema = z.looseObject({
   remoteUser: z.string().optional(),
   updateRemoteUserUID: z.boolean().optional(),
   containerEnv: environmentSchema.optional(),
-  remoteEnv: z.record(variableNameSchema, z.string().nullable()).optional(),
+  remoteEnv: z.record(variableNameSchema, scalarSchema.nullable()).optional(),
   userEnvProbe: z
     .enum(["none", "loginShell", "interactiveShell", "loginInteractiveShell"])
     .optional(),

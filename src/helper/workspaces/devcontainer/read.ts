@@ -2,7 +2,10 @@ import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { visible } from "../../../base/visible.ts";
 import { refused, type GuesthouseError } from "../../../protocol/failure.ts";
-import { chooseConfig, findConfigs, insideFolder } from "./find.ts";
+import { dirname } from "node:path";
+import { type ComposeFacts, readComposeFiles } from "./composeFiles.ts";
+import { findConfigs } from "../../../base/devcontainerFiles.ts";
+import { chooseConfig, insideFolder } from "./find.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { type Devcontainer, devcontainerSchema } from "./model.ts";
 import { withoutOlderNames } from "./olderNames.ts";
@@ -29,7 +32,9 @@ export interface Configuration {
   /** SHA-256 of the file's bytes, as hex; of an empty object where there is none. */
   readonly digest: string;
   readonly warnings: readonly ConfigWarning[];
-  /** Names of the host's variables that it reads. */
+  /** Of the Compose files that it names. */
+  readonly compose?: ComposeFacts;
+  /** Names of the host's variables that it and its Compose files read. */
   readonly localVariables: readonly string[];
 }
 
@@ -54,11 +59,24 @@ export async function readConfiguration(
   const path = chooseConfig(await findConfigs(root), wanted);
   if (path === undefined) return { ...parse("{}", ""), folder: root, path };
   const real = await insideFolder(root, path);
-  const { size } = await stat(real);
-  if (size > largestBytes)
+  const about = await stat(real);
+  if (!about.isFile()) throw invalid(path, "it is no file");
+  if (about.size > largestBytes)
     throw invalid(path, `it is larger than ${String(largestBytes)} bytes`);
   const text = await readFile(real, "utf8");
-  return { ...parse(text, path), folder: root, path };
+  return withCompose({ ...parse(text, path), folder: root, path });
+}
+
+async function withCompose(read: Configuration): Promise<Configuration> {
+  const { dockerComposeFile: named } = read.file;
+  if (named === undefined) return read;
+  const compose = await readComposeFiles(
+    named,
+    read.folder,
+    dirname(read.path ?? ""),
+  );
+  const names = new Set([...read.localVariables, ...compose.variables]);
+  return { ...read, compose, localVariables: [...names] };
 }
 
 /** From the file's text. Pure. */

@@ -29,9 +29,9 @@ const harmless = (how: string): Support => ({
   silent: true,
 });
 
-const noContainer: Support = {
-  state: "notYet",
-  how: "containers are not built; name an image in customizations.guesthouse.image",
+const containerOnly: Support = {
+  state: "notApplicable",
+  how: "a container in the VM has it; a VM without one (customizations.guesthouse.image, --direct) doesn't",
   silent: true,
 };
 
@@ -51,17 +51,17 @@ export const support: Readonly<Record<string, Support>> = {
   image: differently(
     "an image of the catalog or of yours (guesthouse image list); container images are refused, naming the nearest",
   ),
-  "build.dockerfile": noContainer,
-  "build.context": noContainer,
-  "build.args": noContainer,
-  "build.target": noContainer,
-  "build.cacheFrom": noContainer,
-  "build.options": noContainer,
-  dockerFile: noContainer,
-  context: noContainer,
-  dockerComposeFile: noContainer,
-  service: noContainer,
-  runServices: noContainer,
+  "build.dockerfile": containerOnly,
+  "build.context": containerOnly,
+  "build.args": containerOnly,
+  "build.target": containerOnly,
+  "build.cacheFrom": containerOnly,
+  "build.options": containerOnly,
+  dockerFile: containerOnly,
+  context: containerOnly,
+  dockerComposeFile: containerOnly,
+  service: containerOnly,
+  runServices: containerOnly,
 
   features: differently(
     "installed in the VM, as root, in the order of the specification; see below",
@@ -96,7 +96,7 @@ export const support: Readonly<Record<string, Support>> = {
     "ports of the guest (not of other hosts) on free ports of the host's loopback, for servers that listen on all addresses; the editor forwards the others",
   ),
   portsAttributes: differently(
-    "the guest's machine settings (remote.portsAttributes), for what the editor forwards",
+    "the guest's machine settings (remote.portsAttributes), for what the editor forwards; label, protocol, requireLocalPort and ignore for forwardPorts, too",
   ),
   otherPortsAttributes: differently(
     "the guest's machine settings (remote.otherPortsAttributes)",
@@ -127,7 +127,7 @@ export const support: Readonly<Record<string, Support>> = {
   runArgs: notApplicable("these are arguments of docker run"),
   overrideCommand: harmless("a VM has no command that could end it"),
   shutdownAction: differently(
-    "stopContainer stops the VM a minute after its last ssh connection ended; without it, as with none, it goes on",
+    "stopContainer or stopCompose stops the VM a minute after its last ssh connection ended; without it, as with none, it keeps running",
   ),
 
   "customizations.guesthouse.image": done(),
@@ -141,6 +141,9 @@ export const support: Readonly<Record<string, Support>> = {
     "none is refused, so that nobody relies on it",
   ),
   "customizations.guesthouse.prebuildFiles": done(),
+  "customizations.guesthouse.container": done(
+    "false: the VM itself, even where the file names a container; the command line has --direct",
+  ),
   "customizations.guesthouse.screen": done(),
   "customizations.guesthouse.ephemeral": done(
     "deleted a minute after its last ssh connection ended; kept, and stopped, when it holds work that is nowhere else",
@@ -163,6 +166,49 @@ export const support: Readonly<Record<string, Support>> = {
 export const supportOf = (path: string): Support | undefined =>
   Object.hasOwn(support, path) ? support[path] : undefined;
 
+/**
+ * What becomes of a property where the file's container is brought up in a VM, as far as it isn't what the reference
+ * implementation makes of it, which runs in the VM.
+ */
+const inContainers: Readonly<Record<string, string>> = {
+  extends: "the other file isn't read",
+  image: "names of Guesthouse's images mean those",
+  remoteEnv: "lifecycle commands, every SSH session, the editor's terminals",
+  secrets: "as in a VM: never written in the guest",
+  mounts:
+    "paths of this computer outside of the folder need a word: --host-paths copy or empty; its Docker socket is the VM's engine",
+  workspaceMount: "of the folder's copy or share in the VM",
+  runArgs:
+    "--gpus, --device that no VM has: refused; left out if hostRequirements.gpu is optional; --mount, -v as mounts; -p as appPort",
+  dockerComposeFile:
+    "yes; ports that services publish (TCP) are forwarded here; volumes with paths of this computer need a word, as mounts do; see containers.md for variables and host-gateway",
+  initializeCommand: "on this computer, with consent",
+  forwardPorts:
+    "on this computer's loopback, by the same number where it's free; of services too (db:5432)",
+  portsAttributes:
+    "settings of the editor's server; label, protocol, requireLocalPort, ignore for ports forwarded here, opening for services'",
+  otherPortsAttributes:
+    "as portsAttributes; what is published or in forwardPorts is forwarded all the same",
+  appPort: "published in the VM, and forwarded to this computer's loopback",
+  shutdownAction:
+    "stopContainer or stopCompose: as on the right, of the VM with its containers, which start again with it",
+  postStartCommand: "once for each start of the container that up sees",
+  postAttachCommand: "at each up",
+  "hostRequirements.gpu":
+    "a VM has none: a warning where it is optional, else refused",
+  "hostRequirements.cpus": "of the VM",
+  "hostRequirements.memory": "of the VM",
+  "hostRequirements.storage": "of the VM",
+  "customizations.vscode.settings":
+    "machine settings of the editor's server in the container",
+  "customizations.vscode.extensions":
+    "by the editor, when its window opens in the container",
+};
+
+const inContainer = (path: string): string =>
+  inContainers[path] ??
+  (path.startsWith("customizations.guesthouse") ? "of the VM" : "yes");
+
 const titles: Readonly<Record<Support["state"], string>> = {
   done: "done",
   differently: "done differently",
@@ -174,19 +220,23 @@ const titles: Readonly<Record<Support["state"], string>> = {
 export function supportPage(): string {
   const rows = Object.entries(support).map(
     ([path, { state, how }]) =>
-      `| \`${path}\` | ${titles[state]} | ${how ?? ""} |`,
+      `| \`${path}\` | ${inContainer(path)} | ${titles[state]} | ${how ?? ""} |`,
   );
   return `# What Guesthouse does with a devcontainer.json
 
 Generated from \`src/helper/workspaces/devcontainer/support.ts\`; change it there.
 
-\`guesthouse up\` reads \`.devcontainer/devcontainer.json\`, \`.devcontainer.json\` or \`.devcontainer/<name>/devcontainer.json\`
-(with several, \`--config\` chooses) as the [specification](https://containers.dev/implementors/json_reference/) defines
-them. Whatever a file uses of what is _not yet_ done, or of what nobody knows, becomes a warning with the property's path.
+\`guesthouse up\` reads \`.devcontainer/devcontainer.json\`, else \`.devcontainer.json\`, else the only
+\`.devcontainer/<name>/devcontainer.json\` (\`--config\` chooses another; the editor shows a list) as the [specification](https://containers.dev/implementors/json_reference/) defines
+them. A file that names a container image, a Dockerfile or Compose
+files is brought up by the [reference implementation](https://github.com/devcontainers/cli) inside a VM with a container engine,
+and you land in the container ([containers.md](containers.md)). Any other file describes the VM itself, and so does each with
+\`customizations.guesthouse.image\`, \`customizations.guesthouse.container: false\` or \`--direct\`.
+Whatever a file uses of what is _not yet_ done, or of what nobody knows, becomes a warning with the property's path.
 What becomes of the reference implementation's own examples: [devcontainer-fixtures.md](devcontainer-fixtures.md).
 
-| Property | Support | |
-| --- | --- | --- |
+| Property | In a container in a VM | In a VM | |
+| --- | --- | --- | --- |
 ${rows.join("\n")}
 
 ## Variables
@@ -228,14 +278,16 @@ Commands run in the workspace's folder, as the remote user, with its environment
 a shell, an object's entries in parallel. \`onCreate\`, \`updateContent\` and \`postCreate\` run once in a VM's life, \`postStart\`
 once a boot, \`postAttach\` at each \`up\`. A command that fails stops the rest; the VM stays, and the next \`up\` goes on with
 the command that failed. One that is cancelled ends in the VM with all that it started, and so does one whose helper is gone.
+A \`postAttachCommand\` that runs for more than 10 s is not waited for: it keeps running until the next \`up\`, or \`down\`.
 All output is kept in the workspace's log.
 
-## Secrets and dotfiles
+## Secrets, dotfiles and git
 
 The editor asks for recommended \`secrets\` once and keeps them in its secret store (_Set Secrets…_ changes them); the command
 line takes \`--secrets-file\`, a JSON object of names and values. Lifecycle commands have them as variables, \`***\` stands
 for them in the log, and nothing of ours writes them down, in the guest or out of it. The settings
 \`guesthouse.dotfiles.repository\`, \`.targetPath\` and \`.installCommand\`, or \`--dotfiles-repository\` and its like, bring your
-dotfiles into each VM, once, after \`postCreateCommand\`. See [the decision](decisions/0012-editor-and-person.md).
+dotfiles into each VM, once, after \`postCreateCommand\`. Git has your \`user.name\` and \`user.email\` where the guest has neither
+(\`guesthouse.gitIdentity\`, \`--no-git-identity\`). See [the decision](decisions/0012-editor-and-person.md).
 `;
 }

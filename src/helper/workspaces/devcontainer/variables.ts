@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { basename, posix, win32 } from "node:path";
+import { given } from "../../../base/given.ts";
 
 /** What the variables of a file stand for. */
 export interface VariableValues {
@@ -53,7 +54,7 @@ export function devcontainerId(
 ): string {
   // Sorted keys, no spaces.
   const labels = JSON.stringify({
-    ...(branch === undefined ? {} : { "guesthouse.branch": branch }),
+    ...given({ "guesthouse.branch": branch }),
     "devcontainer.config_file": configPath,
     "devcontainer.local_folder": folder,
   });

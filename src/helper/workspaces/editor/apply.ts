@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { SshSession } from "../../ssh/session.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
-import type { WorkspaceEntry, WorkspaceRegistry } from "../up/registry.ts";
+import type {
+  WorkspaceEntry,
+  KnownWorkspaces,
+} from "../known/knownWorkspaces.ts";
 import { extensionsOf } from "./extensions.ts";
 import { setUpEditor } from "./install.ts";
 import { settingsOf } from "./settings.ts";
@@ -15,7 +18,7 @@ const usualServerFolder = ".vscode-server";
 export async function applyEditor(
   session: SshSession,
   where: {
-    readonly registry: Pick<WorkspaceRegistry, "rewrite">;
+    readonly workspaces: Pick<KnownWorkspaces, "rewrite">;
     readonly entry: WorkspaceEntry;
   },
   what: {
@@ -36,7 +39,7 @@ export async function applyEditor(
     made !== undefined &&
     !isDeepStrictEqual(made.extensions ?? [], extensions)
   )
-    await where.registry.rewrite(where.entry, {
+    await where.workspaces.rewrite(where.entry, {
       made: { ...made, extensions },
     });
   return failed;

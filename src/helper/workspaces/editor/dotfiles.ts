@@ -1,5 +1,5 @@
 import type { ParsedParams } from "../../../protocol/contract.ts";
-import type { Step } from "../devcontainer/commands.ts";
+import type { Step } from "../devcontainer/lifecycleCommands.ts";
 
 export type Dotfiles = NonNullable<ParsedParams<"workspaces.up">["dotfiles"]>;
 

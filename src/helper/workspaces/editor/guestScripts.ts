@@ -1,4 +1,4 @@
-import { asRoot, script, stateFolder } from "../up/guestScripts.ts";
+import { asRoot, script, stateFolder } from "../guest/guestScripts.ts";
 
 /** What we set last in each settings file, so that what has left a devcontainer.json can be taken out again. */
 export const memoryFile = `${stateFolder}/editor-settings.json`;

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
 import type { ExecResult, SshSession } from "../../ssh/session.ts";
-import { environmentFile } from "../up/environment.ts";
-import { remember } from "../up/guest.ts";
+import { environmentFile } from "../guest/environment.ts";
+import { remember } from "../guest/linuxGuest.ts";
 import {
   memoryFile,
   profileScript,
@@ -63,7 +63,10 @@ export async function setUpEditor(
     signal,
   );
   if (read.code !== 0) return [notDone("read", read)];
-  const { memory, files } = parseAnswer(read.stdout);
+  const answer = parseSettings(read.stdout, [folder, ...others]);
+  if (answer === undefined)
+    return [notDone("read", { ...read, stderr: "it answered something else" })];
+  const { memory, files } = answer;
   const notes: string[] = [];
   const now: Memory = {};
   const written = new Map<string, string>();
@@ -102,23 +105,40 @@ export async function setUpEditor(
   return notes;
 }
 
-/** Of `readSettingsScript`: what we remember, and each data folder with the text of its settings. */
-function parseAnswer(stdout: string): {
-  readonly memory: Memory;
-  readonly files: ReadonlyMap<string, string>;
-} {
+/**
+ * Of `readSettingsScript`: what we remember, and each data folder with the text of its settings. Undefined for what it
+ * would not print, other `folders` included, as what is written follows from it. Pure.
+ */
+export function parseSettings(
+  printed: string,
+  folders: readonly string[],
+):
+  | {
+      readonly memory: Memory;
+      readonly files: ReadonlyMap<string, string>;
+    }
+  | undefined {
   const files = new Map<string, string>();
   let memory: Memory = {};
-  let folder = "";
-  for (const line of stdout.split("\n")) {
-    const [kind, value = ""] = line.split("\t");
-    const text = (): string => Buffer.from(value, "base64").toString("utf8");
-    if (kind === "memory") memory = parseMemory(text());
-    else if (kind === "folder") files.set((folder = value), "");
-    else if (kind === "text") files.set(folder, text());
+  let folder: string | undefined;
+  for (const line of printed.split("\n")) {
+    if (line === "") continue;
+    const [kind, value = "", ...more] = line.split("\t");
+    if (more.length > 0) return undefined;
+    if (kind === "folder" && folders.includes(value))
+      files.set((folder = value), "");
+    else if (!base64.test(value)) return undefined;
+    else if (kind === "memory") memory = parseMemory(textOf(value));
+    else if (kind === "text" && folder !== undefined)
+      files.set(folder, textOf(value));
+    else return undefined;
   }
   return { memory, files };
 }
+
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const textOf = (value: string): string =>
+  Buffer.from(value, "base64").toString("utf8");
 
 /** A guest may lose or change it; then everything that is set counts as its user's. */
 function parseMemory(text: string): Memory {

@@ -1,4 +1,5 @@
-import type { RecommendedSecret } from "../../../protocol/devcontainers.ts";
+import { given } from "../../../base/given.ts";
+import type { RecommendedSecret } from "../../../protocol/workspaces.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
 
 /** What a file would like its user to give; of an address only what a browser may be sent to. Pure. */
@@ -8,7 +9,7 @@ export const recommendedSecrets = (
   Object.entries(file.secrets ?? {}).map(
     ([name, { description, documentationUrl }]) => ({
       name,
-      ...(description === undefined ? {} : { description }),
+      ...given({ description }),
       ...(documentationUrl !== undefined && isWebAddress(documentationUrl)
         ? { documentationUrl }
         : {}),

@@ -2,8 +2,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import * as z from "zod";
+import { given } from "../../../base/given.ts";
 import { readIfPresent } from "../../../base/files.ts";
-import { findProgram } from "../../qemu/programs.ts";
+import { findProgram } from "../../processes/programs.ts";
 
 /** A name and password, or token, for one registry. */
 export interface Credentials {
@@ -129,7 +130,7 @@ async function askHelper(
     reject: false,
     timeout: helperTimeoutMs,
     maxBuffer: 1024 * 1024,
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
+    ...given({ cancelSignal: signal }),
   });
   signal?.throwIfAborted();
   if (exitCode !== 0) return undefined;

@@ -16,7 +16,7 @@ import {
   type Http,
   HttpStatusError,
   isPassing,
-} from "../../images/http.ts";
+} from "../../net/http.ts";
 import { isSafeUrl } from "./reference.ts";
 
 export interface Answer {

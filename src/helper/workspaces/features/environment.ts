@@ -1,5 +1,5 @@
 import { shellQuote } from "../../ssh/quote.ts";
-import { type Environment } from "../up/environment.ts";
+import { type Environment } from "../guest/environment.ts";
 import type { ResolvedFeature } from "./resolve.ts";
 
 type WithEnvironment = Pick<ResolvedFeature, "metadata">;
@@ -32,13 +32,7 @@ const variable = /\\\$|\$(?:\{(\w+)(?::([-+])([^{}]*))?\}|(\w+))/g;
 const expand = (text: string, known: Environment): string =>
   text.replace(
     variable,
-    (
-      _: string,
-      braced: string | undefined,
-      operator: string | undefined,
-      word: string | undefined,
-      plain: string | undefined,
-    ) => {
+    (...[, braced, operator, word, plain]: (string | undefined)[]) => {
       const name = braced ?? plain;
       if (name === undefined) return "$";
       const value = Object.hasOwn(known, name) ? (known[name] ?? "") : "";

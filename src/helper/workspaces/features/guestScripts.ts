@@ -1,5 +1,5 @@
-import { asRoot, loginBlock, script } from "../up/guestScripts.ts";
-import { holding } from "../up/held.ts";
+import { asRoot, loginBlock, script } from "../guest/guestScripts.ts";
+import { holding } from "../guest/held.ts";
 
 /** Where the files of a feature lie while it is installed; of root, as what lies there is run as root. */
 const folderOf = (place: string): string =>

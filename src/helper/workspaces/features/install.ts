@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { SshSession } from "../../ssh/session.ts";
-import type { Environment } from "../up/environment.ts";
-import { commandFailure } from "../up/failure.ts";
-import { must, remember } from "../up/guest.ts";
-import { runHeld } from "../up/held.ts";
-import type { WorkspaceLog } from "../up/log.ts";
-import { runSteps } from "../up/steps.ts";
+import type { Environment } from "../guest/environment.ts";
+import { commandFailure } from "../guest/failure.ts";
+import { remember } from "../guest/linuxGuest.ts";
+import { runHeld } from "../guest/held.ts";
+import type { WorkspaceLog } from "../guest/log.ts";
+import { must } from "../guest/must.ts";
+import { unknownAnswer } from "../guest/parseAnswer.ts";
+import { runSteps } from "../guest/steps.ts";
 import { isCompressed } from "./archive.ts";
 import {
   assignments,
@@ -40,27 +42,45 @@ export async function surveyGuest(
 ): Promise<GuestSurvey> {
   const mark = randomUUID();
   const names = new Set([users.remote, users.container ?? users.remote]);
+  const what = "telling about its users";
   const { stdout } = await must(
-    "telling about its users",
+    what,
     session.exec(
       surveyScript([...names], profileScript(features), mark),
       {},
       signal,
     ),
   );
-  const [entries = "", logins = ""] = stdout.split(`${mark}\n`);
+  const survey = parseSurvey(stdout, mark);
+  if (survey === undefined) throw unknownAnswer(what, stdout);
+  return survey;
+}
+
+/**
+ * What `surveyScript` prints; undefined where its mark is missing. Other lines than entries of users, as the
+ * user's shell may print them, are left out. Pure.
+ */
+export function parseSurvey(
+  printed: string,
+  mark: string,
+): GuestSurvey | undefined {
+  const [entries = "", logins, ...more] = printed.split(`${mark}\n`);
+  if (logins === undefined || more.length > 0) return undefined;
   return {
     homes: new Map(
       entries.split("\n").flatMap((line) => {
-        const [name, , , , , home] = line.split(":");
-        return name !== undefined && home !== undefined
-          ? [[name, home] as const]
-          : [];
+        const [, name, home] = passwdLine.exec(line) ?? [];
+        return name === undefined || home === undefined
+          ? []
+          : [[name, home] as const];
       }),
     ),
     base: parseLogins(logins),
   };
 }
+
+/** passwd(5): name, password, user, group, comment, home, shell. */
+const passwdLine = /^([^:\s]+):[^:]*:\d+:\d+:[^:]*:([^:]*):[^:]*$/;
 
 /** The name of the mark by which a guest remembers a feature. */
 export const featureMark = (identity: string): string => `feature-${identity}`;
@@ -74,17 +94,28 @@ export const dueFeatures = (
     ({ identity }) => marks.get(featureMark(identity)) !== "once",
   );
 
+export interface InstallIn {
+  readonly session: SshSession;
+  readonly log: WorkspaceLog;
+}
+
 /**
  * Installs those of `features` that are due, in order, each remembered by the guest when it is done. Throws a
  * `CommandFailure` that names the feature at the first that fails.
  */
 export async function installFeatures(
-  session: SshSession,
-  features: readonly ResolvedFeature[],
-  due: readonly ResolvedFeature[],
-  { homes, base }: GuestSurvey,
-  users: FeatureUsers,
-  log: WorkspaceLog,
+  { session, log }: InstallIn,
+  {
+    features,
+    due,
+  }: {
+    readonly features: readonly ResolvedFeature[];
+    readonly due: readonly ResolvedFeature[];
+  },
+  {
+    survey: { homes, base },
+    users,
+  }: { readonly survey: GuestSurvey; readonly users: FeatureUsers },
   signal: AbortSignal,
 ): Promise<void> {
   // A VM has no user that everything runs as; it is asked for, and may not be there.
@@ -120,7 +151,7 @@ export async function installFeatures(
     );
     const outcome = await runSteps(
       [{ name: undefined, argv: [line] }],
-      (_, onOutput) => runHeld(session, line, "", onOutput, signal),
+      (_, onOutput) => runHeld(session, { line }, onOutput, signal),
       log,
       signal,
     );

@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import * as z from "zod";
+import { given } from "../../../base/given.ts";
 import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
 import { parseJsonc } from "../devcontainer/jsonc.ts";
@@ -82,7 +83,7 @@ export function renderLock(entries: ReadonlyMap<string, LockEntry>): string {
     .map(([reference, { version, resolved, integrity, dependsOn }]) => [
       reference,
       {
-        ...(version === undefined ? {} : { version }),
+        ...given({ version }),
         resolved,
         integrity,
         ...(dependsOn.length === 0

@@ -14,7 +14,9 @@ type Customizations = Readonly<Record<string, unknown>>;
  * nothing below `guesthouse` is taken of a feature. Pure.
  */
 export function mergedCustomizations(
-  features: readonly Pick<ResolvedFeature, "metadata">[],
+  features: readonly {
+    readonly metadata: Pick<ResolvedFeature["metadata"], "customizations">;
+  }[],
   file: Pick<Devcontainer, "customizations">,
 ): Customizations {
   const ofFeatures = features.map(({ metadata: { customizations = {} } }) =>
@@ -48,8 +50,8 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** The commands that a feature adds to the life of a VM; each runs before the file's own of that name. */
 export interface FeatureHooks {
-  /** The feature, as the file names it. */
-  readonly by: string;
+  /** The feature, as the file names it; absent where that isn't known. */
+  readonly by?: string;
   /** What a guest remembers them by. */
   readonly identity: string;
   readonly commands: Partial<

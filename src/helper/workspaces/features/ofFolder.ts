@@ -6,7 +6,7 @@ import { refused } from "../../../protocol/failure.ts";
 import { insideFolder } from "../devcontainer/find.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
 import type { Configuration } from "../devcontainer/read.ts";
-import { filesOf } from "../up/source.ts";
+import { filesOf } from "../known/source.ts";
 import { type FetchDeps, fetchFeatures } from "./fetch.ts";
 import {
   type LockEntry,
@@ -23,14 +23,18 @@ export type KeptPins = Readonly<Record<string, string>>;
 
 const largestLockBytes = 1024 * 1024;
 
+export interface FolderFeatures {
+  readonly file: Pick<Devcontainer, "features" | "overrideFeatureInstallOrder">;
+  readonly kept: KeptPins;
+}
+
 /**
  * The features of a folder's file, its variables filled in. The folder's lockfile says which they are; then what its VM was
  * made with (`kept`): as with containers, a feature whose version moved on comes with a rebuild.
  */
 export async function featuresOfFolder(
   configuration: Pick<Configuration, "folder" | "path" | "tree">,
-  file: Pick<Devcontainer, "features" | "overrideFeatureInstallOrder">,
-  kept: KeptPins,
+  { file, kept }: FolderFeatures,
   deps: FetchDeps,
   signal: AbortSignal,
 ): Promise<Resolution> {

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { given } from "../../../base/given.ts";
 import { visible } from "../../../base/visible.ts";
 import { type GuesthouseError, refused } from "../../../protocol/failure.ts";
 
@@ -44,7 +45,7 @@ export function parseReference(text: string): FeatureReference {
     registry,
     repository,
     tag,
-    ...(digest === undefined ? {} : { digest }),
+    ...given({ digest }),
   };
 }
 

@@ -36,6 +36,20 @@ export const noFeatures: Resolution = {
 /** Nobody means more; a circle through versions would have no end. */
 const mostFeatures = 100;
 
+/** What a search for features has come to. */
+interface Search {
+  readonly pins: Pins;
+  readonly fetch: FetchFeature;
+  /** By identity. */
+  readonly known: Map<string, Known>;
+  readonly lock: Map<string, LockEntry>;
+  readonly notes: Set<string>;
+  /** By reference: each is asked for once. */
+  readonly fetching: Map<string, Promise<FetchedFeature>>;
+}
+
+type Known = ResolvedFeature & { readonly dependsOn: string[] };
+
 /**
  * Finds the features of a file and all that they need, each once, and puts them in order. Equal content with equal options
  * is one feature. Refuses with `workspaces.featureInvalid`; throws what `fetch` throws.
@@ -46,78 +60,16 @@ export async function resolveFeatures(
   pins: Pins,
   fetch: FetchFeature,
 ): Promise<Resolution> {
-  const known = new Map<string, ResolvedFeature>();
-  const lock = new Map<string, LockEntry>();
-  const notes = new Set<string>();
-  const fetching = new Map<string, Promise<FetchedFeature>>();
-  const fetchOnce = (
-    text: string,
-    reference: FeatureReference,
-  ): Promise<FetchedFeature> => {
-    const under = fetching.get(text);
-    if (under !== undefined) return under;
-    const pin =
-      reference.kind === "local" ? undefined : pins.get(lockKey(text));
-    const begun = fetch(reference, pin);
-    fetching.set(text, begun);
-    return begun;
+  const search: Search = {
+    pins,
+    fetch,
+    known: new Map(),
+    lock: new Map(),
+    notes: new Set(),
+    fetching: new Map(),
   };
-
-  /** Answers with the identities of what was asked for. */
-  const visit = async (
-    features: Readonly<Record<string, unknown>>,
-  ): Promise<string[]> =>
-    Promise.all(
-      Object.entries(features).map(async ([text, value]) => {
-        const reference = parseReference(text);
-        const given = givenOptions(text, value);
-        const fetched = await fetchOnce(text, reference);
-        const { variables, unknown } = resolveOptions(
-          text,
-          fetched.metadata,
-          given,
-        );
-        const { dependsOn = {}, installsAfter = [] } = fetched.metadata;
-        // Two references may stand for one feature: each has its pin.
-        if (reference.kind !== "local")
-          lock.set(text, {
-            version: fetched.metadata.version,
-            resolved: fetched.canonical,
-            integrity: fetched.digest,
-            dependsOn: Object.keys(dependsOn),
-          });
-        const identity = identityOf(reference, fetched, variables);
-        if (known.has(identity)) return identity;
-        if (known.size >= mostFeatures)
-          throw invalidFeature(
-            text,
-            `it is one of more than ${String(mostFeatures)}`,
-            "Ask for fewer features.",
-          );
-        for (const each of [
-          ...unknown.map((name) => `has no option “${name}”`),
-          ...remarks(reference, fetched),
-        ])
-          notes.add(visible(`Feature ${text}: ${each}.`));
-        const node = {
-          ...fetched,
-          reference: visible(text),
-          identity,
-          variables,
-          given,
-          names: namesOf(reference, fetched),
-          tag: reference.kind === "registry" ? reference.tag : "",
-          installsAfter: installsAfter.map(withoutVersion),
-          dependsOn: [] as string[],
-        };
-        // Known before those it needs are looked for, as one of them may need it.
-        known.set(identity, node);
-        node.dependsOn.push(...(await visit(dependsOn)));
-        return identity;
-      }),
-    );
-  await visit(wanted);
-
+  await findAll(wanted, search);
+  const { known, lock, notes } = search;
   const names = new Set([...known.values()].flatMap((node) => node.names));
   const places = override.map(withoutVersion);
   for (const name of places)
@@ -132,6 +84,79 @@ export async function resolveFeatures(
     notes: [...notes].sort(),
     lock,
   };
+}
+
+/** Answers with the identities of what was asked for. */
+const findAll = (
+  features: Readonly<Record<string, unknown>>,
+  search: Search,
+): Promise<string[]> =>
+  Promise.all(
+    Object.entries(features).map(([text, value]) =>
+      findOne(text, value, search),
+    ),
+  );
+
+async function findOne(
+  text: string,
+  value: unknown,
+  search: Search,
+): Promise<string> {
+  const { known, lock, notes } = search;
+  const reference = parseReference(text);
+  const given = givenOptions(text, value);
+  const fetched = await fetchOnce(text, reference, search);
+  const { variables, unknown } = resolveOptions(text, fetched.metadata, given);
+  const { dependsOn = {}, installsAfter = [] } = fetched.metadata;
+  // Two references may stand for one feature: each has its pin.
+  if (reference.kind !== "local")
+    lock.set(text, {
+      version: fetched.metadata.version,
+      resolved: fetched.canonical,
+      integrity: fetched.digest,
+      dependsOn: Object.keys(dependsOn),
+    });
+  const identity = identityOf(reference, fetched, variables);
+  if (known.has(identity)) return identity;
+  if (known.size >= mostFeatures)
+    throw invalidFeature(
+      text,
+      `it is one of more than ${String(mostFeatures)}`,
+      "Ask for fewer features.",
+    );
+  for (const each of [
+    ...unknown.map((name) => `has no option “${name}”`),
+    ...remarks(reference, fetched),
+  ])
+    notes.add(visible(`Feature ${text}: ${each}.`));
+  const node: Known = {
+    ...fetched,
+    reference: visible(text),
+    identity,
+    variables,
+    given,
+    names: namesOf(reference, fetched),
+    tag: reference.kind === "registry" ? reference.tag : "",
+    installsAfter: installsAfter.map(withoutVersion),
+    dependsOn: [],
+  };
+  // Known before those it needs are looked for, as one of them may need it.
+  known.set(identity, node);
+  node.dependsOn.push(...(await findAll(dependsOn, search)));
+  return identity;
+}
+
+function fetchOnce(
+  text: string,
+  reference: FeatureReference,
+  { fetching, pins, fetch }: Search,
+): Promise<FetchedFeature> {
+  const under = fetching.get(text);
+  if (under !== undefined) return under;
+  const pin = reference.kind === "local" ? undefined : pins.get(lockKey(text));
+  const begun = fetch(reference, pin);
+  fetching.set(text, begun);
+  return begun;
 }
 
 /**

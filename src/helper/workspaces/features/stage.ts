@@ -1,5 +1,5 @@
 import type { SshSession } from "../../ssh/session.ts";
-import type { WorkspaceLog } from "../up/log.ts";
+import type { WorkspaceLog } from "../guest/log.ts";
 import { featuresEnvironment } from "./environment.ts";
 import {
   dueFeatures,
@@ -14,12 +14,23 @@ import type { ResolvedFeature } from "./resolve.ts";
  * nothing. Answers with the `containerEnv` of all of them.
  */
 export async function setUpFeatures(
-  session: SshSession,
+  {
+    session,
+    marks,
+    log,
+  }: {
+    readonly session: SshSession;
+    readonly marks: ReadonlyMap<string, string>;
+    readonly log: WorkspaceLog;
+  },
   features: readonly ResolvedFeature[],
-  marks: ReadonlyMap<string, string>,
-  users: FeatureUsers,
-  stage: (work: () => Promise<void>) => Promise<void>,
-  log: WorkspaceLog,
+  {
+    users,
+    stage,
+  }: {
+    readonly users: FeatureUsers;
+    readonly stage: (work: () => Promise<void>) => Promise<void>;
+  },
   signal: AbortSignal,
 ): Promise<Record<string, string>> {
   if (features.length === 0) return {};
@@ -27,7 +38,12 @@ export async function setUpFeatures(
   const due = dueFeatures(features, marks);
   if (due.length > 0)
     await stage(() =>
-      installFeatures(session, features, due, survey, users, log, signal),
+      installFeatures(
+        { session, log },
+        { features, due },
+        { survey, users },
+        signal,
+      ),
     );
   return featuresEnvironment(features, survey.base);
 }

@@ -1,6 +1,5 @@
 import type { Image, PrebuildSource } from "../../../protocol/images.ts";
-import type { Configuration } from "../devcontainer/read.ts";
-import type { Plan } from "../up/plan.ts";
+import type { PrebuildChoice, Prebuilt } from "../up/prebuilt.ts";
 import type { PrebuildKeys } from "./key.ts";
 
 export interface PrebuildWish {
@@ -9,32 +8,6 @@ export interface PrebuildWish {
   readonly base: string;
   readonly workspace: string;
   readonly diskGiB: number;
-}
-
-export interface Prebuilt {
-  readonly image: string;
-  readonly digest: string;
-  readonly source: PrebuildSource;
-}
-
-export type PrebuildChoice =
-  | {
-      readonly kind: "fits";
-      readonly prebuilt: Prebuilt;
-      readonly note: string;
-    }
-  /** `note` says why a prebuild of this folder is left alone. */
-  | { readonly kind: "none"; readonly note?: string };
-
-/** What an `up` asks before it makes a machine. */
-export interface PrebuildFinder {
-  choose(
-    configuration: Configuration,
-    plan: Plan,
-    featuresKey: string,
-  ): Promise<PrebuildChoice>;
-  /** A machine was made of it. */
-  used(digest: string): Promise<void>;
 }
 
 const gib = 1024 ** 3;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Log } from "../../../base/log.ts";
 import { makePrivateFolder, replaceFile } from "../../../base/files.ts";
 import type { Layout } from "../../store/layout.ts";
-import type { MachineVerbs } from "../up/machineVerbs.ts";
+import type { MachineVerbs } from "../known/machineVerbs.ts";
 
 /**
  * A prebuild's machine is named here before it is made and until it is gone, so that a helper that finds the name knows

@@ -1,27 +1,30 @@
+/*
+ * Makes one prebuild, in a machine of its own that it owns from before it is made until it is deleted: whatever happens in
+ * between, nothing of the machine stays, and a helper that dies leaves its name in the journal (`journal.ts`). Called by
+ * `prebuilds.ts`, one at a time for each folder and file.
+ */
 import { createHash, randomBytes } from "node:crypto";
+import { given } from "../../../base/given.ts";
 import { sleep } from "../../../base/deadline.ts";
 import { faultPoint } from "../../../base/faultPoint.ts";
 import type { Result } from "../../../protocol/contract.ts";
-import type {
-  PrebuildStage,
-  Workspace,
-} from "../../../protocol/devcontainers.ts";
+import type { PrebuildStage } from "../../../protocol/prebuilds.ts";
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { Image, PrebuildSource } from "../../../protocol/images.ts";
 import type { Machine } from "../../../protocol/machines.ts";
-import type { ImageFacts } from "../../images/facts.ts";
-import { generalise } from "../../images/generalise.ts";
-import type { GoldenImage } from "../../images/goldenImage.ts";
+import type { ImageFacts } from "../../images/disks/facts.ts";
+import { generalise } from "../../images/prepare/generalise.ts";
+import type { GoldenImage } from "../../images/golden/goldenImage.ts";
 import type { Images } from "../../images/images.ts";
 import { connectSsh } from "../../ssh/session.ts";
 import type { Configuration } from "../devcontainer/read.ts";
-import { stateFolder } from "../up/guestScripts.ts";
-import { remember } from "../up/guest.ts";
+import { stateFolder } from "../guest/guestScripts.ts";
+import { remember } from "../guest/linuxGuest.ts";
 import type { Plan } from "../up/plan.ts";
-import type { WorkspaceEntry } from "../up/registry.ts";
+import { scratchWorkspace } from "./scratch.ts";
 import { bringUp } from "../up/up.ts";
 import type { UpDeps, UpParams } from "../up/upDeps.ts";
-import { filesMark } from "./content.ts";
+import { filesMark } from "../up/content.ts";
 import { forgetMachine, noteMachine } from "./journal.ts";
 
 export type OnPrebuilding = (progress: {
@@ -31,14 +34,14 @@ export type OnPrebuilding = (progress: {
   readonly fraction?: number;
 }) => void;
 
-export interface PrebuildDeps extends Omit<UpDeps, "registry" | "prebuilds"> {
+export interface PrebuildDeps extends Omit<UpDeps, "workspaces" | "prebuilds"> {
   readonly images: Pick<Images, "list" | "obtain" | "keep">;
   /** The product's `resources/`. */
   readonly resources: string;
   readonly onPrebuilding: OnPrebuilding;
 }
 
-export type Prebuilding = Result<"workspaces.prebuild">;
+export type Prebuilding = Result<"prebuilds.make">;
 
 export interface PrebuildOrder {
   readonly configuration: Configuration;
@@ -66,7 +69,7 @@ export async function makePrebuild(
   deps: PrebuildDeps,
   signal: AbortSignal,
 ): Promise<{ image: Image; stages: Prebuilding["stages"] }> {
-  const { layout, machines, images, onPrebuilding } = deps;
+  const { layout, images, onPrebuilding } = deps;
   const { configuration, base, source } = order;
   const { folder } = configuration;
   const name = `${machinePrefix}${randomBytes(4).toString("hex")}`;
@@ -82,20 +85,12 @@ export async function makePrebuild(
     stages.push({ stage: what, tookMs: performance.now() - startedAt });
     return value;
   };
-  const machineOf = (): Machine | undefined =>
-    machines.list().find((each) => each.name === name);
-
   await noteMachine(layout, name);
   try {
-    const { stages: before } = await bringUpScratch(
-      order,
-      name,
-      logId,
-      deps,
-      signal,
-    );
-    stages.push(...before);
-    const machine = machineOf();
+    const scratch = { name, logId };
+    const up = await bringUpScratch(order, scratch, deps, signal);
+    stages.push(...up.stages);
+    const machine = machineNamed(name, deps);
     if (machine === undefined)
       throw failed("workspaces.setupFailed", "The prebuild's VM is gone.", {
         remedy: "Somebody deleted it; make the prebuild again.",
@@ -122,7 +117,7 @@ export async function makePrebuild(
             folder,
             logId,
             stage: "keep",
-            ...(fraction === undefined ? {} : { fraction }),
+            ...given({ fraction }),
           }),
         signal,
       ),
@@ -131,16 +126,26 @@ export async function makePrebuild(
   } catch (error) {
     throw told(error, layout.workspace(logId).log);
   } finally {
-    const left = machineOf();
-    if (left !== undefined)
-      await machines
-        .remove(left.id, { discard: true }, AbortSignal.timeout(60_000))
-        .catch((error: unknown) =>
-          deps.log.warn("a prebuild's machine is left", { name, error }),
-        );
-    // Kept where the machine is still there: the next helper tries again.
-    if (machineOf() === undefined) await forgetMachine(layout, name);
+    await removeScratch(name, deps);
   }
+}
+
+const machineNamed = (
+  name: string,
+  { machines }: PrebuildDeps,
+): Machine | undefined => machines.list().find((each) => each.name === name);
+
+async function removeScratch(name: string, deps: PrebuildDeps): Promise<void> {
+  const left = machineNamed(name, deps);
+  if (left !== undefined)
+    await deps.machines
+      .remove(left.id, { discard: true }, AbortSignal.timeout(60_000))
+      .catch((error: unknown) =>
+        deps.log.warn("a prebuild's machine is left", { name, error }),
+      );
+  // Kept where the machine is still there: the next helper tries again.
+  if (machineNamed(name, deps) === undefined)
+    await forgetMachine(deps.layout, name);
 }
 
 /** The same for each prebuild of a folder and its file, and no workspace's. */
@@ -153,56 +158,33 @@ export const logIdOf = ({
     .digest("hex")
     .slice(0, 16);
 
-/** The way of every folder, with an entry that nobody keeps and ports that nobody needs. */
+/** Brings the prebuild's machine up as every folder's, with ports that nobody needs. */
 function bringUpScratch(
   { configuration, plan, params, base }: PrebuildOrder,
-  name: string,
-  logId: string,
+  { name, logId }: { readonly name: string; readonly logId: string },
   deps: PrebuildDeps,
   signal: AbortSignal,
 ): Promise<{ readonly stages: Prebuilding["stages"] }> {
   const { layout, machines, onPrebuilding } = deps;
   const { folder } = configuration;
-  const entry: WorkspaceEntry = {
-    record: {
-      format: 1,
-      id: logId,
-      folder,
-      title: name,
-      name,
-      alias: name,
-    },
-    working: undefined,
-    revision: 0,
-  };
-  const machineOf = ({ record }: WorkspaceEntry): Machine | undefined =>
-    machines.list().find(({ id }) => id === record.made?.machine);
-  const registry: UpDeps["registry"] = {
-    machineOf,
-    rewrite: (each, change) => {
-      each.record = { ...each.record, ...change };
-      return Promise.resolve();
-    },
-    tell: ({ working }) => {
-      if (working !== undefined)
-        onPrebuilding({ folder, logId, stage: working.stage });
-    },
-    view: ({ record }): Workspace => ({
-      id: logId,
-      folder,
-      title: record.title,
-      alias: record.alias,
-      state: { kind: "ready" },
-      logPath: layout.workspace(logId).log,
-      revision: 0,
-    }),
-  };
+  const { entry, workspaces } = scratchWorkspace(
+    { id: logId, folder, name, logPath: layout.workspace(logId).log },
+    machines,
+    (stage) => onPrebuilding({ folder, logId, stage }),
+  );
   return bringUp(
-    entry,
-    configuration,
-    { ...plan, image: base.name, forwards: [], last: "updateContentCommand" },
-    params,
-    { ...deps, registry },
+    {
+      entry,
+      configuration,
+      plan: {
+        ...plan,
+        image: base.name,
+        forwards: [],
+        last: "updateContentCommand",
+      },
+      params,
+    },
+    { ...deps, workspaces },
     signal,
   ).ended;
 }

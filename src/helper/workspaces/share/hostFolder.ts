@@ -1,3 +1,9 @@
+/*
+ * A folder of this (Linux) host as a guest may use it. Owns the open root folder. Keeps true: whatever the guest puts in
+ * the folder or asks for, nothing outside is reached. No symbolic link is ever followed: a folder on the way counts only if
+ * the kernel says of the opened one that it is where its path says, and from then on it is used by that handle. Called by
+ * serveShare.ts with paths that the frames' schema has let through, and checks them again.
+ */
 import type { BigIntStats } from "node:fs";
 import { constants } from "node:fs";
 import {
@@ -16,7 +22,7 @@ import {
   chmod,
   unlink,
 } from "node:fs/promises";
-import type { Attributes } from "./frames.ts";
+import { type Attributes, isPath } from "./frames.ts";
 
 /** The one kind of error that a guest is told of, by its number on Linux. */
 export class FileError extends Error {
@@ -49,12 +55,7 @@ const inProc = ({ fd }: FileHandle): string => `/proc/self/fd/${String(fd)}`;
 const below = (folder: FileHandle, name: string): Buffer =>
   Buffer.from(`${inProc(folder)}/${name}`, "latin1");
 
-/**
- * A folder of this (Linux) host as a guest may use it. Paths are the guest's, relative, a character a byte. No symbolic
- * link is ever followed: a folder on the way counts only when the kernel says of the opened one that it is where its
- * path says, and from then on it is used by that handle. So whatever the guest puts there, nothing outside is reached.
- * Throws `FileError`, and Node's errors with an `errno`.
- */
+/** Paths are the guest's: relative, a character a byte. Throws `FileError`, and Node's errors with an `errno`. */
 export class HostFolder {
   readonly #root: FileHandle;
   readonly #path: Buffer;
@@ -298,14 +299,8 @@ export class HostFolder {
 
 /** The names in a path. Refuses with EINVAL what is no name. Pure. */
 export function namesOf(path: string): string[] {
-  if (path === "") return [];
-  const names = path.split("/");
-  if (
-    names.some((name) => name === "" || name === "." || name === "..") ||
-    path.includes("\0")
-  )
-    throw new FileError(errnos.invalid);
-  return names;
+  if (!isPath(path)) throw new FileError(errnos.invalid);
+  return path === "" ? [] : path.split("/");
 }
 
 const exists = (place: Buffer): Promise<boolean> =>

@@ -2,7 +2,9 @@ import { createHash } from "node:crypto";
 import { promiseWithResolvers } from "../../../base/deadline.ts";
 import { failed, type GuesthouseError } from "../../../protocol/failure.ts";
 import type { SshSession } from "../../ssh/session.ts";
-import { asRoot, script } from "../up/guestScripts.ts";
+import { asRoot, script } from "../guest/guestScripts.ts";
+import { BadFrame } from "./frames.ts";
+import { bootstrap } from "./program.ts";
 import { serveShare } from "./serveShare.ts";
 
 /** A folder of the host, and where it is mounted in a guest. */
@@ -14,7 +16,7 @@ export interface ShareSpec {
 }
 
 export interface MountedShare {
-  /** Settles when the connection has ended, whoever ended it. */
+  /** Resolves when the connection has ended, whoever ended it. Rejects with `workspaces.shareFailed` if the guest sent garbage. */
   readonly ended: Promise<void>;
   /** Ends the connection. The mount stays and waits for the next one. */
   close(): Promise<void>;
@@ -23,14 +25,6 @@ export interface MountedShare {
 /** Folder of the guest's where its file systems wait for another connection. */
 const stateFolder = "/run/guesthouse-share";
 
-/** Reads just as much of the program as there is: what follows on the same stream is for the program. */
-const bootstrap = `import json, os, sys
-text = b""
-while len(text) < int(sys.argv[1]):
-    text += os.read(0, int(sys.argv[1]) - len(text))
-settings = dict(json.loads(sys.argv[2]), uid=int(sys.argv[3]), gid=int(sys.argv[4]))
-exec(compile(text, "share.py", "exec"), {"__name__": "__main__", "SETTINGS": settings})`;
-
 /** Looks at nothing in the folder: a mount that is there answers when it is connected. Ends with the program's end. */
 const mountScript = `${asRoot}
 command -v python3 > /dev/null || { echo "it has no python3" >&2; exit 3; }
@@ -38,7 +32,7 @@ as_root python3 -I -c "$1" "$2" "$3" "$(id -u)" "$(id -g)"`;
 
 /**
  * Mounts a folder of the host in the guest of this session, or connects the mount that is there with this process. `program`
- * is the guest's half, `resources/guest/share/share.py`. Throws `workspaces.shareFailed`.
+ * is what `readShareProgram` reads. Throws `workspaces.shareFailed`.
  */
 export async function mountShare(
   session: SshSession,
@@ -62,14 +56,16 @@ export async function mountShare(
     signal,
   );
   const hello = promiseWithResolvers<void>();
+  let garbage: BadFrame | undefined;
   const ended = command.ended.then(
     ({ code, stderr }) => {
-      hello.reject(
-        shareFailed(target, stderr.trim() || `exit code ${String(code)}`),
-      );
+      const why = stderr.trim() || `exit code ${String(code)}`;
+      hello.reject(shareFailed(target, garbage?.message ?? why));
     },
     (error: unknown) => {
-      hello.reject(error);
+      hello.reject(
+        garbage === undefined ? error : shareFailed(target, garbage.message),
+      );
     },
   );
   try {
@@ -77,9 +73,18 @@ export async function mountShare(
       folder,
       readonly,
       onHello: hello.resolve,
-      onBroken: () => command.stop(),
+      onBroken: (error) => {
+        if (error instanceof BadFrame) garbage = error;
+        command.stop();
+      },
     });
-    const closing = ended.finally(() => server.close());
+    const closing = ended
+      .then(() => {
+        if (garbage !== undefined) throw shareFailed(target, garbage.message);
+      })
+      .finally(() => server.close());
+    // Whoever waits for it may do so later.
+    closing.catch(() => undefined);
     command.stdin.write(program);
     await hello.promise;
     return {

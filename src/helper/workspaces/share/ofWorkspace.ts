@@ -1,10 +1,13 @@
+import type { ParsedParams } from "../../../protocol/contract.ts";
 import type { FilesWay } from "../../../protocol/filesWays.ts";
 import type { Failure } from "../../../protocol/failure.ts";
 import type { WorkspaceRecord } from "../../store/workspaceRecords.ts";
-import type { WorkspaceEntry, WorkspaceRegistry } from "../up/registry.ts";
-import type { UpParams } from "../up/upDeps.ts";
-import type { FilesWish } from "./filesWay.ts";
-import { filesWayOf } from "./filesWay.ts";
+import type {
+  WorkspaceEntry,
+  KnownWorkspaces,
+} from "../known/knownWorkspaces.ts";
+import type { FilesWish } from "../known/filesWay.ts";
+import { filesWayOf } from "../known/filesWay.ts";
 import type { ShareSpec } from "./mountShare.ts";
 
 /** What a workspace has mounted in its VM; undefined where it was copied. Pure. */
@@ -17,9 +20,12 @@ export const shareOf = (
 
 /** What counts when a workspace is brought up: by the request, and by the VM that is kept, `known`. Pure. */
 export function filesWish(
-  { files, defaults }: Pick<UpParams, "files" | "defaults">,
+  {
+    files,
+    defaults,
+  }: Pick<ParsedParams<"workspaces.up">, "files" | "defaults">,
   known: WorkspaceEntry | undefined,
-  registry: Pick<WorkspaceRegistry, "machineOf">,
+  registry: Pick<KnownWorkspaces, "machineOf">,
 ): FilesWish {
   const made: FilesWay | undefined =
     known?.record.made === undefined || registry.machineOf(known) === undefined
@@ -44,7 +50,7 @@ export interface ShareRoom {
 }
 
 export const shareRoom = (
-  registry: Pick<WorkspaceRegistry, "ofMachine" | "tell">,
+  registry: Pick<KnownWorkspaces, "ofMachine" | "noteMishap">,
 ): ShareRoom => ({
   shareOf: (machine) => shareOf(registry.ofMachine(machine)?.record.made),
   noteShare: (machine, failure) => noteShare(machine, failure, registry),
@@ -54,7 +60,7 @@ export const shareRoom = (
 function noteShare(
   machine: string,
   failure: Failure | undefined,
-  registry: Pick<WorkspaceRegistry, "ofMachine" | "tell">,
+  registry: Pick<KnownWorkspaces, "ofMachine" | "noteMishap">,
 ): void {
   const entry = registry.ofMachine(machine);
   if (entry === undefined) return;
@@ -63,6 +69,5 @@ function noteShare(
   const told =
     failure === undefined ? undefined : `${beginning}${failure.message}`;
   if (told === mishap) return;
-  entry.mishap = told;
-  registry.tell(entry);
+  registry.noteMishap(entry, told, { tell: true });
 }

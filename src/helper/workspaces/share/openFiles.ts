@@ -1,3 +1,8 @@
+/*
+ * The files that a guest has open, by the numbers that it gave them. Owns their handles on this host until `close`. Keeps
+ * true: there are never more than `maxOpen`, and a request behind an open finds the file. After a broken connection the
+ * guest opens its files again. Called by serveShare.ts.
+ */
 import type { FileHandle } from "node:fs/promises";
 import { errnos, FileError } from "./hostFolder.ts";
 
@@ -9,7 +14,6 @@ interface OpenFile {
 /** Each is one that this process holds open. */
 const maxOpen = 2_048;
 
-/** The files that a guest has open, by the numbers that it gave them: after a broken connection it opens them again. */
 export class OpenFiles {
   readonly #files = new Map<number, OpenFile>();
 
@@ -31,17 +35,17 @@ export class OpenFiles {
     }
   }
 
-  pathOf(handle: number | undefined): string {
+  pathOf(handle: number): string {
     return this.#find(handle).path;
   }
 
-  get(handle: number | undefined): Promise<FileHandle> {
+  get(handle: number): Promise<FileHandle> {
     return this.#find(handle).file;
   }
 
-  async drop(handle: number | undefined): Promise<void> {
-    const open = this.#files.get(handle ?? -1);
-    if (handle !== undefined) this.#files.delete(handle);
+  async drop(handle: number): Promise<void> {
+    const open = this.#files.get(handle);
+    this.#files.delete(handle);
     await (await open?.file.catch(() => undefined))?.close();
   }
 
@@ -56,8 +60,8 @@ export class OpenFiles {
     await Promise.all([...this.#files.keys()].map((each) => this.drop(each)));
   }
 
-  #find(handle: number | undefined): OpenFile {
-    const open = this.#files.get(handle ?? -1);
+  #find(handle: number): OpenFile {
+    const open = this.#files.get(handle);
     if (open === undefined) throw new FileError(errnos.badHandle);
     return open;
   }

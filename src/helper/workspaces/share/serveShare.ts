@@ -1,3 +1,8 @@
+/*
+ * Serves a folder of the host to the file system of one guest, over one connection. Owns the files that the guest has open
+ * and the folders that are watched for it, until `close`. Keeps true: what isn't a frame ends the connection before any of
+ * it is done; with a read-only share nothing is changed, whatever the guest sends. Called by mountShare.ts.
+ */
 import type { FileHandle } from "node:fs/promises";
 import type { Readable, Writable } from "node:stream";
 import { constants } from "node:fs";
@@ -6,6 +11,7 @@ import {
   type Frame,
   FrameReader,
   packFrame,
+  type RequestOf,
   type ShareRequest,
 } from "./frames.ts";
 import { errnos, FileError, HostFolder } from "./hostFolder.ts";
@@ -18,19 +24,24 @@ export interface ShareOptions {
   readonly readonly: boolean;
   /** The guest's file system is there and speaks. */
   readonly onHello: () => void;
-  /** The guest sent what can't be understood, or the stream broke. */
+  /** The guest sent what isn't a frame (`BadFrame`), or the stream broke. Nothing more is taken from it. */
   readonly onBroken: (error: unknown) => void;
 }
+
+type FileRequest = Exclude<ShareRequest, RequestOf<"hello">>;
 
 interface Answer {
   readonly fields: object;
   readonly payload?: Buffer;
 }
 
-const maxReadBytes = 1024 * 1024;
 const { O_WRONLY, O_RDWR, O_TRUNC, O_APPEND, O_EXCL } = constants;
 /** What a guest may ask for at an open. */
 const openFlags = O_WRONLY | O_RDWR | O_TRUNC | O_APPEND | O_EXCL;
+/** Of renameat2(2). */
+const RENAME_NOREPLACE = 1;
+/** No set-user-id bits. */
+const permissions = 0o777;
 
 /**
  * Serves a folder of the host to the file system of a guest that speaks on these streams, until `close`. Requests are
@@ -44,13 +55,19 @@ export async function serveShare(
   const host = await HostFolder.open(options.folder);
   const server = new ShareServer(host, output, options);
   const reader = new FrameReader();
-  input.on("data", (chunk: Buffer) => {
+  const take = (chunk: Buffer): void => {
     try {
+      // All of a chunk is checked before any of it is done.
       for (const frame of reader.take(chunk)) server.take(frame);
     } catch (error) {
+      // What comes behind it can't be told apart from garbage.
+      input.off("data", take);
+      input.resume();
+      void server.close();
       options.onBroken(error);
     }
-  });
+  };
+  input.on("data", take);
   for (const end of [input, output]) end.on("error", options.onBroken);
   return server;
 }
@@ -82,79 +99,73 @@ export class ShareServer {
   }
 
   take({ fields, payload }: Frame): void {
+    if (this.#closed) return;
     if (fields.o === "hello") this.#options.onHello();
     else void this.#answer(fields, payload);
   }
 
-  async #answer(request: ShareRequest, payload: Buffer): Promise<void> {
+  async #answer(request: FileRequest, payload: Buffer): Promise<void> {
     let answer: Answer;
     try {
       answer = await this.#perform(request, payload);
     } catch (error) {
       answer = { fields: { e: errnoOf(error) } };
     }
-    const { i } = request;
-    if (i !== undefined) this.#send({ i, ...answer.fields }, answer.payload);
+    if ("i" in request && request.i !== undefined)
+      this.#send({ i: request.i, ...answer.fields }, answer.payload);
   }
 
   #send(fields: object, payload?: Buffer): void {
     if (!this.#closed) this.#output.write(packFrame(fields, payload));
   }
 
-  async #perform(request: ShareRequest, payload: Buffer): Promise<Answer> {
+  async #perform(request: FileRequest, payload: Buffer): Promise<Answer> {
     const host = this.#host;
-    const { p = "", t = "", h, m = 0, f = 0 } = request;
     switch (request.o) {
       case "list":
-        return this.#list(p);
+        return this.#list(request.p);
       case "stat":
-        return {
-          fields: {
-            a: h === undefined ? await host.stat(p) : await this.#statOpen(h),
-          },
-        };
+        return { fields: { a: await this.#stat(request) } };
       case "open":
-        return this.#open(p, h ?? -1, f & openFlags);
+        return this.#open(request);
       case "create":
-        return this.#changing([p], () => this.#create(p, h, f & openFlags, m));
+        return this.#changing([request.p], () => this.#create(request));
       case "read":
         return this.#read(request);
       case "write":
-        return this.#changing([this.#files.pathOf(h)], () =>
+        return this.#changing([this.#files.pathOf(request.h)], () =>
           this.#write(request, payload),
         );
       case "close":
-        await this.#files.drop(h);
+        await this.#files.drop(request.h);
         return { fields: {} };
       case "sync":
-        await (await this.#files.get(h)).sync();
+        await (await this.#files.get(request.h)).sync();
         return { fields: {} };
       case "set":
-        return this.#changing([p], () => this.#set(request));
-      case "mkdir":
-        return this.#changing([p], () => host.mkdir(p, m & 0o777));
-      case "symlink":
+        return this.#changing([request.p], () => this.#set(request));
+      case "mkdir": {
+        const { p, m } = request;
+        return this.#changing([p], () => host.mkdir(p, m & permissions));
+      }
+      case "symlink": {
+        const { p, t } = request;
         return this.#changing([p], () => host.symlink(p, t));
-      case "link":
+      }
+      case "link": {
+        const { p, t } = request;
         return this.#changing([t, p], () => host.link(t, p));
+      }
       case "unlink":
-        return this.#removing(p, () => host.unlink(p));
+        return this.#removing(request.p, () => host.unlink(request.p));
       case "rmdir":
-        return this.#removing(p, () => host.rmdir(p));
+        return this.#removing(request.p, () => host.rmdir(request.p));
       case "rename":
-        return this.#changing([p, t], async () => {
-          const moved = await host.rename(p, t, { replace: (f & 1) === 0 });
-          this.#watched.told(p, undefined);
-          for (const path of [p, t]) this.#watched.forget(path);
-          this.#files.moved(p, t);
-          return moved;
-        });
+        return this.#rename(request);
       case "readlink":
-        return { fields: { l: await host.readlink(p) } };
+        return { fields: { l: await host.readlink(request.p) } };
       case "statfs":
         return { fields: { f: await host.space() } };
-      default:
-        throw new FileError(errnos.invalid);
     }
   }
 
@@ -195,37 +206,33 @@ export class ShareServer {
     return { fields: { a: self, w, n: entries } };
   }
 
-  async #statOpen(handle: number): Promise<Attributes> {
-    return this.#attributes(await this.#files.get(handle));
+  async #stat({ p = "", h }: RequestOf<"stat">): Promise<Attributes> {
+    return h === undefined
+      ? this.#host.stat(p)
+      : this.#attributes(await this.#files.get(h));
   }
 
   async #attributes(file: FileHandle): Promise<Attributes> {
     return this.#host.attributes(await file.stat({ bigint: true }));
   }
 
-  #open(path: string, handle: number, flags: number): Promise<Answer> {
+  #open({ p, h, f }: RequestOf<"open">): Promise<Answer> {
+    const flags = f & openFlags;
     const begin = async (): Promise<Attributes> =>
       this.#attributes(
-        await this.#files.keep(handle, path, () =>
-          this.#host.openFile(path, flags),
-        ),
+        await this.#files.keep(h, p, () => this.#host.openFile(p, flags)),
       );
     if ((flags & (O_WRONLY | O_RDWR | O_TRUNC)) !== 0) this.#demandWritable();
     return (flags & O_TRUNC) === 0
       ? begin().then((a) => ({ fields: { a } }))
-      : this.#changing([path], begin);
+      : this.#changing([p], begin);
   }
 
-  async #create(
-    path: string,
-    handle: number | undefined,
-    flags: number,
-    mode: number,
-  ): Promise<Attributes> {
+  async #create({ p, h, m, f }: RequestOf<"create">): Promise<Attributes> {
     const make = (): Promise<FileHandle> =>
-      this.#host.createFile(path, flags, mode & 0o777);
-    if (handle !== undefined)
-      return this.#attributes(await this.#files.keep(handle, path, make));
+      this.#host.createFile(p, f & openFlags, m & permissions);
+    if (h !== undefined)
+      return this.#attributes(await this.#files.keep(h, p, make));
     const file = await make();
     try {
       return await this.#attributes(file);
@@ -234,9 +241,20 @@ export class ShareServer {
     }
   }
 
-  async #read({ h, s = 0, c = 0 }: ShareRequest): Promise<Answer> {
+  #rename({ p, t, f }: RequestOf<"rename">): Promise<Answer> {
+    const replace = (f & RENAME_NOREPLACE) === 0;
+    return this.#changing([p, t], async () => {
+      const moved = await this.#host.rename(p, t, { replace });
+      this.#watched.told(p, undefined);
+      for (const path of [p, t]) this.#watched.forget(path);
+      this.#files.moved(p, t);
+      return moved;
+    });
+  }
+
+  async #read({ h, s, c }: RequestOf<"read">): Promise<Answer> {
     const file = await this.#files.get(h);
-    const buffer = Buffer.alloc(Math.min(c, maxReadBytes));
+    const buffer = Buffer.alloc(c);
     let bytes = 0;
     // A short answer would be the end of the file for the guest.
     while (bytes < buffer.length) {
@@ -249,7 +267,7 @@ export class ShareServer {
   }
 
   async #write(
-    { h, s = 0 }: ShareRequest,
+    { h, s }: RequestOf<"write">,
     payload: Buffer,
   ): Promise<Attributes> {
     const file = await this.#files.get(h);
@@ -261,8 +279,8 @@ export class ShareServer {
     return this.#attributes(file);
   }
 
-  async #set({ p = "", h, m, s, at, mt }: ShareRequest): Promise<Attributes> {
-    if (m !== undefined) await this.#host.chmod(p, m & 0o777);
+  async #set({ p, h, m, s, at, mt }: RequestOf<"set">): Promise<Attributes> {
+    if (m !== undefined) await this.#host.chmod(p, m & permissions);
     if (s !== undefined)
       if (h !== undefined) await (await this.#files.get(h)).truncate(s);
       else {

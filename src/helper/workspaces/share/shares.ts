@@ -1,3 +1,8 @@
+/*
+ * Keeps the shared folder of each running machine connected with this process: after a start, a resume and a renewal of
+ * the helper, and again whenever the connection broke. Owns the SSH session and the mount of each. Keeps true: there is at
+ * most one for a machine, it ends with the machine, and no machine is ever started for it. Called by the daemon.
+ */
 import { sleep } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
 import {
@@ -32,12 +37,9 @@ interface Held {
 
 const firstPauseMs = 500;
 const longestPauseMs = 15_000;
-const settleMs = 10_000;
+/** For which whoever opens a folder waits for its mount. */
+const mountWaitMs = 10_000;
 
-/**
- * Keeps the shared folder of each running machine connected with this process: after a start, a resume and a helper's
- * renewal, and anew whenever the connection broke. A machine's end ends it; nobody is ever started for it.
- */
 export class Shares {
   readonly #deps: SharesDeps;
   readonly #held = new Map<string, Held>();
@@ -76,10 +78,10 @@ export class Shares {
     }
   }
 
-  /** Waits a little for a mount that is under way: who opens the folder shall not find it empty. Never throws. */
-  async settled(id: string, signal: AbortSignal): Promise<void> {
+  /** Waits a little for a mount that is under way, so that whoever opens the folder doesn't find it empty. Never throws. */
+  async awaitMount(id: string, signal: AbortSignal): Promise<void> {
     if (this.isMounted(id) || this.#deps.specOf(id) === undefined) return;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(settleMs)]);
+    const within = AbortSignal.any([signal, AbortSignal.timeout(mountWaitMs)]);
     await this.ensure(id, within).catch(() => undefined);
   }
 
@@ -129,7 +131,8 @@ export class Shares {
       const program = await this.#deps.program();
       const share = await mountShare(session, spec, program, signal);
       held.share = share;
-      void share.ended.finally(() => session.close());
+      const close = (): void => session.close();
+      share.ended.then(close, close);
     } catch (error) {
       session.close();
       throw error;

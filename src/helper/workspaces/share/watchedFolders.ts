@@ -1,3 +1,8 @@
+/*
+ * Watches the folders that a guest has looked at. Owns a watch of the system and what the guest was told last for each.
+ * Keeps true: the guest is told each change once, behind every answer that was given before it, and not what it did
+ * itself; where reports may have been lost, it is told that nothing it knows counts. Called by serveShare.ts.
+ */
 import { type FSWatcher, watch } from "node:fs";
 import type { Attributes, Change, ChangeKind } from "./frames.ts";
 
@@ -37,16 +42,12 @@ export interface Listed {
 }
 
 /** One of many changes in a row is told with the others. */
-const settleMs = 15;
+const gatherMs = 15;
 /** Each costs the system some kilobytes. */
 const maxFolders = 8_192;
 /** The system keeps 16,384 reports and drops what comes then, without telling Node. */
 const maxReportsAtOnce = 8_000;
 
-/**
- * Watches the folders that a guest has looked at. It is told each change once, behind every answer that was given before
- * it, and not what it did itself: that is what it was told last.
- */
 export class WatchedFolders {
   readonly #folders = new Map<string, Watched>();
   readonly #stat: (path: string) => Promise<Attributes | undefined>;
@@ -176,7 +177,7 @@ export class WatchedFolders {
       for (const each of [...this.#folders.keys()]) this.#lose(each);
       return;
     }
-    folder.timer ??= setTimeout(() => void this.#look(path, folder), settleMs);
+    folder.timer ??= setTimeout(() => void this.#look(path, folder), gatherMs);
   }
 
   async #look(path: string, folder: Watched): Promise<void> {
@@ -209,7 +210,7 @@ export class WatchedFolders {
     folder.timer =
       folder.pending.size === 0
         ? undefined
-        : setTimeout(() => void this.#look(path, folder), settleMs);
+        : setTimeout(() => void this.#look(path, folder), gatherMs);
     if (changes.length > 0) this.#tell(changes);
   }
 }

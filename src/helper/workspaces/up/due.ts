@@ -1,5 +1,5 @@
 import type { Devcontainer, LifecycleName } from "../devcontainer/model.ts";
-import { type Step, stepsOf } from "../devcontainer/commands.ts";
+import { type Step, stepsOf } from "../devcontainer/lifecycleCommands.ts";
 import type { FeatureHooks } from "../features/merge.ts";
 
 /** The file's commands, and what its user brings along. */
@@ -63,7 +63,7 @@ export function dueCommands(
       ...hooks.flatMap(({ by, identity, commands }) =>
         due(
           stepsIn(commands[name]),
-          `${name} of the feature ${by}`,
+          by === undefined ? name : `${name} of the feature ${by}`,
           `${name}-${identity}`,
         ),
       ),

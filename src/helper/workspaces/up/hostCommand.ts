@@ -1,9 +1,14 @@
+/*
+ * The one place where something of a devcontainer.json runs on the host: `initializeCommand`, with its user's consent to this
+ * very file, as a child that ends with the `up`. Without consent `begin.ts` and `../prebuild/handlers.ts` refuse before
+ * anything is made; `up.ts` runs the command.
+ */
 import { execa } from "execa";
 import { StringDecoder } from "node:string_decoder";
 import { refused } from "../../../protocol/failure.ts";
-import { commandText, stepsOf } from "../devcontainer/commands.ts";
+import { commandText, stepsOf } from "../devcontainer/lifecycleCommands.ts";
 import type { Configuration } from "../devcontainer/read.ts";
-import type { RunStep } from "./steps.ts";
+import type { RunStep } from "../guest/steps.ts";
 
 /**
  * Refuses with `workspaces.consentNeeded`, showing the command as it stands in the file, unless the user consented to
@@ -48,7 +53,7 @@ export const hostRunner =
     return exitCode ?? -1;
   };
 
-/** A string in the file is for the host's own shell; `commands.ts` names that of POSIX. */
+/** A string in the file is for the host's own shell; `lifecycleCommands.ts` names that of POSIX. */
 function forHost(
   program: string,
   args: readonly string[],

@@ -1,18 +1,34 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { given } from "../../../base/given.ts";
 import { visible } from "../../../base/visible.ts";
 import type { FilesWay } from "../../../protocol/filesWays.ts";
+import type { ParsedParams } from "../../../protocol/contract.ts";
 import { refused } from "../../../protocol/failure.ts";
-import type { Image } from "../../../protocol/images.ts";
-import type { Forward } from "../../../protocol/machines.ts";
-import { chooseImage } from "../devcontainer/image.ts";
-import type { Devcontainer } from "../devcontainer/model.ts";
+import type { GuestSystem, Image } from "../../../protocol/images.ts";
+import type { Forward } from "../../../protocol/forwards.ts";
 import {
-  placeFiles,
-  placeInWindows,
-  type Placing,
-} from "../devcontainer/placing.ts";
-import { forwardsOf } from "../devcontainer/ports.ts";
+  chooseImage,
+  type ContainerKind,
+  engineImage,
+} from "../devcontainer/image.ts";
+import { supportOf } from "../devcontainer/support.ts";
+import { landingPort } from "../../ssh/config.ts";
+import {
+  decideHostPaths,
+  type HostPathsDecision,
+} from "../container/hostPaths.ts";
+import {
+  type ReferenceConfig,
+  referenceConfig,
+} from "../container/referenceConfig.ts";
+import type { Devcontainer } from "../devcontainer/model.ts";
+import { type Placing, placeFiles } from "../devcontainer/placing.ts";
+import {
+  containerPorts,
+  forwardsOf,
+  type Relay,
+} from "../devcontainer/ports.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import type { ConfigWarning } from "../devcontainer/review.ts";
 import { chooseSize, type MachineSize } from "../devcontainer/size.ts";
@@ -21,8 +37,14 @@ import {
   substitute,
   type VariableValues,
 } from "../devcontainer/variables.ts";
-import { chooseFiles, type FilesWish } from "../share/filesWay.ts";
+import {
+  type ChosenFiles,
+  chooseFiles,
+  type FilesWish,
+} from "../known/filesWay.ts";
 import type { GuestCommand } from "./due.ts";
+import type { SystemOps } from "../guest/systemOps.ts";
+import { guestOps } from "../guest/systems.ts";
 import { editorWarnings } from "../editor/warnings.ts";
 
 /** What the host and the client bring to a file. */
@@ -30,16 +52,30 @@ export interface Surroundings {
   readonly localEnv: Readonly<Record<string, string>>;
   /** Names of images that are here or in the catalog. */
   readonly images: readonly string[];
-  /** Of those of them that are Windows, by name: the user that each has, and the smallest disk. */
-  readonly windows?: Readonly<
-    Record<string, { readonly user: string; readonly diskGiB: number }>
-  >;
+  /** What is in them, by name; without a word it is Linux. */
+  readonly guests?: Readonly<Record<string, ImageGuest>>;
   readonly wantedImage: string | undefined;
   readonly defaultImage: string;
+  /** The caller's word on whether there is to be no container. */
+  readonly direct?: boolean | undefined;
+  /** The caller's word on paths of the host that a container wants to see. */
+  readonly hostPaths?: ParsedParams<"workspaces.up">["hostPaths"];
+  /** The one that was given before. */
+  readonly hostPathsBefore?: HostPathsDecision;
   readonly usual: MachineSize;
+  /** What of it the user's settings say. */
+  readonly settings?: Partial<MachineSize>;
   readonly host: { readonly cpus: number; readonly memoryMiB: number };
   /** Absent: they are copied, whatever the file says. */
   readonly files?: FilesWish;
+}
+
+/** What a file's image has in it. */
+export interface ImageGuest {
+  readonly os: GuestSystem;
+  readonly user: string;
+  /** Of its own disk. */
+  readonly diskGiB: number;
 }
 
 /** What is known of an image that a file may name. */
@@ -53,15 +89,15 @@ const gib = 1024 ** 3;
 /** The images among a plan's surroundings. Pure. */
 export const imagesOf = (
   known: readonly KnownImage[],
-): Required<Pick<Surroundings, "images" | "windows">> => ({
+): Required<Pick<Surroundings, "images" | "guests">> => ({
   images: known.map(({ name }) => name),
-  windows: Object.fromEntries(
-    known
-      .filter(({ os }) => os === "windows")
-      .map(({ name, defaultUser = "", virtualSizeBytes = 0 }) => [
+  guests: Object.fromEntries(
+    known.map(
+      ({ name, os = "linux", defaultUser = "", virtualSizeBytes = 0 }) => [
         name,
-        { user: defaultUser, diskGiB: Math.ceil(virtualSizeBytes / gib) },
-      ]),
+        { os, user: defaultUser, diskGiB: Math.ceil(virtualSizeBytes / gib) },
+      ],
+    ),
   ),
 });
 
@@ -73,6 +109,8 @@ export interface Plan {
   readonly user: string | undefined;
   readonly forwards: readonly Forward[];
   readonly placing: Placing;
+  /** The dev container that is brought up in the VM; absent: the VM is what the user works in. */
+  readonly container?: ContainerPlan;
   readonly files: FilesWay;
   /** The file with its variables filled in, but for those of the guest. */
   readonly file: Devcontainer;
@@ -83,6 +121,16 @@ export interface Plan {
   readonly last?: GuestCommand;
   readonly notes: readonly string[];
   readonly warnings: readonly ConfigWarning[];
+}
+
+/** A dev container, as the reference implementation is to bring it up. */
+export interface ContainerPlan extends ReferenceConfig {
+  readonly kind: ContainerKind;
+  readonly relays: readonly Relay[];
+  /** What becomes of `hostPaths`; absent where there are none. */
+  readonly decided?: HostPathsDecision;
+  /** Of `file`: when it changes, only a new container takes it up. */
+  readonly digest: string;
 }
 
 /** Decides what a folder's VM is to be. Refuses with the `workspaces.*` codes of the rooms that decide. Pure. */
@@ -97,55 +145,33 @@ export function planWorkspace(
     localEnv: around.localEnv,
   };
   // Before anything else: a file for containers only has more that is not ours, and this is what it is refused for.
-  const { image, note } = chooseImage(
+  const { image, note, container } = chooseImage(
     substitute(configuration.file, first),
-    around.images,
-    around.wantedImage,
-    around.defaultImage,
-  );
-  const folders = substitute(
     {
-      workspaceMount: configuration.file.workspaceMount,
-      workspaceFolder: configuration.file.workspaceFolder,
+      known: around.images,
+      wanted: around.wantedImage,
+      fallback: around.defaultImage,
+      direct: around.direct,
     },
-    first,
   );
-  const named = basename(folder) || "workspace";
-  const windows = around.windows?.[image];
-  const placing =
-    windows === undefined
-      ? placeFiles(folder, named, folders)
-      : placeInWindows(folder, named, windows.user, folders);
+  if (container !== undefined)
+    return planContainer(configuration, around, { kind: container, first });
+  const guest = around.guests?.[image];
+  const system = guestOps[guest?.os ?? "linux"];
+  const placing = placingOf(configuration, first, {
+    system,
+    user: guest?.user,
+  });
   const variables = {
     ...first,
     containerWorkspaceFolder: placing.workspaceFolder,
   };
   const file = substitute(configuration.file, variables);
-  if (file.customizations?.guesthouse?.network === "none")
-    throw refused(
-      "workspaces.notSupported",
-      "A VM without a way to other networks can't be made yet.",
-      { remedy: 'Take "network": "none" out of customizations.guesthouse.' },
-    );
-  const usual =
-    windows === undefined ? around.usual : forWindows(around.usual, windows);
+  refuseWall(file);
+  const usual = system.usualSize(around.usual, guest?.diskGiB);
   const { size, warnings } = chooseSize(file, usual, around.host);
-  const ports = forwardsOf(file.forwardPorts);
-  const files =
-    around.files === undefined
-      ? { way: "copy" as const }
-      : chooseFiles(
-          around.files,
-          file.customizations?.guesthouse?.files,
-          configuration.tree !== undefined,
-        );
-  if (windows !== undefined && files.way !== "copy")
-    throw refused(
-      "workspaces.notSupported",
-      "A folder can't be mounted in a VM with Windows, only copied into it.",
-      { remedy: "Have it copied: --files copy, or the setting files." },
-    );
-  const read = configuration.localVariables;
+  const ports = forwardsOf(file);
+  const files = filesFor(system, { ...configuration, file }, around.files);
   return {
     image,
     size,
@@ -155,15 +181,11 @@ export function planWorkspace(
     files: files.way,
     file,
     variables,
-    shapeDigest: digestOf(configuration.file),
+    shapeDigest: shapeDigestOf(configuration.file),
     notes: [
       ...(note === undefined ? [] : [note]),
       ...(files.note === undefined ? [] : [files.note]),
-      ...(read.length === 0
-        ? []
-        : [
-            `The file reads these variables of this computer: ${visible(read.join(", "))}.`,
-          ]),
+      ...readOfHost(configuration),
     ],
     warnings: [
       ...configuration.warnings,
@@ -174,32 +196,158 @@ export function planWorkspace(
   };
 }
 
-/** What is usual for Linux is too little. */
-const forWindows = (
-  usual: MachineSize,
-  { diskGiB }: { readonly diskGiB: number },
-): MachineSize => ({
-  ...usual,
-  memoryMiB: Math.max(usual.memoryMiB, 4096),
-  diskGiB: Math.max(usual.diskGiB, diskGiB),
+/** A wall that can't be built is refused, not left out: around a container's VM as much as around any. */
+function refuseWall(file: Devcontainer): void {
+  if (file.customizations?.guesthouse?.network === "none")
+    throw refused(
+      "workspaces.notSupported",
+      "A VM without a way to other networks can't be made yet.",
+      { remedy: 'Take "network": "none" out of customizations.guesthouse.' },
+    );
+}
+
+/** The VM is as the host's wishes say; all else is the reference implementation's business in it. */
+function planContainer(
+  configuration: Configuration,
+  around: Surroundings,
+  {
+    kind,
+    first,
+  }: { readonly kind: ContainerKind; readonly first: VariableValues },
+): Plan {
+  const { folder } = configuration;
+  const placing = placeFiles(folder, basename(folder) || "workspace", {});
+  const file = substitute(configuration.file, first);
+  refuseWall(file);
+  const container = referenceConfig(configuration, placing.target, first);
+  const ports = containerPorts(file);
+  const decided = decideHostPaths(
+    container.hostPaths,
+    around.hostPaths,
+    around.hostPathsBefore,
+  );
+  const { size, warnings } = chooseSize(
+    file,
+    usualForContainers(around),
+    around.host,
+  );
+  const files = filesFor(
+    guestOps.linux,
+    { ...configuration, file },
+    around.files,
+  );
+  return {
+    image: engineImage,
+    size,
+    user: undefined,
+    forwards: [
+      { hostPort: 0, guestPort: landingPort, protocol: "tcp" },
+      ...ports.forwards,
+    ],
+    placing,
+    container: {
+      ...container,
+      kind,
+      relays: ports.relays,
+      ...given({ decided }),
+      digest: digestOf(container.file),
+    },
+    files: files.way,
+    file,
+    variables: first,
+    shapeDigest: digestOf([
+      "container",
+      file.hostRequirements,
+      ports.forwards,
+      file.customizations?.guesthouse,
+    ]),
+    notes: [
+      ...container.notes,
+      ...(files.note === undefined ? [] : [files.note]),
+      ...readOfHost(configuration),
+    ],
+    warnings: [
+      ...configuration.warnings.filter(
+        ({ property }) =>
+          property === "extends" || supportOf(property) === undefined,
+      ),
+      ...warnings,
+      ...container.warnings,
+      ...ports.warnings,
+      ...editorWarnings(file),
+    ],
+  };
+}
+
+/**
+ * What people bring has images of several GB, databases and builds: a disk that takes only what is written, and a quarter of
+ * the host's memory within bounds, unless the user's settings say something else.
+ */
+const usualForContainers = ({
+  usual,
+  settings = {},
+  host,
+}: Pick<Surroundings, "usual" | "settings" | "host">): MachineSize => ({
+  cpus: usual.cpus,
+  memoryMiB:
+    settings.memoryMiB ??
+    Math.max(2048, Math.min(4096, Math.floor(host.memoryMiB / 4))),
+  diskGiB: settings.diskGiB ?? Math.max(usual.diskGiB, 64),
 });
 
+const readOfHost = ({ localVariables: read }: Configuration): string[] =>
+  read.length === 0
+    ? []
+    : [
+        `The file reads these variables of this computer: ${visible(read.join(", "))}.`,
+      ];
+
+function placingOf(
+  { folder, file: { workspaceMount, workspaceFolder } }: Configuration,
+  variables: VariableValues,
+  {
+    system,
+    user = "",
+  }: { readonly system: SystemOps; readonly user: string | undefined },
+): Placing {
+  const folders = substitute({ workspaceMount, workspaceFolder }, variables);
+  const named = basename(folder) || "workspace";
+  return system.place(folder, named, user, folders);
+}
+
+function filesFor(
+  { can, title }: SystemOps,
+  { file, tree }: Pick<Configuration, "file" | "tree">,
+  wish: FilesWish | undefined,
+): ChosenFiles {
+  const asked = file.customizations?.guesthouse?.files;
+  const files: ChosenFiles =
+    wish === undefined
+      ? { way: "copy" }
+      : chooseFiles(wish, asked, tree !== undefined);
+  if (can.share || files.way === "copy") return files;
+  throw refused(
+    "workspaces.notSupported",
+    `A folder can't be mounted in a VM with ${title}, only copied into it.`,
+    { remedy: "Have it copied: --files copy, or the setting files." },
+  );
+}
+
 /** Before variables are filled in: another value on the host is no other file. */
-const digestOf = (file: Devcontainer): string =>
-  createHash("sha256")
-    .update(
-      JSON.stringify([
-        file.image,
-        file.build,
-        file.dockerFile,
-        file.dockerComposeFile,
-        file.remoteUser,
-        file.containerUser,
-        file.workspaceFolder,
-        file.workspaceMount,
-        file.hostRequirements,
-        file.forwardPorts,
-        file.customizations?.guesthouse,
-      ]),
-    )
-    .digest("hex");
+const shapeDigestOf = (file: Devcontainer): string =>
+  digestOf([
+    file.image,
+    file.build,
+    file.dockerFile,
+    file.dockerComposeFile,
+    file.remoteUser,
+    file.containerUser,
+    file.workspaceFolder,
+    file.workspaceMount,
+    file.hostRequirements,
+    file.forwardPorts,
+    file.customizations?.guesthouse,
+  ]);
+
+const digestOf = (value: unknown): string =>
+  createHash("sha256").update(JSON.stringify(value)).digest("hex");

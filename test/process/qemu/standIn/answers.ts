@@ -3,8 +3,8 @@ import { join } from "node:path";
 import {
   answerMedium,
   mediumFiles,
-} from "../../../../src/helper/images/windows/medium.ts";
-import { readScriptSources } from "../../../../src/helper/images/windows/scripts.ts";
+} from "../../../../src/helper/images/windows/answers/medium.ts";
+import { readScriptSources } from "../../../../src/helper/images/windows/steps/scripts.ts";
 
 /** An answer medium as it is made for an installation. */
 export async function answerCd(): Promise<{

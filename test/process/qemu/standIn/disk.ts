@@ -6,7 +6,7 @@ import {
   cpioArchive,
   type CpioEntry,
 } from "../../../../src/helper/images/build/cpio.ts";
-import { findProgram } from "../../../../src/helper/qemu/programs.ts";
+import { findProgram } from "../../../../src/helper/processes/programs.ts";
 
 /** The folder of `scripts/lib/signedBoot.mjs`; undefined where it could not be had. */
 export const signedBoot = process.env["GUESTHOUSE_SIGNED_BOOT"];

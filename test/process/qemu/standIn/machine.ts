@@ -2,8 +2,8 @@ import { copyFile, open, writeFile } from "node:fs/promises";
 import {
   withAgent,
   type GuestAgent,
-} from "../../../../src/helper/guests/agent.ts";
-import { restoreState } from "../../../../src/helper/qemu/migration.ts";
+} from "../../../../src/helper/guests/agent/agent.ts";
+import { restoreState } from "../../../../src/helper/qemu/restoreState.ts";
 import {
   endProcess,
   firstInherited,

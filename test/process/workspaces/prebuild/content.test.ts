@@ -1,3 +1,4 @@
+import { readKeyFiles } from "../../../../src/helper/workspaces/prebuild/keyFiles.ts";
 import { execa } from "execa";
 import {
   chmod,
@@ -14,10 +15,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { silentLog } from "../../../../src/base/log.ts";
 import { layoutOf } from "../../../../src/helper/store/layout.ts";
-import {
-  contentDigest,
-  readKeyFiles,
-} from "../../../../src/helper/workspaces/prebuild/content.ts";
+import { contentDigest } from "../../../../src/helper/workspaces/up/content.ts";
 import {
   noteMachine,
   removeAbandoned,

@@ -4,7 +4,7 @@ import {
   failedWorkOf,
 } from "../../../../src/extension/failures/about.ts";
 import { noticeOf } from "../../../../src/extension/failures/remedies.ts";
-import { commandIds } from "../../../../src/extension/commandIds.ts";
+import { commandIds } from "../../../../src/extension/window/commandIds.ts";
 import {
   bug,
   cancelled,

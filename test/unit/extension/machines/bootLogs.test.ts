@@ -1,12 +1,12 @@
 import type { Memento } from "vscode";
 import { beforeEach, expect, test, vi } from "vitest";
-import { createEmitter } from "../../../../src/extension/emitter.ts";
+import { createEmitter } from "../../../../src/base/emitter.ts";
 import type {
   Call,
   OnNotice,
 } from "../../../../src/extension/helper/connection.ts";
 import { BootLogs } from "../../../../src/extension/machines/bootLogs.ts";
-import { createRecords } from "../../../../src/extension/records.ts";
+import { createRecords } from "../../../../src/extension/helper/records.ts";
 import type { NoticeParams } from "../../../../src/protocol/contract.ts";
 import type { Machine } from "../../../../src/protocol/machines.ts";
 import { channels } from "../../../fakes/vscode.ts";

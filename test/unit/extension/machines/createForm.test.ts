@@ -16,6 +16,8 @@ const settings = {
   home: "",
   qemuPath: "",
   files: "copy",
+  gitIdentity: true,
+  offerToReopen: true,
   warmTemplates: "automatic",
   warmPool: 0,
   idleStopMinutes: 0,

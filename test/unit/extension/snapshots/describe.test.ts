@@ -2,19 +2,19 @@ import { expect, test, vi } from "vitest";
 import {
   checkpointRow,
   checkpointTooltip,
-} from "../../../../src/extension/snapshots/describeCheckpoint.ts";
+} from "../../../../src/extension/rows/checkpoint.ts";
 import {
   templateRow,
   templateTooltip,
-} from "../../../../src/extension/snapshots/describeTemplate.ts";
+} from "../../../../src/extension/rows/template.ts";
 import {
   checkpointKey,
   checkpointOfKey,
   templateKey,
   templateOfKey,
-} from "../../../../src/extension/snapshots/keys.ts";
+} from "../../../../src/extension/rows/keys.ts";
 import { freeName } from "../../../../src/extension/snapshots/names.ts";
-import { timeText } from "../../../../src/extension/quantities.ts";
+import { timeText } from "../../../../src/extension/rows/quantities.ts";
 import type { Template } from "../../../../src/protocol/templates.ts";
 import { checkpoint, nowMs, template } from "../samples.ts";
 

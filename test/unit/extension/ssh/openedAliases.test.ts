@@ -1,6 +1,6 @@
 import type { Memento } from "vscode";
 import { expect, test } from "vitest";
-import { createRecords } from "../../../../src/extension/records.ts";
+import { createRecords } from "../../../../src/extension/helper/records.ts";
 import { openedAliases } from "../../../../src/extension/ssh/openedAliases.ts";
 import type { Machine } from "../../../../src/protocol/machines.ts";
 import { machine } from "../samples.ts";
@@ -29,10 +29,12 @@ test("what was written for an opened machine is removed when it is gone, and nob
   await opened.add("gh-a");
   await opened.add("gh-a");
   await opened.add("gh-b");
+  // A window in the VM around a container.
+  await opened.add("gh-b-vm");
   await opened.prune();
   expect(forgotten).toEqual([]);
   machines.remove("a", 2);
   await opened.prune();
   expect(forgotten).toEqual(["gh-a"]);
-  expect(opened.all()).toEqual(["gh-b"]);
+  expect(opened.all()).toEqual(["gh-b", "gh-b-vm"]);
 });

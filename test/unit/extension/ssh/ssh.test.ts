@@ -14,7 +14,7 @@ import {
   withoutPlatforms,
   withPlatform,
 } from "../../../../src/extension/ssh/remoteSettings.ts";
-import { quoted } from "../../../../src/extension/shellQuoting.ts";
+import { quoted } from "../../../../src/extension/window/shellQuoting.ts";
 
 vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
 

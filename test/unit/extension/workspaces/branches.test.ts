@@ -5,11 +5,11 @@ import {
   findWorkspace,
   placeKey,
 } from "../../../../src/extension/workspaces/folders.ts";
-import { createRecords } from "../../../../src/extension/records.ts";
+import { createRecords } from "../../../../src/extension/helper/records.ts";
 import { parseJsonc } from "../../../../src/helper/workspaces/devcontainer/jsonc.ts";
 import { devcontainerSchema } from "../../../../src/helper/workspaces/devcontainer/model.ts";
 import { reviewProperties } from "../../../../src/helper/workspaces/devcontainer/review.ts";
-import type { Workspace } from "../../../../src/protocol/devcontainers.ts";
+import type { Workspace } from "../../../../src/protocol/workspaces.ts";
 
 vi.mock("vscode", () => import("../../../fakes/vscode.ts"));
 
@@ -52,7 +52,7 @@ test("what points to nothing is picked for cleaning up, what is only old is not,
   expect(itemOf(running, now)).toMatchObject({ picked: false });
 });
 
-test("a folder and a branch of it are told apart", () => {
+test("a folder, a branch of it and its configurations are told apart", () => {
   const records = createRecords<Workspace>({
     keyOf: ({ id }) => id,
     keysAreReused: true,
@@ -74,4 +74,8 @@ test("a folder and a branch of it are told apart", () => {
   const place = { folder: "/w/web", branch: "feature" };
   expect(findWorkspace(records, place)?.id).toBe("b");
   expect(placeKey(place)).not.toBe(placeKey({ folder: "/w/web" }));
+  records.put({ ...workspace("c"), config: ".devcontainer/go/x.json" });
+  const go = { folder: "/w/web", config: ".devcontainer/go/x.json" };
+  expect(findWorkspace(records, go)?.id).toBe("c");
+  expect(placeKey(go)).not.toBe(placeKey({ folder: "/w/web" }));
 });

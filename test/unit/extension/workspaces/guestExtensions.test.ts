@@ -1,7 +1,7 @@
 import type { Memento } from "vscode";
 import { beforeEach, expect, test, vi } from "vitest";
 import { keepGuestExtensions } from "../../../../src/extension/workspaces/guestExtensions.ts";
-import type { Workspace } from "../../../../src/protocol/devcontainers.ts";
+import type { Workspace } from "../../../../src/protocol/workspaces.ts";
 import { asked, presses } from "../../../fakes/vscode.ts";
 import { memento } from "../memento.ts";
 

@@ -41,10 +41,15 @@ const gather = (
   answers: Answer[],
   { isTrusted = true, what = read } = {},
 ): Promise<Secrets | undefined> =>
-  gatherSecrets(what, "/w/web", isTrusted, store, ({ name }, about) => {
-    questions.push(`${about.title} ${String(about.step)}: ${name}`);
-    return Promise.resolve(answers.shift());
-  });
+  gatherSecrets(
+    what,
+    { folder: "/w/web", isTrusted },
+    store,
+    ({ name }, about) => {
+      questions.push(`${about.title} ${String(about.step)}: ${name}`);
+      return Promise.resolve(answers.shift());
+    },
+  );
 const value = (text: string): Answer => ({ kind: "value", value: text });
 
 test("what was given once is not asked for again, and kept apart from other folders", async () => {

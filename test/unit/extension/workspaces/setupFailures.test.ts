@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createRecords } from "../../../../src/extension/records.ts";
+import { createRecords } from "../../../../src/extension/helper/records.ts";
 import { tellFailedSetup } from "../../../../src/extension/workspaces/setupFailures.ts";
-import type { Workspace } from "../../../../src/protocol/devcontainers.ts";
+import type { Workspace } from "../../../../src/protocol/workspaces.ts";
 import {
   asked,
   env,

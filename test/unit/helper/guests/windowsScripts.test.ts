@@ -1,24 +1,24 @@
 import { describe, expect, test } from "vitest";
-import { windowsIdentityScripts } from "../../../../src/helper/guests/windowsIdentity.ts";
+import { windowsIdentityScripts } from "../../../../src/helper/guests/handoff/windowsIdentity.ts";
 import {
   bothFiles,
   computerName,
   windowsSeedFiles,
-} from "../../../../src/helper/guests/windowsSeed.ts";
+} from "../../../../src/helper/guests/seed/windowsSeed.ts";
 import {
   windowsPrograms,
   windowsProgramScripts,
-} from "../../../../src/helper/guests/windowsPrograms.ts";
+} from "../../../../src/helper/guests/programs/windows.ts";
 import {
   bootstrap,
   windowsCommand,
   windowsProgram,
-} from "../../../../src/helper/guests/windowsScript.ts";
+} from "../../../../src/helper/guests/programs/powershellProgram.ts";
 import {
   cmdLineLimit,
   decodedScript,
-} from "../../../../src/helper/images/windows/powershell.ts";
-import { settleScript } from "../../../../src/helper/machines/windowsTemplate.ts";
+} from "../../../../src/helper/guests/programs/powershell.ts";
+import { settleScript } from "../../../../src/helper/machines/warm/windowsTemplate.ts";
 import { powerShellSyntax } from "../images/windows/powerShellSyntax.ts";
 
 const faultsOf = await powerShellSyntax();

@@ -1,4 +1,4 @@
-import type { ImageFacts } from "../../../../src/helper/images/facts.ts";
+import type { ImageFacts } from "../../../../src/helper/images/disks/facts.ts";
 
 /** What the script prints for an image that is as it should be. */
 export const goldenFacts: ImageFacts = {

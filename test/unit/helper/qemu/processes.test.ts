@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { parseStat } from "../../../../src/helper/qemu/processesLinux.ts";
+import { parseStat } from "../../../../src/helper/processes/linux.ts";
 import {
   parseStart,
   parseUsage,
-} from "../../../../src/helper/qemu/processesMac.ts";
-import { parseRows } from "../../../../src/helper/qemu/processesWindows.ts";
+} from "../../../../src/helper/processes/mac.ts";
+import { parseRows } from "../../../../src/helper/processes/windows.ts";
 
 const stat = (name: string, state: string): string =>
   `4711 (${name}) ${state} 1 4711 4711 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 3 0 987654 1000000 2000 18446744073709551615\n`;

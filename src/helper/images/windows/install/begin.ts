@@ -1,17 +1,18 @@
+import { given } from "../../../../base/given.ts";
 import { GuesthouseError } from "../../../../protocol/failure.ts";
-import type { GuestAgent } from "../../../guests/agent.ts";
-import { windowsProgram } from "../../../guests/windowsScript.ts";
+import type { GuestAgent } from "../../../guests/agent/agent.ts";
+import { windowsProgram } from "../../../guests/programs/powershellProgram.ts";
 import type { InstallFiles } from "../../../store/layout.ts";
 import { beginMs, beginning } from "./beginning.ts";
 import { asked, type Following, textOf } from "./follow.ts";
 import type { InstallHost } from "./host.ts";
 import type { InstallRecord } from "./record.ts";
 import { guesthouseFolder } from "./results.ts";
-import { beginBySsh, resultsBySsh } from "./sshWay.ts";
+import { beginBySsh, resultsBySsh } from "./overSsh.ts";
 import type { InstallSight } from "./watch.ts";
 
 /** How a disk that came with Windows is reached; nothing for an installation, which begins by itself. */
-export function waysInto(
+export function accessTo(
   host: InstallHost,
   { id, origin, user, sshPort: port }: InstallRecord,
   files: InstallFiles,
@@ -61,7 +62,7 @@ async function begin(
   try {
     const { code, stdout, stderr } = await agent.exec(
       argv,
-      { ...(input === undefined ? {} : { input }), timeoutMs: beginMs },
+      { ...given({ input }), timeoutMs: beginMs },
       signal,
     );
     if (code === 0) return true;

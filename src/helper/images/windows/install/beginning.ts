@@ -1,5 +1,5 @@
-import type { ScriptValues } from "../../../guests/windowsScript.ts";
-import { markerFile } from "../scripts.ts";
+import type { ScriptValues } from "../../../guests/programs/powershellProgram.ts";
+import { markerFile } from "../steps/scripts.ts";
 
 /** Finds the medium by its marker, whatever letter it got, and lets its `begin.ps1` do the rest. */
 export const beginScript = `$mark = Join-Path $env:ProgramData 'Guesthouse\\begun'

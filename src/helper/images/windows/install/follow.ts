@@ -1,7 +1,8 @@
+import { given } from "../../../../base/given.ts";
 import { sleep } from "../../../../base/deadline.ts";
 import { allocatedBytes } from "../../../../base/files.ts";
 import { GuesthouseError } from "../../../../protocol/failure.ts";
-import { type GuestAgent, withAgent } from "../../../guests/agent.ts";
+import { type GuestAgent, withAgent } from "../../../guests/agent/agent.ts";
 import { isSameProcess, type LaunchedQemu } from "../../../qemu/process.ts";
 import type { InstallFiles } from "../../../store/layout.ts";
 import type { InstallHost } from "./host.ts";
@@ -79,8 +80,7 @@ export async function follow(
           diskBytes,
           resets,
           off,
-          ...(results === undefined ? {} : { results }),
-          ...(begun === undefined ? {} : { begun }),
+          ...given({ results, begun }),
         },
         rules,
       );

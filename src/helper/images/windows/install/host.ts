@@ -6,9 +6,9 @@ import {
   windowsQemuArguments,
 } from "../../../qemu/windowsCommandLine.ts";
 import type { Layout } from "../../../store/layout.ts";
-import type { Http } from "../../http.ts";
-import type { ImageStore } from "../../store.ts";
-import { openSshPackage } from "../openSsh.ts";
+import type { Http } from "../../../net/http.ts";
+import type { ImageStore } from "../../golden/store.ts";
+import { openSshPackage } from "../steps/openSsh.ts";
 
 /** What installing Windows needs of the rest. */
 export interface InstallHost extends InstallSettings {

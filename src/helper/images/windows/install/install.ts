@@ -1,4 +1,5 @@
 import { appendFile, rm } from "node:fs/promises";
+import { given } from "../../../../base/given.ts";
 import { withDeadline } from "../../../../base/deadline.ts";
 import {
   bug,
@@ -6,15 +7,15 @@ import {
   GuesthouseError,
   toFailure,
 } from "../../../../protocol/failure.ts";
-import { requestShutdown } from "../../../guests/shutdown.ts";
+import { requestShutdown } from "../../../guests/boot/shutdown.ts";
 import { freePorts } from "../../../networks/ports.ts";
 import { type LaunchedQemu, waitForExit } from "../../../qemu/process.ts";
 import type { InstallFiles } from "../../../store/layout.ts";
-import { helperEnds } from "../../jobs.ts";
-import type { OnProgress } from "../../made.ts";
-import { manifestDigest, readScriptSources } from "../scripts.ts";
-import { type WindowsStep, windowsSteps } from "../steps.ts";
-import { waysInto } from "./begin.ts";
+import { helperEnds } from "../../jobs/jobs.ts";
+import type { OnProgress } from "../../golden/made.ts";
+import { manifestDigest, readScriptSources } from "../steps/scripts.ts";
+import { type WindowsStep, windowsSteps } from "../steps/steps.ts";
+import { accessTo } from "./begin.ts";
 import { follow, setupLogOf } from "./follow.ts";
 import type { InstallHost } from "./host.ts";
 import { installReport, keepInstalled } from "./keep.ts";
@@ -27,9 +28,10 @@ import type { InstallRules, InstallWord } from "./watch.ts";
 const maxLaunches = 3;
 
 /**
- * Goes on with an installation, or with the preparation of a disk that came with Windows, from wherever its record says that it is, until its image is in the store; then nothing
- * else of it is left. Cancelled, nothing at all is left; failed, its record with the reason, its log and the last picture of its
- * screen. When the helper ends, everything stays as it is, and the machine runs on.
+ * Goes on with an installation, or with the preparation of a disk that came with Windows, from wherever its record says
+ * that it is, until its image is in the store; then nothing else of it is left. Cancelled, nothing at all is left; failed,
+ * its record with the reason, its log and the last picture of its screen. When the helper ends, everything stays as it is,
+ * and the machine runs on.
  */
 export async function install(
   host: InstallHost,
@@ -50,12 +52,17 @@ export async function install(
       await save({ phase: "installing" });
     }
     if (record.phase === "installing")
-      await run(host, () => record, save, {
-        ...{ files, manifest, onProgress, signal },
-        steps: windowsSteps(sources),
-      });
+      await untilInstalled(
+        host,
+        {
+          ...{ files, manifest, save, record: () => record },
+          steps: windowsSteps(sources),
+        },
+        onProgress,
+        signal,
+      );
     await switchedOff(host, files, onProgress, signal);
-    await keepInstalled(host, record, manifest, onProgress, signal);
+    await keepInstalled(host, { record, manifest }, onProgress, signal);
     await forgetInstall(host, record);
   } catch (error) {
     if (signal.reason === helperEnds) throw error;
@@ -73,44 +80,44 @@ export async function install(
   }
 }
 
+/** One installation under way: its record as it is now, and how that is changed. */
 interface Run {
+  readonly record: () => InstallRecord;
+  readonly save: (changes: Partial<InstallRecord>) => Promise<void>;
   readonly files: InstallFiles;
   readonly steps: readonly WindowsStep[];
   readonly manifest: string;
-  readonly onProgress: OnProgress;
-  readonly signal: AbortSignal;
 }
 
 /** From the machine's start to the marker, with whatever lies between. */
-async function run(
+async function untilInstalled(
   host: InstallHost,
-  record: () => InstallRecord,
-  save: (changes: Partial<InstallRecord>) => Promise<void>,
-  { files, steps, manifest, onProgress, signal }: Run,
+  run: Run,
+  onProgress: OnProgress,
+  signal: AbortSignal,
 ): Promise<void> {
+  const { record, save, files, steps, manifest } = run;
   onProgress({ stage: "firmware", screen: files.screenSocket });
   const machine =
-    (await adoptMachine(files, signal)) ??
-    (await launched(host, record, save, files, signal));
+    (await adoptMachine(files, signal)) ?? (await launched(host, run, signal));
   try {
     const word = await follow(
       host,
       {
         ...{ machine, files, restarts: record().restarts },
         rules: rulesOf(host, record().origin, { steps, manifest }),
-        ...waysInto(host, record(), files),
+        ...accessTo(host, record(), files),
         onLook: ({ stage, detail, fraction }, diskBytes) =>
           onProgress({
             ...{ stage, bytes: diskBytes, screen: files.screenSocket },
-            ...(detail === undefined ? {} : { detail }),
-            ...(fraction === undefined ? {} : { fraction }),
+            ...given({ detail, fraction }),
           }),
         onRestarts: (restarts) => save({ restarts }),
       },
       signal,
     );
     if (word.kind === "failed") {
-      await takeEvidence(host, machine, files, word, signal);
+      await takeEvidence(host, { machine, files, word }, signal);
       throw notInstalled(word, record(), files);
     }
     // Written before it is switched off: whoever finds it off knows why.
@@ -130,9 +137,7 @@ async function run(
 
 async function launched(
   host: InstallHost,
-  record: () => InstallRecord,
-  save: (changes: Partial<InstallRecord>) => Promise<void>,
-  files: InstallFiles,
+  { record, save, files }: Run,
   signal: AbortSignal,
 ): Promise<LaunchedQemu> {
   const launches = record().launches + 1;
@@ -148,7 +153,7 @@ async function launched(
   const { origin } = record();
   const reachedBySsh = origin.kind === "disk" && origin.login !== undefined;
   const [sshPort] = reachedBySsh ? await freePorts(1) : [];
-  await save({ launches, ...(sshPort === undefined ? {} : { sshPort }) });
+  await save({ launches, ...given({ sshPort }) });
   return startMachine(host, record(), signal);
 }
 
@@ -228,12 +233,16 @@ const notReached = (name: string, { path }: InstallRecord["origin"]): string =>
 
 const evidenceMs = 20_000;
 
+interface Failed {
+  readonly machine: LaunchedQemu;
+  readonly files: InstallFiles;
+  readonly word: Extract<InstallWord, { kind: "failed" }>;
+}
+
 /** What somebody needs who wants to know why: the last picture, and the log of the scripts where an agent gives it. */
 async function takeEvidence(
   host: InstallHost,
-  { qmp }: LaunchedQemu,
-  files: InstallFiles,
-  word: InstallWord,
+  { machine, files, word }: Failed,
   signal: AbortSignal,
 ): Promise<void> {
   try {
@@ -244,14 +253,13 @@ async function takeEvidence(
         const told = await setupLogOf(host, files, within).catch(
           () => undefined,
         );
-        const results =
-          word.kind === "failed" ? (word.results?.steps.values() ?? []) : [];
+        const results = word.results?.steps.values() ?? [];
         await appendFile(
           files.log,
           `\n${told ?? ""}\n${JSON.stringify([...results], null, 2)}\n`,
           { mode: 0o600 },
         );
-        await qmp.execute("screendump", {
+        await machine.qmp.execute("screendump", {
           ...{ filename: files.picture, format: "png" },
         });
       },

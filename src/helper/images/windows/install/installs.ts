@@ -1,45 +1,34 @@
+/*
+ * Installations of Windows and preparations of disks that have it: at most one a name, each a job of the images room that
+ * the helper itself waits for. It owns the list of those that failed or wait for their end; what they are is in their
+ * records on disk, so the next helper goes on with them. The images room makes one.
+ */
 import { randomBytes, randomUUID } from "node:crypto";
-import { access, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { GuesthouseError, refused } from "../../../../protocol/failure.ts";
 import { newMacAddress } from "../../../networks/macAddress.ts";
 import { swtpmProgram } from "../../../qemu/swtpm.ts";
-import type { Jobs, ProgressListener } from "../../jobs.ts";
-import type { Ledger } from "../../ledger.ts";
-import { probeDiskFormat } from "../../diskFormat.ts";
-import { importName } from "../../importName.ts";
-import { requireAccountName } from "../answerFile.ts";
-import { inspectWindowsIso } from "../inspectIso.ts";
+import type { Jobs, ProgressListener } from "../../jobs/jobs.ts";
+import type { Ledger } from "../../catalog/ledger.ts";
 import type { InstallHost } from "./host.ts";
 import { forgetInstall, install } from "./install.ts";
 import { endStrayMachines } from "./machine.ts";
-import { defaultUser, type InstallChoice, planInstall } from "./plan.ts";
 import {
-  type DiskOrigin,
   installFiles,
   type InstallRecord,
-  type IsoOrigin,
   readInstall,
   readInstalls,
   writeInstall,
 } from "./record.ts";
-
-export interface InstallWish extends InstallChoice {
-  readonly iso: string;
-  /** ISO of virtio drivers and the guest agent. */
-  readonly drivers: string;
-  readonly openSsh?: string | undefined;
-}
-
-/** A disk that came with Windows, to be prepared by the same steps. */
-export interface PrepareWish extends Pick<InstallChoice, "name" | "user"> {
-  readonly disk: string;
-  /** `sha256:…` or `sha512:…` of the file. */
-  readonly checksum?: string | undefined;
-  /** For SSH, where no agent answers. */
-  readonly login?: DiskOrigin["login"];
-  readonly drivers: string;
-  readonly openSsh?: string | undefined;
-}
+import {
+  type InstallSource,
+  type InstallWish,
+  type PrepareWish,
+  requireDrivers,
+  sourceAgain,
+  sourceOfDisk,
+  sourceOfIso,
+} from "./wishes.ts";
 
 /**
  * Installations of Windows, and preparations of disks that have it. They belong to the helper, and to the next one; whoever
@@ -80,230 +69,170 @@ export async function createInstalls(
   jobs: Jobs,
   ledger: Ledger,
 ): Promise<Installs> {
-  const { layout, log } = host;
-  /** Failed ones and those whose end a next helper has to bring about; of the others the files know more. */
-  const known = new Map<string, InstallRecord>();
-  const take = (record: InstallRecord): void => {
-    known.set(record.name, record);
-    if (record.failure !== undefined)
-      ledger.setFailure(record.name, record.failure);
-  };
-  for (const record of await readInstalls(layout, log)) take(record);
-
-  const work = async (
-    record: InstallRecord,
-    onProgress?: ProgressListener,
-    signal?: AbortSignal,
-  ): Promise<void> => {
-    const { name } = record;
-    ledger.setFailure(name, undefined);
-    const job = (
-      onState?: ProgressListener,
-      within?: AbortSignal,
-    ): Promise<void> =>
-      jobs.run(
-        name,
-        "install",
-        (progress, running) => install(host, record, progress, running),
-        onState,
-        within,
-      );
-    // The helper itself waits for it, so it goes on when everybody else leaves.
-    const mine = job().finally(async () => {
-      const now = await readInstall(layout, name);
-      if (now !== undefined) {
-        take(now);
-        return;
-      }
-      known.delete(name);
-      if (ledger.setFailure(name, undefined)) ledger.tell(name);
-    });
-    mine.catch(() => undefined);
-    await job(onProgress, signal);
-    await mine;
-    ledger.tell(name);
-  };
-
-  /** Goes on with the one of this name, or makes what its machine is and begins. */
-  const joinOrBegin = async (
-    wish: Wish,
-    onProgress?: ProgressListener,
-    signal?: AbortSignal,
-  ): Promise<string> => {
-    const { name, origin } = wish;
-    const begun = known.get(name);
-    if (begun !== undefined && begun.phase !== "failed") {
-      if (
-        begun.origin.kind !== origin.kind ||
-        begun.origin.path !== origin.path
-      )
-        throw taken(name);
-      await work(begun, onProgress, signal);
-      return name;
-    }
-    if (begun === undefined && ledger.known(name)) throw taken(name);
-    await requireFile(wish.drivers, driversNeeded);
-    const record: InstallRecord = {
-      version: 2,
-      id: randomBytes(4).toString("hex"),
-      startedAt: new Date().toISOString(),
-      ...wish,
-      hardware: {
-        uuid: randomUUID(),
-        macAddress: newMacAddress(),
-        vmGenerationId: randomUUID(),
-        cpus: host.cpus,
-        memoryMiB: host.memoryMiB,
-        tpm: (await swtpmProgram()) !== undefined,
-      },
-      phase: "preparing",
-      launches: 0,
-      restarts: 0,
-    };
-    const { log: logPath, picture } = installFiles(layout, record);
-    for (const path of [logPath, picture]) await rm(path, { force: true });
-    known.set(name, record);
-    await writeInstall(layout, record);
-    await work(record, onProgress, signal);
-    return name;
-  };
-  const requireProcessor = (): void => {
-    if (host.architecture !== "amd64")
-      throw refused(
-        "host.notSupported",
-        "Windows can only be installed and prepared on computers with Intel or AMD processors.",
-      );
-  };
-
-  const installs: Installs = {
-    install: async (wish, onProgress, signal) => {
-      requireProcessor();
-      const plan = planInstall(await inspectWindowsIso(wish.iso), wish);
-      const { index, name: title, editionId, version } = plan.edition;
-      const origin: IsoOrigin = {
-        kind: "iso",
-        path: wish.iso,
-        edition: {
-          ...{ index, name: title },
-          ...(editionId === undefined ? {} : { editionId }),
-          ...(version === undefined ? {} : { version }),
-        },
-        language: plan.language,
-        computerName: plan.computerName,
-        driverSystems: [...plan.driverSystems],
-      };
-      return joinOrBegin(
-        { name: plan.name, user: plan.user, origin, ...mediaOf(wish) },
-        onProgress,
-        signal,
-      );
+  const room: Room = { host, jobs, ledger, known: new Map() };
+  for (const record of await readInstalls(host.layout, host.log))
+    take(room, record);
+  return {
+    install: async (wish, ...watching) => {
+      requireProcessor(host);
+      return joinOrBegin(room, await sourceOfIso(wish), ...watching);
     },
-    prepare: async (wish, onProgress, signal) => {
-      requireProcessor();
-      const { disk: path, checksum, login, user = defaultUser } = wish;
-      requireAccountName(user);
-      for (const file of [login?.passwordFile, login?.keyFile])
-        if (file !== undefined)
-          await requireFile(
-            file,
-            "Give the file with the password or the key.",
-          );
-      const origin: DiskOrigin = {
-        ...{ kind: "disk", path, format: await probeDiskFormat(path) },
-        ...(checksum === undefined ? {} : { checksum }),
-        ...(login === undefined ? {} : { login }),
-      };
-      return joinOrBegin(
-        { name: importName(wish.name, path), user, origin, ...mediaOf(wish) },
-        onProgress,
-        signal,
-      );
+    prepare: async (wish, ...watching) => {
+      requireProcessor(host);
+      return joinOrBegin(room, await sourceOfDisk(wish), ...watching);
     },
-    again: async (name, onProgress, signal) => {
-      const record = known.get(name);
+    again: async (name, ...watching) => {
+      const record = room.known.get(name);
       if (record === undefined) throw ledger.missing(name);
-      const { origin, user } = record;
-      const wish = { name, user, ...mediaOf(record) };
-      return origin.kind === "disk"
-        ? installs.prepare(
-            {
-              ...wish,
-              disk: origin.path,
-              checksum: origin.checksum,
-              login: origin.login,
-            },
-            onProgress,
-            signal,
-          )
-        : installs.install(
-            {
-              ...wish,
-              iso: origin.path,
-              edition: String(origin.edition.index),
-              language: origin.language,
-            },
-            onProgress,
-            signal,
-          );
+      requireProcessor(host);
+      return joinOrBegin(room, await sourceAgain(record), ...watching);
     },
-    goOn: async () => {
-      const open = [...known.values()].filter(
-        ({ phase }) => phase !== "failed",
-      );
-      await endStrayMachines(
-        layout,
-        open.map(({ id }) => id),
-      );
-      for (const record of open) {
-        if (record.failure !== undefined) continue;
-        log.info("goes on with Windows", {
-          image: record.name,
-          phase: record.phase,
-        });
-        work(record).catch((error: unknown) => {
-          if (!(error instanceof GuesthouseError))
-            log.error("the work on Windows ended", { error });
-        });
-      }
-    },
-    has: (name) => known.has(name),
-    forget: async (name) => {
-      const record = known.get(name);
-      if (record === undefined || jobs.state(name) !== undefined) return false;
-      await forgetInstall(host, record);
-      known.delete(name);
-      ledger.setFailure(name, undefined);
-      return true;
-    },
+    goOn: () => goOn(room),
+    has: (name) => room.known.has(name),
+    forget: (name) => forget(room, name),
   };
-  return installs;
 }
 
-type Wish = Pick<
-  InstallRecord,
-  "name" | "user" | "origin" | "drivers" | "openSsh"
->;
+interface Room {
+  readonly host: InstallHost;
+  readonly jobs: Jobs;
+  readonly ledger: Ledger;
+  /** Failed ones and those whose end a next helper has to bring about; of the others the files know more. */
+  readonly known: Map<string, InstallRecord>;
+}
 
-const mediaOf = ({
-  drivers,
-  openSsh,
-}: Pick<InstallWish, "drivers" | "openSsh">): Pick<
-  InstallRecord,
-  "drivers" | "openSsh"
-> => ({ drivers, ...(openSsh === undefined ? {} : { openSsh }) });
+function take({ known, ledger }: Room, record: InstallRecord): void {
+  known.set(record.name, record);
+  if (record.failure !== undefined)
+    ledger.setFailure(record.name, record.failure);
+}
+
+/** Works on one until it ends, or joins whoever does. */
+async function work(
+  room: Room,
+  record: InstallRecord,
+  onProgress?: ProgressListener,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { host, jobs, ledger, known } = room;
+  const { name } = record;
+  ledger.setFailure(name, undefined);
+  const job = (
+    onState?: ProgressListener,
+    within?: AbortSignal,
+  ): Promise<void> =>
+    jobs.run(
+      { name, kind: "install", onProgress: onState },
+      (progress, running) => install(host, record, progress, running),
+      within,
+    );
+  // The helper itself waits for it, so it goes on when everybody else leaves.
+  const mine = job().finally(async () => {
+    const now = await readInstall(host.layout, name);
+    if (now !== undefined) {
+      take(room, now);
+      return;
+    }
+    known.delete(name);
+    if (ledger.setFailure(name, undefined)) ledger.tell(name);
+  });
+  mine.catch(() => undefined);
+  await job(onProgress, signal);
+  await mine;
+  ledger.tell(name);
+}
+
+/** Goes on with the one of this name, or makes what its machine is and begins. */
+async function joinOrBegin(
+  room: Room,
+  source: InstallSource,
+  onProgress?: ProgressListener,
+  signal?: AbortSignal,
+): Promise<string> {
+  const { host, ledger, known } = room;
+  const { name, origin } = source;
+  const begun = known.get(name);
+  if (begun !== undefined && begun.phase !== "failed") {
+    if (begun.origin.kind !== origin.kind || begun.origin.path !== origin.path)
+      throw taken(name);
+    await work(room, begun, onProgress, signal);
+    return name;
+  }
+  if (begun === undefined && ledger.known(name)) throw taken(name);
+  await requireDrivers(source.drivers);
+  const record = await newRecord(host, source);
+  const { log, picture } = installFiles(host.layout, record);
+  for (const path of [log, picture]) await rm(path, { force: true });
+  known.set(name, record);
+  await writeInstall(host.layout, record);
+  await work(room, record, onProgress, signal);
+  return name;
+}
+
+const newRecord = async (
+  { cpus, memoryMiB }: InstallHost,
+  source: InstallSource,
+): Promise<InstallRecord> => ({
+  version: 2,
+  id: randomBytes(4).toString("hex"),
+  startedAt: new Date().toISOString(),
+  ...source,
+  hardware: {
+    uuid: randomUUID(),
+    macAddress: newMacAddress(),
+    vmGenerationId: randomUUID(),
+    cpus,
+    memoryMiB,
+    tpm: (await swtpmProgram()) !== undefined,
+  },
+  phase: "preparing",
+  launches: 0,
+  restarts: 0,
+});
+
+function requireProcessor({ architecture }: InstallHost): void {
+  if (architecture !== "amd64")
+    throw refused(
+      "host.notSupported",
+      "Windows can only be installed and prepared on computers with Intel or AMD processors.",
+    );
+}
+
+async function goOn(room: Room): Promise<void> {
+  const { layout, log } = room.host;
+  const open = [...room.known.values()].filter(
+    ({ phase }) => phase !== "failed",
+  );
+  await endStrayMachines(
+    layout,
+    open.map(({ id }) => id),
+  );
+  for (const record of open) {
+    if (record.failure !== undefined) continue;
+    log.info("goes on with Windows", {
+      image: record.name,
+      phase: record.phase,
+    });
+    work(room, record).catch((error: unknown) => {
+      if (!(error instanceof GuesthouseError))
+        log.error("the work on Windows ended", { error });
+    });
+  }
+}
+
+async function forget(
+  { host, jobs, ledger, known }: Room,
+  name: string,
+): Promise<boolean> {
+  const record = known.get(name);
+  if (record === undefined || jobs.state(name) !== undefined) return false;
+  await forgetInstall(host, record);
+  known.delete(name);
+  ledger.setFailure(name, undefined);
+  return true;
+}
 
 const taken = (name: string): GuesthouseError =>
   refused("images.exists", `There is an image “${name}” already.`, {
     remedy: "Give this one another name, or delete that image first.",
   });
-
-const driversNeeded =
-  "Give the ISO of the virtio drivers (virtio-win.iso), which brings the guest agent too.";
-
-async function requireFile(path: string, remedy: string): Promise<void> {
-  try {
-    await access(path);
-  } catch {
-    throw refused("request.invalid", `There is no file ${path}.`, { remedy });
-  }
-}

@@ -1,16 +1,23 @@
 import { chmod, copyFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { given } from "../../../../base/given.ts";
 import { makePrivateFolder } from "../../../../base/files.ts";
 import { bug } from "../../../../protocol/failure.ts";
 import type { ImageReport, ImageSource } from "../../../../protocol/images.ts";
 import { convertImage, imageInfo } from "../../../qemu/block.ts";
-import { requireSpace } from "../../diskSpace.ts";
-import { inWorkFolder } from "../../finish.ts";
-import type { OnProgress } from "../../made.ts";
-import type { StoredImage } from "../../store.ts";
-import { reportOf } from "../../validate.ts";
-import { check, error, notApplicable, ok, warning } from "../../verdict.ts";
-import type { WindowsStep } from "../steps.ts";
+import { requireSpace } from "../../../store/diskSpace.ts";
+import { inWorkFolder } from "../../golden/finish.ts";
+import type { OnProgress } from "../../golden/made.ts";
+import type { StoredImage } from "../../golden/store.ts";
+import { reportOf } from "../../disks/validate.ts";
+import {
+  check,
+  error,
+  notApplicable,
+  ok,
+  warning,
+} from "../../disks/verdict.ts";
+import type { WindowsStep } from "../steps/steps.ts";
 import type { InstallHost } from "./host.ts";
 import { type InstallRecord, installFiles } from "./record.ts";
 import type { InstallResults } from "./results.ts";
@@ -18,8 +25,10 @@ import type { InstallResults } from "./results.ts";
 /** Packs the disk at rest and takes it into the store, with the firmware's variables that Windows wrote. */
 export async function keepInstalled(
   { layout, store }: Pick<InstallHost, "layout" | "store">,
-  record: InstallRecord,
-  manifest: string,
+  {
+    record,
+    manifest,
+  }: { readonly record: InstallRecord; readonly manifest: string },
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<StoredImage> {
@@ -84,7 +93,7 @@ function sourceOf(
   return {
     kind: "windows",
     edition: edition.name,
-    ...(edition.version === undefined ? {} : { version: edition.version }),
+    ...given({ version: edition.version }),
     language,
     iso: basename(path),
     manifest,

@@ -15,7 +15,7 @@ import {
 import { connectQmp } from "../../../qemu/qmp.ts";
 import { removeSwtpm, startSwtpm, swtpmProgram } from "../../../qemu/swtpm.ts";
 import type { InstallFiles, Layout } from "../../../store/layout.ts";
-import { secureBootFirmware } from "../../firmware.ts";
+import { secureBootFirmware } from "../../disks/firmware.ts";
 import type { InstallHost } from "./host.ts";
 import { type InstallRecord, installFiles } from "./record.ts";
 

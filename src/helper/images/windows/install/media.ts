@@ -1,5 +1,6 @@
 import { copyFile, chmod, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { given } from "../../../../base/given.ts";
 import {
   hasErrorCode,
   isMissing,
@@ -10,21 +11,21 @@ import { refused } from "../../../../protocol/failure.ts";
 import { createOverlay } from "../../../qemu/block.ts";
 import { qemuImg } from "../../../qemu/qemuImg.ts";
 import { ensureUserKey } from "../../../ssh/keys.ts";
-import { verifyFile } from "../../checksums.ts";
-import { requireSpace } from "../../diskSpace.ts";
-import { download } from "../../download.ts";
-import { secureBootFirmware } from "../../firmware.ts";
-import { importDisk } from "../../import.ts";
-import type { OnProgress } from "../../made.ts";
-import { randomPassword } from "../answerFile.ts";
+import { verifyFile } from "../../../net/checksums.ts";
+import { requireSpace } from "../../../store/diskSpace.ts";
+import { download } from "../../../net/download.ts";
+import { secureBootFirmware } from "../../disks/firmware.ts";
+import { importDisk } from "../../disks/import.ts";
+import type { OnProgress } from "../../golden/made.ts";
+import { randomPassword } from "../answers/answers.ts";
 import {
   answerMedium,
   mediumFiles,
   stepFiles,
   type StepsSpec,
-} from "../medium.ts";
-import { makeNoPromptOverlay } from "../noPrompt.ts";
-import { readScriptSources } from "../scripts.ts";
+} from "../answers/medium.ts";
+import { makeNoPromptOverlay } from "../iso/noPrompt.ts";
+import { readScriptSources } from "../steps/scripts.ts";
 import type { InstallHost } from "./host.ts";
 import {
   type DiskOrigin,
@@ -59,8 +60,8 @@ export async function prepareMedia(
   };
   const { origin } = record;
   if (origin.kind === "iso")
-    await forSetup(host, record, origin, steps, signal);
-  else await withWindows(host, record, origin, steps, onProgress, signal);
+    await forSetup(host, { record, origin, steps }, signal);
+  else await withWindows(host, { record, origin, steps }, onProgress, signal);
   await copyFile(firmware.variablesPath, files.variables);
   await chmod(files.variables, 0o600);
 }
@@ -70,14 +71,19 @@ type Steps = Pick<
   "user" | "tpm" | "viosock" | "authorizedKeys" | "openSsh"
 >;
 
+interface MediaOf<Origin> {
+  readonly record: InstallRecord;
+  readonly origin: Origin;
+  readonly steps: Steps;
+}
+
 /** An empty disk, the overlay above the ISO, and answers with a password that nobody else ever knows. */
 async function forSetup(
   { layout, resources, openSsh, roomBytes, diskBytes }: InstallHost,
-  record: InstallRecord,
-  { path, edition, ...answers }: IsoOrigin,
-  steps: Steps,
+  { record, origin, steps }: MediaOf<IsoOrigin>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { path, edition, ...answers } = origin;
   const files = installFiles(layout, record);
   await requireSpace(files.folder, roomBytes, `Installing ${edition.name}`);
   const medium = mediumFiles(
@@ -86,9 +92,7 @@ async function forSetup(
       ...steps,
       architecture: "amd64",
       editionIndex: edition.index,
-      ...(edition.editionId === undefined
-        ? {}
-        : { editionId: edition.editionId }),
+      ...given({ editionId: edition.editionId }),
       password: randomPassword(),
     },
     await readScriptSources(resources),
@@ -105,12 +109,11 @@ async function forSetup(
 /** The user's disk, taken over as every disk from elsewhere, below one that is written to, and steps without answers. */
 async function withWindows(
   { layout, resources, openSsh }: InstallHost,
-  record: InstallRecord,
-  { path, checksum }: DiskOrigin,
-  steps: Steps,
+  { record, origin, steps }: MediaOf<DiskOrigin>,
   onProgress: OnProgress,
   signal: AbortSignal,
 ): Promise<void> {
+  const { path, checksum } = origin;
   const files = installFiles(layout, record);
   const medium = stepFiles(
     {
@@ -147,7 +150,11 @@ async function openSshBytes(
   const path = join(folder, `${openSsh.sha256.slice(0, 16)}-${openSsh.file}`);
   const expected = { algorithm: "sha256", hex: openSsh.sha256 } as const;
   await makePrivateFolder(folder);
-  const kept = await verifyFile(path, expected, openSsh.file, undefined, signal)
+  const kept = await verifyFile(
+    { path, expected, what: openSsh.file },
+    undefined,
+    signal,
+  )
     .then(() => true)
     .catch(() => false);
   signal.throwIfAborted();

@@ -1,8 +1,8 @@
 import { refused } from "../../../../protocol/failure.ts";
-import { importName } from "../../importName.ts";
-import { driverSystems } from "../driverSystems.ts";
-import type { WindowsIso } from "../inspectIso.ts";
-import type { WindowsEdition } from "../wim.ts";
+import { importName } from "../../catalog/importName.ts";
+import { driverSystems } from "../steps/driverSystems.ts";
+import type { WindowsIso } from "../iso/inspectIso.ts";
+import type { WindowsEdition } from "../iso/wim.ts";
 
 /** What the user says of the Windows that is to be installed; the ISO has defaults for all of it. */
 export interface InstallChoice {

@@ -1,5 +1,11 @@
 import * as z from "zod";
-import type { WindowsStep } from "../steps.ts";
+import {
+  jsonOrNothing,
+  maxListed,
+  name,
+  words,
+} from "../../../guests/agent/guestAnswer.ts";
+import type { WindowsStep } from "../steps/steps.ts";
 
 /** What Windows' own scripts said of themselves so far; see `resources/windows`. */
 export interface InstallResults {
@@ -14,18 +20,18 @@ export interface InstallResults {
 }
 
 const stepSchema = z.object({
-  id: z.string(),
+  id: name,
   part: z.enum(["Install", "Verify", "Remediate"]),
   ok: z.boolean(),
-  reason: z.string(),
+  reason: words,
 });
 export type StepResult = z.infer<typeof stepSchema>;
 
 /** Where the scripts keep what they have to say. */
 export const guesthouseFolder = "C:\\ProgramData\\Guesthouse";
-const readySchema = z.object({ manifest: z.string() });
+const readySchema = z.object({ manifest: name });
 // PowerShell writes a list of one as it is, a list.
-const failedSchema = z.object({ failed: z.array(z.string()) });
+const failedSchema = z.object({ failed: z.array(name).max(maxListed) });
 
 /** Text of a file in the guest; undefined when there is none. */
 export type ReadGuestFile = (path: string) => Promise<string | undefined>;
@@ -73,9 +79,5 @@ function parsed<T>(
   text: string | undefined,
 ): T | undefined {
   if (text === undefined) return undefined;
-  try {
-    return schema.parse(JSON.parse(text.replace(/^\ufeff/, "")));
-  } catch {
-    return undefined;
-  }
+  return schema.safeParse(jsonOrNothing(text.replace(/^\ufeff/, ""))).data;
 }

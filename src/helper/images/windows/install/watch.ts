@@ -1,4 +1,6 @@
-import type { WindowsStep } from "../steps.ts";
+import { given } from "../../../../base/given.ts";
+import type { InstallStage } from "../../jobs/progress.ts";
+import type { WindowsStep } from "../steps/steps.ts";
 import type { InstallResults } from "./results.ts";
 
 /** What is seen at one moment of an installation, or of the preparation of a disk that came with Windows. */
@@ -15,17 +17,6 @@ export interface InstallSight {
   /** Of a preparation: whether the steps were begun, or why they could not be where somebody inside answered. */
   readonly begun?: true | { readonly refusal: string };
 }
-
-/** Words for people and for what draws them; setup's passes as Microsoft names them. */
-export type InstallStage =
-  | "firmware"
-  | "setup"
-  /** Of a disk that came with Windows: nobody inside has answered yet. */
-  | "start"
-  | "specialize"
-  | "first logon"
-  | "verification"
-  | "remediation";
 
 /** What is remembered between two looks. */
 export interface InstallWatch {
@@ -122,7 +113,7 @@ export function look(
     movedAtMs: moved ? sight.atMs : before.movedAtMs,
     diskBytes: grown ? sight.diskBytes : before.diskBytes,
     resets: sight.resets,
-    ...(results === undefined ? {} : { results }),
+    ...given({ results }),
   };
   return { watch, word: wordOf(watch, sight, rules) };
 }
@@ -176,7 +167,7 @@ function wordOf(
     kind: "going",
     stage,
     ...(parts.length === 0 ? {} : { detail: parts.join(", ") }),
-    ...(fraction === undefined ? {} : { fraction }),
+    ...given({ fraction }),
     ...(stalled ? { stalledMs: stillMs } : {}),
   };
 }

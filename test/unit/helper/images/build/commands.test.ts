@@ -4,13 +4,13 @@ import {
   fileSystemCommand,
 } from "../../../../../src/helper/images/build/disk.ts";
 import { kernelArguments } from "../../../../../src/helper/images/build/kernelArguments.ts";
-import { isolated } from "../../../../../src/helper/images/build/namespace.ts";
+import { isolated } from "../../../../../src/helper/images/tools/namespace.ts";
 import {
   installedPackages,
   readPackageList,
 } from "../../../../../src/helper/images/build/packages.ts";
 import { installProgress } from "../../../../../src/helper/images/build/progress.ts";
-import { toolFailure } from "../../../../../src/helper/images/build/toolFailure.ts";
+import { toolFailure } from "../../../../../src/helper/images/tools/toolFailure.ts";
 
 describe("command lines", () => {
   const command = { file: "mke2fs", args: ["-d", "/tree with spaces"] };

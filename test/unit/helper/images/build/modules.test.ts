@@ -33,6 +33,22 @@ describe("modules of the initrd", () => {
     expect(at("snd")).toBe(-1);
   });
 
+  test("no module is outside of its kernel's folder, whatever the guest wrote", () => {
+    for (const line of [
+      "kernel/fs/ext4/ext4.ko: ../../../../root/.ssh/authorized_keys",
+      "../../../etc/cron.d/virtio_blk.ko:",
+    ])
+      expect(() =>
+        planModules(
+          {
+            ...debian12,
+            dependencies: `${debian12.dependencies}${line}\n`,
+          },
+          rootDiskModules,
+        ),
+      ).toThrow(/outside/);
+  });
+
   test("compressed module files count (Debian 13)", () => {
     const index = {
       dependencies:

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import {
   readScriptSources,
   type WindowsValues,
-} from "../../../../../src/helper/images/windows/scripts.ts";
+} from "../../../../../src/helper/images/windows/steps/scripts.ts";
 
 export const root = join(import.meta.dirname, "../../../../..");
 

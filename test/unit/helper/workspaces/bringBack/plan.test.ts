@@ -34,6 +34,8 @@ describe("what the guest offers", () => {
     `kind git\ntree --upload-pack=x\nwork ${hash("2")}\nbase ${hash("3")}\n`,
     `kind git\ntree ${hash("1")}\nwork HEAD\nbase ${hash("3")}\n`,
     `kind other\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\n`,
+    `kind git\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\ntip --all\n`,
+    `kind git\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\nref x refs/heads/x\n`,
   ])("is refused when it is no answer of ours: %j", (text) => {
     expect(() => parseOffer(text)).toThrow(/makes no sense/);
   });
@@ -66,6 +68,15 @@ test("changed files are read, whatever their names", () => {
     { name: "d", how: "changed" },
     { name: "ü", how: "changed" },
   ]);
+});
+
+test.each(["M", "M\0a", "M\0a\0D", "M\0\0", "R100\0a\0", "hello\nM\0a\0"])(
+  "a list of changed files that git would not print is refused: %j",
+  (text) => expect(() => parseChanged(text)).toThrow(/makes no sense/),
+);
+
+test("no changed files are none", () => {
+  expect(parseChanged("")).toEqual([]);
 });
 
 describe("unsaved work", () => {
@@ -103,6 +114,21 @@ describe("unsaved work", () => {
       /cut off/,
     );
   });
+});
+
+test.each([
+  [
+    "text before it",
+    "hello\n/saved\0a\0/head\0/born\0\0/commits\0/nested\0/end\0",
+  ],
+  ["a part that is missing", "/saved\0/head\0/born\0\0/commits\0/end\0"],
+  [
+    "a part that nobody knows",
+    "/saved\0/head\0/born\0/x\0/commits\0/nested\0/end\0",
+  ],
+  ["its end only", "/end\0"],
+])("unsaved work is not told from an answer with %s", (_, text) => {
+  expect(() => parseStatus(text, new Date(0))).toThrow(/makes no sense/);
 });
 
 describe("names that a guest may have written here", () => {

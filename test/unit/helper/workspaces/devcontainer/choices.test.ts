@@ -1,9 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { stepsOf } from "../../../../../src/helper/workspaces/devcontainer/commands.ts";
-import { chooseImage } from "../../../../../src/helper/workspaces/devcontainer/image.ts";
+import { stepsOf } from "../../../../../src/helper/workspaces/devcontainer/lifecycleCommands.ts";
+import {
+  chooseImage,
+  engineImage,
+} from "../../../../../src/helper/workspaces/devcontainer/image.ts";
 import type { Devcontainer } from "../../../../../src/helper/workspaces/devcontainer/model.ts";
 import { placeFiles } from "../../../../../src/helper/workspaces/devcontainer/placing.ts";
-import { forwardsOf } from "../../../../../src/helper/workspaces/devcontainer/ports.ts";
+import {
+  containerPorts,
+  forwardsOf,
+} from "../../../../../src/helper/workspaces/devcontainer/ports.ts";
 import {
   bytesOf,
   chooseSize,
@@ -17,8 +23,13 @@ const known = [
   "mine",
   "ubuntu-24.04",
 ];
-const choose = (file: Devcontainer, wanted?: string) =>
-  chooseImage(file, known, wanted, "debian-12");
+const choose = (file: Devcontainer, wanted?: string, direct?: boolean) =>
+  chooseImage(file, {
+    known: [...known, engineImage],
+    wanted,
+    fallback: "debian-12",
+    direct,
+  });
 
 describe("the image", () => {
   test("one of ours, by either property; the caller's word goes first", () => {
@@ -30,7 +41,24 @@ describe("the image", () => {
       customizations: { guesthouse: { image: "ubuntu-24.04" } },
     });
     expect(both.image).toBe("ubuntu-24.04");
-    expect(both.note).toMatch(/base:ubuntu” is not used/);
+    expect(both.container).toBeUndefined();
+    expect(both.note).toMatch(/base:ubuntu” isn't used/);
+  });
+
+  test.each<[string, Devcontainer, string]>([
+    ["an image", { image: "node:22" }, "image"],
+    ["build", { build: { dockerfile: "Dockerfile" } }, "dockerfile"],
+    ["the older dockerFile", { dockerFile: "Dockerfile" }, "dockerfile"],
+    ["Compose files", { dockerComposeFile: ["a.yml", "b.yml"] }, "compose"],
+    [
+      "Compose before an image",
+      { dockerComposeFile: "a.yml", image: "node:22" },
+      "compose",
+    ],
+  ])("%s: a container in a VM with an engine", (_name, file, container) => {
+    expect(choose(file)).toEqual({ image: engineImage, container });
+    expect(choose(file, "mine")).toMatchObject({ image: "mine" });
+    expect(choose(file, "mine").container).toBeUndefined();
   });
 
   test.each([
@@ -40,28 +68,23 @@ describe("the image", () => {
     ["docker.io/library/alpine:3", "alpine-3.21"],
     ["quay.io/fedora/fedora:42", "fedora-42"],
     ["example.org/tool:1", "debian-12"],
-  ])("container image %s is refused, naming %s", (image, nearest) => {
-    expect(() => choose({ image })).toThrow(/not possible yet/);
-    try {
-      choose({ image });
-    } catch (error) {
-      expect(error).toMatchObject({
-        failure: {
-          kind: "refused",
-          code: "workspaces.imageNotSupported",
-          remedy: expect.stringContaining(`--image ${nearest}`) as string,
-        },
-      });
-    }
+  ])("without a container, %s gets %s", (image, nearest) => {
+    expect(choose({ image }, undefined, true)).toEqual({
+      image: nearest,
+      note: expect.stringContaining(image) as string,
+    });
+    const file = {
+      image,
+      customizations: { guesthouse: { container: false } },
+    };
+    expect(choose(file).image).toBe(nearest);
+    expect(choose(file, undefined, false).container).toBe("image");
   });
 
-  test("a Dockerfile and a Compose file are refused unless an image of ours is named", () => {
-    const build = { build: { dockerfile: "Dockerfile" } };
-    expect(() => choose(build)).toThrow(/a Dockerfile \(Dockerfile\)/);
-    expect(() => choose({ dockerComposeFile: "c.yml" })).toThrow(
-      /Compose file/,
-    );
-    expect(choose(build, "mine").image).toBe("mine");
+  test("no image has an engine: refused, with both ways out", () => {
+    expect(() =>
+      chooseImage({ image: "node:22" }, { known, fallback: "debian-12" }),
+    ).toThrow(/no image with a container engine/);
   });
 });
 
@@ -183,14 +206,11 @@ test("commands: a string for the shell, an array as it is, an object in parallel
 });
 
 test("ports: of the guest only, each once, from a free port of the host", () => {
-  const { forwards, warnings } = forwardsOf([
-    3000,
-    "localhost:3000",
-    "db:5432",
-    "8080",
-    22,
-    0,
-  ]);
+  const { forwards, warnings } = forwardsOf({
+    forwardPorts: [3000, "localhost:3000", "db:5432", "8080", 22, 0, 9999],
+    portsAttributes: { "9000-9999": { onAutoForward: "ignore" } },
+    otherPortsAttributes: { onAutoForward: "ignore" },
+  });
   expect(forwards).toEqual([
     { hostPort: 0, guestPort: 3000, protocol: "tcp" },
     { hostPort: 0, guestPort: 8080, protocol: "tcp" },
@@ -198,5 +218,30 @@ test("ports: of the guest only, each once, from a free port of the host", () => 
   expect(warnings.map(({ property }) => property)).toEqual([
     "forwardPorts[2]",
     "forwardPorts[5]",
+    "forwardPorts[6]",
+  ]);
+});
+
+test("ports of a container and its services: each once, on a number of the VM that nothing there publishes", () => {
+  const { forwards, relays, warnings } = containerPorts({
+    forwardPorts: [3000, "db:5432", "127.0.0.1:3000", 22, "x y:1", 0, "q:1"],
+    portsAttributes: { "q:1": { onAutoForward: "ignore" } },
+  });
+  expect(relays).toEqual([
+    { listen: 61_000, host: "127.0.0.1", port: 3000 },
+    { listen: 61_001, host: "db", port: 5432 },
+    { listen: 61_002, host: "127.0.0.1", port: 22 },
+  ]);
+  expect(
+    forwards.map(({ guestPort, host, via }) => [guestPort, host, via]),
+  ).toEqual([
+    [3000, undefined, 61_000],
+    [5432, "db", 61_001],
+    [22, undefined, 61_002],
+  ]);
+  expect(warnings.map(({ property }) => property)).toEqual([
+    "forwardPorts[4]",
+    "forwardPorts[5]",
+    "forwardPorts[6]",
   ]);
 });

@@ -2,10 +2,9 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  chooseConfig,
-  findConfigs,
-} from "../../../../../src/helper/workspaces/devcontainer/find.ts";
+import { configsIn } from "../../../../../src/helper/workspaces/branches/openConfiguration.ts";
+import { findConfigs } from "../../../../../src/base/devcontainerFiles.ts";
+import { chooseConfig } from "../../../../../src/helper/workspaces/devcontainer/find.ts";
 import { readConfiguration } from "../../../../../src/helper/workspaces/devcontainer/read.ts";
 
 let folder: string;
@@ -42,11 +41,24 @@ describe("finding the file", () => {
     expect(await findConfigs(folder)).toEqual([]);
   });
 
-  test("several are refused with the list; --config takes a path or a name", () => {
-    const found = [usual, ".devcontainer/rust/devcontainer.json"];
-    expect(() => chooseConfig(found, undefined)).toThrow(
-      /several configurations: .*rust/,
+  test("the usual places go before folders of their own, which are refused with the list where there are several", () => {
+    const own = ["go", "rust"].map(
+      (name) => `.devcontainer/${name}/devcontainer.json`,
     );
+    expect(chooseConfig([usual, ".devcontainer.json", ...own], undefined)).toBe(
+      usual,
+    );
+    expect(chooseConfig([".devcontainer.json", ...own], undefined)).toBe(
+      ".devcontainer.json",
+    );
+    expect(chooseConfig(own.slice(1), undefined)).toBe(own[1]);
+    expect(() => chooseConfig(own, undefined)).toThrow(
+      /several configurations: .*go.*rust/,
+    );
+  });
+
+  test("--config takes a path or a name", () => {
+    const found = [usual, ".devcontainer/rust/devcontainer.json"];
     expect(chooseConfig(found, "rust")).toBe(found[1]);
     expect(chooseConfig(found, "./.devcontainer/devcontainer.json")).toBe(
       usual,
@@ -54,6 +66,39 @@ describe("finding the file", () => {
     expect(() => chooseConfig(found, "go")).toThrow(/no configuration “go”/);
     expect(chooseConfig([], undefined)).toBeUndefined();
   });
+});
+
+test("of several, a person sees the name, what each makes, and of what", async () => {
+  await put(
+    usual,
+    '{"name": "Shop", "dockerComposeFile": "compose.yml", "service": "app"}',
+  );
+  for (const [name, text] of Object.entries({
+    broken: "{",
+    docker: '{"build": {"dockerfile": "../Dockerfile"}}',
+    image: '{"image": "acme/base:1"}',
+    own: '{"image": "acme/base:1", "customizations": {"guesthouse": {"image": "debian-12"}}}',
+    usual: "{}",
+    vm: '{"image": "debian-12"}',
+  }))
+    await put(`.devcontainer/${name}/devcontainer.json`, text);
+  const configs = await configsIn(
+    { folder },
+    { scratch: folder, known: ["debian-12"] },
+  );
+  expect(
+    configs.map(({ path, name, kind, of }) =>
+      [path.split("/").at(-2), name, kind, of].filter(Boolean).join(" "),
+    ),
+  ).toEqual([
+    ".devcontainer Shop compose",
+    "broken",
+    "docker dockerfile ../Dockerfile",
+    "image image acme/base:1",
+    "own machine debian-12",
+    "usual machine",
+    "vm machine debian-12",
+  ]);
 });
 
 describe("reading the file", () => {

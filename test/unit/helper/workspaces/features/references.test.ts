@@ -8,7 +8,7 @@ import {
   nameOf,
   parseReference,
 } from "../../../../../src/helper/workspaces/features/reference.ts";
-import { parseChallenge } from "../../../../../src/helper/workspaces/features/registry.ts";
+import { parseChallenge } from "../../../../../src/helper/workspaces/features/ociRegistry.ts";
 
 const digest = `sha256:${"567d704b".repeat(8)}`;
 

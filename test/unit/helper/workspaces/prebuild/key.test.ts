@@ -4,7 +4,7 @@ import {
   prebuildKeys,
   prebuildName,
 } from "../../../../../src/helper/workspaces/prebuild/key.ts";
-import { imageNameSchema } from "../../../../../src/helper/images/catalog.ts";
+import { imageNameSchema } from "../../../../../src/helper/images/catalog/catalog.ts";
 
 const usual: PrebuildIngredients = {
   base: { name: "debian-12", digest: "sha256:aa", architecture: "amd64" },

@@ -54,6 +54,22 @@ test("a wall that can't be built is refused, not left out", () => {
   expect(() =>
     plan({ customizations: { guesthouse: { network: "none" } } }),
   ).toThrow(/can't be made yet/);
+  expect(() =>
+    planWorkspace(
+      configuration({
+        image: "node:22",
+        customizations: { guesthouse: { network: "none" } },
+      }),
+      {
+        localEnv: {},
+        images: ["debian-12", "containers"],
+        wantedImage: undefined,
+        defaultImage: "debian-12",
+        usual: { cpus: 2, memoryMiB: 2048, diskGiB: 20 },
+        host: { cpus: 8, memoryMiB: 16_384 },
+      },
+    ),
+  ).toThrow(/can't be made yet/);
 });
 
 test("nothing runs on the host without consent to this very file", () => {

@@ -2,18 +2,18 @@ import { describe, expect, test } from "vitest";
 import {
   cmdLineLimit,
   decodedScript,
-} from "../../../../../src/helper/images/windows/powershell.ts";
+} from "../../../../../src/helper/guests/programs/powershell.ts";
 import {
   powerShellSteps,
   powerShellText,
-} from "../../../../../src/helper/workspaces/devcontainer/commands.ts";
+} from "../../../../../src/helper/workspaces/devcontainer/lifecycleCommands.ts";
 import type { Devcontainer } from "../../../../../src/helper/workspaces/devcontainer/model.ts";
-import { guestWays } from "../../../../../src/helper/workspaces/up/guestWays.ts";
+import { guestOps } from "../../../../../src/helper/workspaces/guest/systems.ts";
 import { planWorkspace } from "../../../../../src/helper/workspaces/up/plan.ts";
 import {
   windowsArguments,
   windowsScripts,
-} from "../../../../../src/helper/workspaces/up/windowsScripts.ts";
+} from "../../../../../src/helper/workspaces/guest/windowsScripts.ts";
 import { powerShellSyntax } from "../../images/windows/powerShellSyntax.ts";
 
 const faultsOf = await powerShellSyntax();
@@ -32,7 +32,7 @@ describe("a file that names a Windows image", () => {
       {
         localEnv: {},
         images: ["debian-12", "windows-11"],
-        windows: { "windows-11": { user: "dev", diskGiB: 64 } },
+        guests: { "windows-11": { os: "windows", user: "dev", diskGiB: 64 } },
         wantedImage: undefined,
         defaultImage: "debian-12",
         usual: { cpus: 2, memoryMiB: 2048, diskGiB: 20 },
@@ -92,7 +92,7 @@ describe("commands in a guest with Windows", () => {
   });
 
   test("cmd.exe takes a command whatever is in it, and one that is too long is refused", () => {
-    const { remoteCommand } = guestWays.windows;
+    const { remoteCommand } = guestOps.windows;
     const command = remoteCommand(String.raw`C:\Users\dev\o'web & calc`, [
       "git",
       'a "b" %PATH%',

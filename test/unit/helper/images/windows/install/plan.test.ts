@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { planInstall } from "../../../../../../src/helper/images/windows/install/plan.ts";
-import type { WindowsIso } from "../../../../../../src/helper/images/windows/inspectIso.ts";
-import type { WindowsEdition } from "../../../../../../src/helper/images/windows/wim.ts";
+import type { WindowsIso } from "../../../../../../src/helper/images/windows/iso/inspectIso.ts";
+import type { WindowsEdition } from "../../../../../../src/helper/images/windows/iso/wim.ts";
 
 const edition = (
   index: number,

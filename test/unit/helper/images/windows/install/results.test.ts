@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readResults } from "../../../../../../src/helper/images/windows/install/results.ts";
-import { windowsSteps } from "../../../../../../src/helper/images/windows/steps.ts";
+import { windowsSteps } from "../../../../../../src/helper/images/windows/steps/steps.ts";
 import { sources } from "../house.ts";
 
 const steps = windowsSteps(sources);
@@ -45,4 +45,35 @@ test("a file that is half written or of another step is no word", async () => {
       [`${folder}\\steps\\drivers.json`]: "",
     }),
   ).toEqual({ steps: new Map(), round: 0 });
+});
+
+test.each([
+  ["garbage", "\u0000\u00ff"],
+  ["another type", '{ "manifest": 1, "failed": "all" }'],
+  ["a list", "[]"],
+  ["an enormous name", step({ manifest: "x".repeat(1_000_000) })],
+  [
+    "an endless list",
+    step({ failed: Array.from({ length: 20_000 }, () => "") }),
+  ],
+])("%s in a marker is no word of an end", async (_, text) => {
+  expect(
+    await read({
+      [`${folder}\\ready.json`]: text,
+      [`${folder}\\failed.json`]: text,
+      [`${folder}\\steps\\firewall.json`]: text,
+      [`${folder}\\round`]: text,
+    }),
+  ).toEqual({ steps: new Map(), round: 0 });
+});
+
+test("an enormous reason is cut", async () => {
+  const { steps: results } = await read({
+    [`${folder}\\steps\\firewall.json`]: step({
+      ...{ id: "firewall", part: "Verify", ok: false },
+      reason: "r".repeat(1_000_000),
+    }),
+  });
+  expect(results.get("firewall")?.ok).toBe(false);
+  expect(results.get("firewall")?.reason.length).toBeLessThan(3_000);
 });

@@ -10,7 +10,7 @@ import {
   type InstallWord,
   look,
 } from "../../../../../../src/helper/images/windows/install/watch.ts";
-import { windowsSteps } from "../../../../../../src/helper/images/windows/steps.ts";
+import { windowsSteps } from "../../../../../../src/helper/images/windows/steps/steps.ts";
 import { sources } from "../house.ts";
 
 const steps = windowsSteps(sources);

@@ -1,0 +1,4 @@
+export function engineTree(): Promise<string>;
+export function referenceCli(
+  checkout: string,
+): Promise<{ readonly folder: string; readonly version: string }>;

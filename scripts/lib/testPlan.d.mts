@@ -1,0 +1,3 @@
+export const workers: Readonly<
+  Record<"unit" | "protocol" | "process" | "vm" | "editor", number>
+>;

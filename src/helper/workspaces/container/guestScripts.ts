@@ -1,0 +1,154 @@
+/* Scripts for the VM around its dev container: POSIX, run by the VM's user, who may use the engine and sudo. */
+import { holding } from "../guest/held.ts";
+import { runningFormat } from "./published.ts";
+import { asRoot, script, stateFolder } from "../guest/guestScripts.ts";
+
+/** The reference implementation as the image has it (resources/guest/engine). */
+export const referenceProgram = "/usr/lib/guesthouse/bin/devcontainer";
+/** The landing's command in the VM (resources/guest/landing). */
+export const landingProgram = "/usr/bin/guesthouse-landing";
+
+/**
+ * Runs the reference implementation in the folder for as long as somebody wants it (`holding`). The first bytes of its
+ * input are the file that it takes for the folder's own, the next ones Docker's config.json, then a script that sets
+ * variables, if any. They lie in memory only and go when it ends: they hold secrets of the host's.
+ */
+export const referenceScript = (
+  folder: string,
+  bytes: {
+    readonly config: number;
+    readonly docker: number;
+    readonly environment: number;
+  },
+  args: readonly string[],
+): string =>
+  script(
+    `config=$1 docker=$2 environment=$3 folder=$4
+shift 4
+umask 077
+temporary=$(mktemp -d /dev/shm/guesthouse-devcontainer.XXXXXX) || exit
+head -c "$config" > "$temporary/devcontainer.json"
+if [ "$docker" -gt 0 ]; then
+  head -c "$docker" > "$temporary/config.json"
+  export DOCKER_CONFIG="$temporary"
+fi
+head -c "$environment" > "$temporary/environment"
+. "$temporary/environment"
+# Node knows only its own authorities.
+[ ! -r /etc/ssl/certs/ca-certificates.crt ] || export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+set -- "$@" --override-config "$temporary/devcontainer.json"
+${holding(`cd -- "$folder" || exit
+umask 022
+exec $held ${referenceProgram} "$@"`)}
+rm -rf -- "$temporary"
+exit "$code"`,
+    [
+      ...[bytes.config, bytes.docker, bytes.environment].map(String),
+      ...[folder, ...args],
+    ],
+  );
+
+/** Makes these folders, unless something is there; prints the paths that were there, a line each. */
+export const hostPathsScript = (paths: readonly string[]): string =>
+  script(
+    `set -eu
+${asRoot}
+for path in "$@"; do
+  if [ -e "$path" ]; then printf '%s\\n' "$path"
+  else as_root install -d -o "$(id -u)" -g "$(id -g)" -- "$path"
+  fi
+done`,
+    paths,
+  );
+
+/** Succeeds where something is at the path; an empty folder is taken away. */
+export const thereAndNotEmptyScript = (path: string): string =>
+  script(
+    `[ -L "$1" ] || rmdir -- "$1" 2> /dev/null || true
+[ -e "$1" ]`,
+    [path],
+  );
+
+/** Writes its input to the Compose file that stands at the end of the list. */
+export const composeOverrideScript = (path: string): string =>
+  script(
+    `set -eu
+${asRoot}
+as_root install -d -o "$(id -u)" -g "$(id -g)" -- "\${1%/*}"
+cat > "$1.new"
+mv -- "$1.new" "$1"`,
+    [path],
+  );
+
+/**
+ * Makes `host-gateway` mean this address. The engine takes it at its start, which ends its containers: only where it isn't so
+ * already.
+ */
+export const hostGatewayScript = (address: string): string =>
+  script(
+    `set -eu
+${asRoot}
+settings=/etc/docker/daemon.json
+[ -s "$settings" ] || echo '{}' | as_root tee "$settings" > /dev/null
+as_root python3 -c '
+import json, sys
+path, address = sys.argv[1:]
+with open(path) as file: settings = json.load(file)
+if settings.get("host-gateway-ip") == address: sys.exit(0)
+settings["host-gateway-ip"] = address
+with open(path, "w") as file: json.dump(settings, file, indent=2)
+sys.exit(3)
+' "$settings" "$1" || {
+  [ $? -eq 3 ] || exit 1
+  as_root systemctl restart docker
+}`,
+    [address],
+  );
+
+/** In the container, as its root: who the user is, a folder for what is remembered of it, and its environment. */
+const describe = `user=\${1%%:*} state=$2 mark=$3
+entry=$(getent passwd -- "$user" 2> /dev/null) || entry=
+[ -n "$entry" ] || entry=$(grep -s "^$user:" /etc/passwd | head -n 1) || entry=
+printf 'passwd=%s\\n' "$entry"
+IFS=: read -r _ _ uid gid _ <<END
+$entry
+END
+mkdir -p -- "$state" && chown "\${uid:-$user}:\${gid:-0}" "$state" && chmod 0700 "$state" || echo readonly=yes
+for libc in /lib/ld-musl-*; do [ ! -e "$libc" ] || echo libc=musl; done
+printf '%s' "$mark"
+env -0 2> /dev/null || env | tr '\\n' '\\0'`;
+
+/**
+ * Prints when the container was started, its network, and what runs with it; then what `describe` finds in it: `name=value`
+ * lines, the mark, and its environment with NULs between.
+ */
+export const describeScript = (
+  container: string,
+  user: string,
+  mark: string,
+): string =>
+  script(
+    `set -eu
+docker inspect --format 'started={{.State.StartedAt}}
+network={{.HostConfig.NetworkMode}}
+id={{.Id}}' -- "$1"
+docker ps --no-trunc --format 'running=${runningFormat}'
+exec docker exec -u 0 -- "$1" /bin/sh -c "$2" sh "$3" "$4" "$5"`,
+    [container, describe, user, stateFolder, mark],
+  );
+
+/** Gives the landing its target, which it reads from its input; prints the outcome as one JSON line. */
+export const landScript = (): string =>
+  script(
+    `${asRoot}
+as_root ${landingProgram} set`,
+    [],
+  );
+
+/** Sees to it that connections can lead into the container that was set; prints the outcome as one JSON line. */
+export const landingReadyScript = (): string =>
+  script(
+    `${asRoot}
+as_root ${landingProgram} ready`,
+    [],
+  );
