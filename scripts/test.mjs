@@ -17,12 +17,13 @@ import {
   expectedMs,
   filesOf,
   measurePace,
+  planOf,
   quickFiles,
-  stagesOf,
 } from "./lib/testPlan.mjs";
 import { failure, runProject, skipProject } from "./lib/testRun.mjs";
 
 /** @import { Counts } from "./lib/countingReporter.mjs" */
+/** @import { Job, Plan } from "./lib/testPlan.mjs" */
 
 const known = Object.keys(prerequisites);
 const usage = `npm test -- [options] [project …] [options of vitest]
@@ -88,48 +89,51 @@ function untilTold() {
 
 /**
  * @param {ReturnType<typeof readWords>} asked
- * @param {(project: string) => string[]} files
+ * @param {Plan} plan
  * @param {{env: Record<string, string>, signal: AbortSignal}} how
  * @returns {Promise<Counts[]>}
  */
-async function runAll({ projects, quick, forVitest }, files, how) {
+async function runAll({ projects, forVitest }, plan, how) {
   /** @type {Counts[]} */
   const all = [];
-  /** @type {Map<string, Awaited<ReturnType<typeof prepare>>>} */
+  /** @type {Map<string, Record<string, string>>} */
   const ready = new Map();
   // All of it before the first test: nothing is installed beside tests whose time is counted.
   for (const project of projects) {
     if (how.signal.aborted) return [];
-    ready.set(project, await prepare(project));
+    const prepared = await prepare(project);
+    if ("env" in prepared) ready.set(project, prepared.env);
+    else if ("failed" in prepared)
+      all.push(failure(`${project}: ${prepared.failed}`));
+    else {
+      say(`Tests: ${project} are skipped: ${prepared.skipped}`);
+      all.push(await skipProject(project, prepared.skipped, forVitest));
+    }
   }
-  for (const lanes of stagesOf(projects)) {
-    const beside = lanes.length > 1;
-    await Promise.all(
-      lanes.map(async ({ projects: inTurn, niceness }) => {
-        for (const project of inTurn) {
-          if (how.signal.aborted) return;
-          const prepared = ready.get(project) ?? { env: {} };
-          if ("failed" in prepared) {
-            all.push(failure(`${project}: ${prepared.failed}`));
-            continue;
-          }
-          say(
-            `Tests: ${project}${"skipped" in prepared ? ` are skipped: ${prepared.skipped}` : ""}`,
-          );
-          const only = quick && project === "process" ? files(project) : [];
-          all.push(
-            "skipped" in prepared
-              ? await skipProject(project, prepared.skipped, forVitest)
-              : await runProject(project, [...only, ...forVitest], {
-                  env: { ...how.env, ...prepared.env },
-                  beside,
-                  ...(beside && niceness ? { niceness } : {}),
-                }),
-          );
-        }
+  /** @param {Job} job */
+  const perform = async ({ project, files = [] }, beside = false) => {
+    const env = ready.get(project);
+    if (env === undefined || how.signal.aborted) return;
+    say(`Tests: ${[project, ...(beside ? files : [])].join(" ")}`);
+    all.push(
+      await runProject(project, [...files, ...forVitest], {
+        env: { ...how.env, ...env },
+        beside,
       }),
     );
-  }
+  };
+  for (const job of plan.first) await perform(job);
+  const rest = plan.rest.filter(({ project }) => ready.has(project));
+  const lanes = plan.lanes.filter(
+    (own, index) => own.length > 0 || index < rest.length,
+  );
+  await Promise.all(
+    lanes.map(async (own) => {
+      for (const job of own) await perform(job, lanes.length > 1);
+      for (let job = rest.shift(); job; job = rest.shift())
+        await perform(job, lanes.length > 1);
+    }),
+  );
   return all;
 }
 
@@ -167,21 +171,18 @@ async function main() {
   await askAtOnce(asked.projects, { assumeYes: asked.assumeYes });
   await ensureBuilt();
 
-  const short = asked.quick ? quickFiles() : [];
-  /** @param {string} project */
-  const files = (project) =>
-    asked.quick && project === "process" ? short : filesOf(project);
-  const plan = stagesOf(asked.projects);
+  const { quick, projects, forVitest } = asked;
   // What vitest is told beside may be a single test.
-  const whole = asked.forVitest.length === 0;
-  const guests = asked.projects.some((name) => ["vm", "editor"].includes(name));
+  const whole = forVitest.length === 0;
+  const plan = planOf(projects, { quick, filtered: !whole });
+  const guests = projects.some((name) => ["vm", "editor"].includes(name));
   if (whole)
     say(
-      `The tests take about ${minutes(expectedMs(plan, files))}${guests ? "; image, template and editor a few minutes more where they aren't here yet" : ""}.`,
+      `The tests take about ${minutes(expectedMs(plan))}${guests ? "; image, template and editor a few minutes more where they aren't here yet" : ""}.`,
     );
-  if (asked.quick)
+  if (quick)
     say(
-      `Left out: vm and editor (real guests), and ${filesOf("process").length - short.length} of the ${filesOf("process").length} files of process (longer than 3 s).`,
+      `Left out: vm and editor (real guests), and ${filesOf("process").length - quickFiles().length} of the ${filesOf("process").length} files of process (longer than 3 s).`,
     );
   const measured = measurePace();
   if (measured > 1.5)
@@ -197,12 +198,12 @@ async function main() {
   };
   let told = "";
   const timer = setInterval(() => {
-    const left = minutes(expectedMs(plan, files, endedFiles(progress)));
+    const left = minutes(expectedMs(plan, endedFiles(progress)));
     if (whole && left !== told) say(`About ${left} left.`);
     told = left;
   }, 60_000);
   try {
-    const all = await runAll(asked, files, { env, signal });
+    const all = await runAll(asked, plan, { env, signal });
     if (signal.aborted) all.push(failure("it was told to end"));
     return await tell(all);
   } finally {

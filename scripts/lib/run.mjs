@@ -3,7 +3,6 @@ import { spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { Failure } from "./progress.mjs";
-import { stepBack } from "./stepBack.mjs";
 
 /**
  * Where a program is on PATH (or in the system folders that a user's PATH often lacks), or undefined.
@@ -51,9 +50,8 @@ export function endAll() {
  * Runs a program to its end, whatever its exit code.
  * @param {string} command
  * @param {string[]} args
- * @param {{cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean, onLine?: (line: string) => void, input?: import("node:stream").Readable, timeoutMs?: number, stepBack?: {niceness: number, mark: string}}} [options]
- *   show: the program writes to the terminal itself; onLine: called for each line it writes on either stream;
- *   stepBack: how far it and what it starts step back for others, known by `mark`, a variable as `NAME=value`
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv, show?: boolean, onLine?: (line: string) => void, input?: import("node:stream").Readable, timeoutMs?: number}} [options]
+ *   show: the program writes to the terminal itself; onLine: called for each line it writes on either stream
  * @returns {Promise<Outcome>}
  */
 export function capture(command, args, options = {}) {
@@ -68,10 +66,6 @@ export function capture(command, args, options = {}) {
     });
     running.add(child);
     child.on("exit", () => running.delete(child));
-    if (options.stepBack && child.pid) {
-      const { niceness, mark } = options.stepBack;
-      child.on("exit", stepBack(child.pid, niceness, mark));
-    }
     const text = { stdout: "", stderr: "" };
     for (const name of /** @type {const} */ (["stdout", "stderr"])) {
       let rest = "";

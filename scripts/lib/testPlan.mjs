@@ -1,38 +1,67 @@
 // Which kinds of tests there are, which of them run side by side, and how long that takes.
 import { readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { knownDurations } from "./durations.mjs";
 import { checkout } from "./project.mjs";
 
-/** How many files of a project run at once. A guest that boots under emulation takes most of a processor for half a minute. */
-export const workers = { unit: 2, protocol: 2, process: 1, vm: 3, editor: 1 };
+/** How many files of a project run at once, by one vitest. */
+export const workers = { unit: 2, protocol: 2, process: 1, vm: 2, editor: 1 };
 
 /**
- * What runs one after the other; in each of these, lanes that run side by side; in a lane, projects one after the other.
- * Real guests keep the processors busy while the other programs mostly wait for each other, and for a person's pace in
- * the editor: so those go first wherever both could, and guests step back for them.
- * @type {{projects: string[], niceness?: number}[][]}
+ * How many of the jobs with real programs run at once. A guest under emulation keeps a whole processor busy while it boots: with
+ * more guests than processors each takes many times as long, and all together longer than in turn.
  */
-const stages = [
-  [{ projects: ["unit", "protocol"] }],
-  [{ projects: ["vm"], niceness: 2 }, { projects: ["process", "editor"] }],
-];
+const atOnce = Math.max(2, Math.min(4, availableParallelism()));
+
+/**
+ * One run of vitest.
+ * @typedef {object} Job
+ * @property {string} project
+ * @property {string[]} [files] these of its files only
+ */
+
+/**
+ * @typedef {object} Plan
+ * @property {Job[]} first one after the other, before all others
+ * @property {Job[][]} lanes then these side by side, the jobs of each one after the other
+ * @property {Job[]} rest taken one by one by each lane that has nothing of its own left
+ */
 
 /**
  * @param {string[]} projects
- * @returns {typeof stages}
+ * @param {{quick?: boolean, filtered?: boolean}} [how] quick: only the short files of `process`;
+ *   filtered: vitest is told which files or tests
+ * @returns {Plan}
  */
-export const stagesOf = (projects) =>
-  stages
-    .map((lanes) =>
-      lanes
-        .map((lane) => ({
-          ...lane,
-          projects: lane.projects.filter((name) => projects.includes(name)),
-        }))
-        .filter((lane) => lane.projects.length > 0),
-    )
-    .filter((lanes) => lanes.length > 0);
+export function planOf(projects, { quick = false, filtered = false } = {}) {
+  /** @param {string[]} names @returns {Job[]} */
+  const asked = (...names) =>
+    names
+      .filter((name) => projects.includes(name))
+      .map((project) =>
+        quick && project === "process"
+          ? { project, files: quickFiles() }
+          : { project },
+      );
+  // Programs that mostly wait for each other, and a person's pace in the editor, beside guests.
+  const waiting = asked("process", "editor");
+  const guests = asked("vm");
+  const others = Array.from({ length: atOnce - 1 }, () => []);
+  return {
+    first: asked("unit", "protocol"),
+    lanes: [waiting, ...others],
+    rest: filtered ? guests : guests.flatMap(eachFile),
+  };
+}
+
+/** @param {Job} job @returns {Job[]} */
+function eachFile({ project }) {
+  const known = knownDurations();
+  return filesOf(project)
+    .sort((a, b) => known(b) - known(a))
+    .map((file) => ({ project, files: [file] }));
+}
 
 /**
  * @param {string} project
@@ -53,35 +82,30 @@ export function quickFiles() {
 }
 
 /**
- * @param {typeof stages} plan
- * @param {(project: string) => string[]} files
+ * @param {Plan} plan
  * @param {ReadonlySet<string>} [ended] files that have ended
  * @returns {number} milliseconds that it takes, or takes still
  */
-export function expectedMs(plan, files, ended = new Set()) {
+export function expectedMs({ first, lanes, rest }, ended = new Set()) {
   const known = knownDurations();
-  /** @param {string} project */
-  const projectMs = (project) => {
-    const left = files(project)
-      .filter((file) => !ended.has(file))
-      .map(known);
-    const sum = left.reduce((total, ms) => total + ms, 0);
+  /** @param {Job} job */
+  const jobMs = ({ project, files = filesOf(project) }) => {
+    const left = files.filter((file) => !ended.has(file)).map(known);
     // No sooner than its longest file.
     return Math.max(
-      sum / workers[/** @type {keyof typeof workers} */ (project)],
+      sum(left) / workers[/** @type {keyof typeof workers} */ (project)],
       ...left,
       0,
     );
   };
-  /** @param {string[]} projects */
-  const laneMs = (projects) =>
-    projects.reduce((total, project) => total + projectMs(project), 0);
-  return plan.reduce(
-    (total, lanes) =>
-      total + Math.max(...lanes.map(({ projects }) => laneMs(projects))),
-    0,
-  );
+  const loads = lanes.map((jobs) => sum(jobs.map(jobMs)));
+  for (const job of rest)
+    loads[loads.indexOf(Math.min(...loads))] += jobMs(job);
+  return sum(first.map(jobMs)) + Math.max(...loads);
 }
+
+/** @param {number[]} numbers */
+const sum = (numbers) => numbers.reduce((total, one) => total + one, 0);
 
 /**
  * @param {string} path a file to which the reporter writes the names of files that have ended

@@ -13,7 +13,7 @@ const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
  * Runs a project in a process of its own, so that one that crashes takes no other's results with it.
  * @param {string} project
  * @param {string[]} more arguments for vitest
- * @param {{env: Record<string, string>, beside?: boolean, niceness?: number}} how
+ * @param {{env: Record<string, string>, beside?: boolean}} how
  *   beside: another project runs at the same time, so its lines are marked
  * @returns {Promise<Counts>}
  */
@@ -40,14 +40,6 @@ export async function runProject(project, more, how) {
           ...how.env,
           GUESTHOUSE_TEST_COUNTS: report,
         },
-        ...(how.niceness
-          ? {
-              stepBack: {
-                niceness: how.niceness,
-                mark: `GUESTHOUSE_TEST_COUNTS=${report}`,
-              },
-            }
-          : {}),
         ...(how.beside
           ? {
               onLine: (/** @type {string} */ line) =>

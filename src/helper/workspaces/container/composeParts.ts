@@ -18,9 +18,14 @@ export interface ComposeParts {
 /** Where the VM keeps the override: Compose remembers its files by their paths. */
 export const overridePath = `${hostPathsFolder}/compose.json`;
 
+/** What steers Node itself; files use other names of this kind for their own purposes (`NODE_ENV`, `NODE_VERSION`). */
+const ofNode =
+  "NODE_(?:OPTIONS|PATH|EXTRA_CA_CERTS|TLS_REJECT_UNAUTHORIZED|USE_.*|DEBUG.*|V8_COVERAGE|ICU_DATA|REDIRECT_WARNINGS|REPL_.*|CHANNEL_.*|UNIQUE_ID|PRESERVE_.*|(?:DISABLE_)?COMPILE_CACHE.*)";
+
 /** What steers programs in the VM is the VM's own, whatever a file asks for. */
-const ownOfVm =
-  /^(?:PATH|HOME|PWD|OLDPWD|SHELL|TMPDIR|BASH_ENV|IFS|(?:LD|NODE|DOCKER|BUILDKIT|BUILDX|COMPOSE_(?:FILE|PATH))(?:_.*)?)$/;
+const ownOfVm = new RegExp(
+  `^(?:PATH|HOME|PWD|OLDPWD|SHELL|TMPDIR|BASH_ENV|IFS|${ofNode}|(?:LD|DOCKER|BUILDKIT|BUILDX|COMPOSE_(?:FILE|PATH))(?:_.*)?)$`,
+);
 
 /** `localEnv` holds what this computer has of `facts.variables`; `workspace` is the folder in the VM. */
 export function composeParts(

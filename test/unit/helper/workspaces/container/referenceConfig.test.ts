@@ -20,7 +20,10 @@ const read = (file: unknown, composeText?: string) =>
     },
     "/workspaces/web",
     {
-      localEnv: { HOME: "/home/me", USER: "me", PATH: "/bin" },
+      localEnv: {
+        ...{ HOME: "/home/me", USER: "me", PATH: "/bin" },
+        ...{ NODE_ENV: "test", NODE_OPTIONS: "--inspect" },
+      },
       devcontainerId: "id1",
     },
   );
@@ -257,9 +260,9 @@ describe("what Compose gets of this computer", () => {
   test("variables that its files read go along, but for what steers the VM's own programs", () => {
     const { compose: parts, file } = read(
       compose,
-      "services: { app: { image: 'a:${TAG:-1}', user: '${USER}', environment: [HOME, PATH] } }",
+      "services: { app: { image: 'a:${TAG:-1}', user: '${USER}', environment: [HOME, PATH, NODE_ENV, NODE_OPTIONS] } }",
     );
-    expect(parts).toEqual({ environment: { USER: "me" } });
+    expect(parts).toEqual({ environment: { USER: "me", NODE_ENV: "test" } });
     expect(file["dockerComposeFile"]).toEqual(["a.yml", "b.yml"]);
   });
 
