@@ -36,7 +36,7 @@ export const prerequisites = {
   protocol: { purpose: "", programs: () => [] },
   process: {
     purpose: "test with real QEMU and OpenSSH processes",
-    programs: realParts,
+    programs: () => [...realParts(), ...landingPrograms],
     make: async () => ({
       ...(await registryVariables()),
       ...(await signedBootVariables()),

@@ -151,6 +151,16 @@ export const testPrograms = [
 export const testServers = [
   sameEverywhere("sshd", "openssh-server", { pacman: "openssh" }),
   sameEverywhere("qemu-ga", "qemu-guest-agent"),
+  // A container engine, and what a dev container's SSH server is made of.
+  sameEverywhere("dockerd", "docker", {
+    "apt-get": "docker.io",
+    dnf: "moby-engine",
+  }),
+  sameEverywhere("runc", "runc"),
+  sameEverywhere("iptables", "iptables"),
+  sameEverywhere("patchelf", "patchelf"),
+  sameEverywhere("rsync", "rsync"),
+  sameEverywhere("busybox", "busybox", { "apt-get": "busybox-static" }),
 ].map((program) => ({ ...program, optional: true }));
 
 /** VS Code in a browser, for the editor tests. @type {Program[]} */

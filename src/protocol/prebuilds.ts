@@ -8,6 +8,7 @@ const personal = {
   secrets: true,
   dotfiles: true,
   gitIdentity: true,
+  agentForwarding: true,
   serverFolder: true,
 } as const;
 const order = upSchema

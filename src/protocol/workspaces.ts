@@ -170,6 +170,8 @@ export const upSchema = which.extend({
    * false.
    */
   gitIdentity: z.boolean().optional(),
+  /** A new VM may use this computer's SSH agent while somebody is connected; default false. One that is there stays as it is. */
+  agentForwarding: z.boolean().optional(),
   /** The folder of the client's editor's server in a home folder; default `.vscode-server`. */
   serverFolder: z
     .string()

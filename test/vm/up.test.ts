@@ -86,7 +86,7 @@ describe("a folder with a devcontainer.json", () => {
   });
 
   test("comes up until a command fails: its code, last words and log are told, the VM stays", async () => {
-    const { exitCode, stderr } = await up("--trust");
+    const { exitCode, stderr } = await up("--trust", "--agent-forwarding");
     expect(stderr).toContain("postCreateCommand ended with exit code 7");
     expect(exitCode).toBe(1);
     expect(stderr).toContain("before the fall");
@@ -100,6 +100,7 @@ describe("a folder with a devcontainer.json", () => {
     expect(await house.machine("my-w-b")).toMatchObject({
       user: "vscode",
       cpus: 1,
+      agentForwarding: true,
       state: { kind: "running" },
     });
     expect(await ran()).toEqual(["onCreate", "updateContent", "postCreate"]);

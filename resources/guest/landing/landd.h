@@ -29,14 +29,22 @@ enum {
 
 enum state { unused, waiting, opening, open_, lingering };
 
-// One SSH client. "to" and "from" are pipes whose other ends the container's
-// sshd has as its standard input and output: a pipe belongs to no network, a
-// socket would carry ours into the container.
+// Bytes that were read, and that the other side has no room for yet.
+struct rest {
+  char *bytes; // NULL: none
+  size_t at, size;
+};
+
+// One SSH client. "to" and "from" are sockets whose peers the container's sshd
+// has as its standard input and output. Pipes won't do: who holds the other end
+// of a pipe can hold the lock of both, by a splice() from a socket that says
+// nothing, and whoever reads then waits where no signal reaches it. The sockets
+// belong to landd's network, which is empty.
 struct connection {
   enum state state;
-  bool retried;             // handed to a listener that turned out to be gone
-  bool toIsFull, tcpIsFull; // what the next poll waits for
+  bool retried; // handed to a listener that turned out to be gone
   int tcp, to, from;
+  struct rest forTo, forTcp; // while there is one, nothing more is read for it
   int64_t deadlineMs; // 0: none
   uint8_t source[16];
   char target[maxTarget]; // where a relay leads in the container; "": SSH

@@ -1,7 +1,7 @@
 // listen RUN: the listener in the container, started as its user by "prepare".
 // RUN is the user's folder, /dev/.guesthouse/run/UID. It registers with the VM
-// by the socket there, then gets two pipes for each SSH connection and starts
-// the SSH server on them. Ends when the VM closes the channel; sessions go on.
+// by the socket there, then gets two sockets for each connection, one to read
+// from and one to write to, and starts the SSH server on them. Ends when the VM closes the channel; sessions go on.
 #define _GNU_SOURCE
 #include "settings.h"
 #include <errno.h>
@@ -43,9 +43,9 @@ static int registerAtVm(void) {
   return connect(channel, (void *)&address, sizeof address) ? -1 : channel;
 }
 
-// 1: two pipes, 0: the channel has ended, -1: nothing of use
+// 1: two sockets, 0: the channel has ended, -1: nothing of use
 // text: what landd wants, with its end
-static int receivePipes(int channel, int pipes[2], char *text, size_t size) {
+static int receiveSockets(int channel, int sockets[2], char *text, size_t size) {
   struct iovec data = {text, size - 1};
   union {
     struct cmsghdr align;
@@ -64,12 +64,12 @@ static int receivePipes(int channel, int pipes[2], char *text, size_t size) {
   if (!header || header->cmsg_type != SCM_RIGHTS ||
       header->cmsg_len != CMSG_LEN(2 * sizeof(int)))
     return -1;
-  memcpy(pipes, CMSG_DATA(header), 2 * sizeof(int));
+  memcpy(sockets, CMSG_DATA(header), 2 * sizeof(int));
   text[n] = 0;
   return 1;
 }
 
-static void serve(const int pipes[2], int errors) {
+static void serve(const int sockets[2], int errors) {
   char *command[] = {
       BIN "sshd",
       "-i",
@@ -88,8 +88,8 @@ static void serve(const int pipes[2], int errors) {
   setsid();
   signal(SIGCHLD, SIG_DFL);
   signal(SIGPIPE, SIG_DFL);
-  // 0, 1 and 2 are in use, so that neither pipe is one of them.
-  if (dup2(pipes[0], 0) < 0 || dup2(pipes[1], 1) < 0 || dup2(errors, 2) < 0)
+  // 0, 1 and 2 are in use, so that neither socket is one of them.
+  if (dup2(sockets[0], 0) < 0 || dup2(sockets[1], 1) < 0 || dup2(errors, 2) < 0)
     _exit(1);
   execve(command[0], command, settings);
   _exit(127);
@@ -112,14 +112,25 @@ static int reach(const char *where, const char *port) {
 }
 
 static void pump(int from, int to) {
-  ssize_t n;
-  do
-    n = splice(from, NULL, to, NULL, 1 << 16, SPLICE_F_MOVE);
-  while (n > 0 || (n < 0 && errno == EINTR));
+  static char bytes[1 << 16];
+  for (;;) {
+    const ssize_t n = read(from, bytes, sizeof bytes);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0)
+      return;
+    for (ssize_t at = 0, sent; at < n; at += sent) {
+      sent = write(to, bytes + at, n - at);
+      if (sent < 0 && errno == EINTR)
+        sent = 0;
+      else if (sent < 0)
+        return;
+    }
+  }
 }
 
 // One process for each direction: neither waits for the other.
-static void relay(const int pipes[2], char *where) {
+static void relay(const int sockets[2], char *where) {
   char *port = strchr(where, ' ');
   if (!port)
     _exit(1);
@@ -133,12 +144,12 @@ static void relay(const int pipes[2], char *where) {
     _exit(1);
   signal(SIGPIPE, SIG_DFL);
   if (fork() == 0) {
-    close(pipes[0]);
-    pump(fd, pipes[1]);
+    close(sockets[0]);
+    pump(fd, sockets[1]);
     _exit(0);
   }
-  close(pipes[1]);
-  pump(pipes[0], fd);
+  close(sockets[1]);
+  pump(sockets[0], fd);
   shutdown(fd, SHUT_WR);
   _exit(0);
 }
@@ -162,16 +173,16 @@ int main(int count, char **words) {
   signal(SIGCHLD, SIG_IGN);
   signal(SIGHUP, SIG_IGN);
   for (;;) {
-    int pipes[2];
+    int sockets[2];
     char text[512];
-    const int got = receivePipes(channel, pipes, text, sizeof text);
+    const int got = receiveSockets(channel, sockets, text, sizeof text);
     if (got == 0)
       return 0;
     if (got < 0)
       continue;
     if (fork() == 0)
-      text[0] == 'r' ? relay(pipes, text + 1) : serve(pipes, null);
-    close(pipes[0]);
-    close(pipes[1]);
+      text[0] == 'r' ? relay(sockets, text + 1) : serve(sockets, null);
+    close(sockets[0]);
+    close(sockets[1]);
   }
 }

@@ -1,12 +1,13 @@
-// The bytes of landd's connections: from the client's TCP socket into a pipe
-// of the container's sshd and back, by splice(2), without a copy of our own.
-// Every wait has an end, and nothing that the container does blocks the loop.
+// The bytes of landd's connections: from the client's TCP socket to the
+// container's sshd and back. Every wait has an end, and nothing that the
+// container does blocks the loop.
 #define _GNU_SOURCE
 #include "landd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,10 +20,25 @@ static void closeFd(int *fd) {
   *fd = -1;
 }
 
+static void drop(struct rest *rest) {
+  free(rest->bytes);
+  *rest = (struct rest){0};
+}
+
+static void closeTo(struct connection *c) {
+  closeFd(&c->to);
+  drop(&c->forTo);
+}
+
+static void closeFrom(struct connection *c) {
+  closeFd(&c->from);
+  drop(&c->forTcp);
+}
+
 void closeConnection(struct connection *c) {
   closeFd(&c->tcp);
-  closeFd(&c->to);
-  closeFd(&c->from);
+  closeTo(c);
+  closeFrom(c);
   c->state = unused;
 }
 
@@ -42,8 +58,8 @@ void turnAway(struct connection *c, const char *why) {
   if (length >= (int)sizeof line)
     length = sizeof line - 1;
   say("connection turned away: %.*s", (int)strcspn(why, "\r\n"), why);
-  closeFd(&c->to);
-  closeFd(&c->from);
+  closeTo(c);
+  closeFrom(c);
   (void)!send(c->tcp, line, length, MSG_DONTWAIT | MSG_NOSIGNAL);
   shutdown(c->tcp, SHUT_WR);
   c->state = lingering;
@@ -98,8 +114,8 @@ void acceptClient(int listener, const char *target) {
   snprintf(place->target, maxTarget, "%s", target);
 }
 
-// One message: 'c' for SSH or 'r' and a relay's target, with the two pipes.
-static bool sendPipes(int channel, const int fds[2], const char *target) {
+// One message: 'c' for SSH or 'r' and a relay's target, with the two sockets.
+static bool sendSockets(int channel, const int fds[2], const char *target) {
   char text[maxTarget + 1];
   const int length =
       snprintf(text, sizeof text, "%c%s", target[0] ? 'r' : 'c', target);
@@ -120,22 +136,27 @@ static bool sendPipes(int channel, const int fds[2], const char *target) {
   return sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == length;
 }
 
-bool handOver(struct connection *c, int channel) {
-  int in[2], out[2];
-  if (pipe2(in, O_CLOEXEC) < 0) {
-    turnAway(c, "The VM has no files left to open.");
-    return true;
-  }
-  if (pipe2(out, O_CLOEXEC) < 0) {
+// Two pairs, each for one direction: sshd's input and output end on their own.
+static bool makeSockets(int in[2], int out[2]) {
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0)
+    return false;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, out) < 0) {
     close(in[0]);
     close(in[1]);
+    return false;
+  }
+  shutdown(in[1], SHUT_RD);
+  shutdown(out[0], SHUT_WR);
+  return true;
+}
+
+bool handOver(struct connection *c, int channel) {
+  int in[2], out[2]; // theirs to read and ours to write, ours to read and theirs
+  if (!makeSockets(in, out)) {
     turnAway(c, "The VM has no files left to open.");
     return true;
   }
-  // Only our ends: the other ends are the container's own to set.
-  fcntl(in[1], F_SETFL, O_NONBLOCK);
-  fcntl(out[0], F_SETFL, O_NONBLOCK);
-  const bool sent = sendPipes(channel, (int[]){in[0], out[1]}, c->target);
+  const bool sent = sendSockets(channel, (int[]){in[0], out[1]}, c->target);
   const int error = errno;
   close(in[0]);
   close(out[1]);
@@ -151,8 +172,8 @@ bool handOver(struct connection *c, int channel) {
     turnAway(c, "The dev container doesn't take connections; is it paused?");
     return true;
   }
-  closeFd(&c->to);
-  closeFd(&c->from);
+  closeTo(c);
+  closeFrom(c);
   return false;
 }
 
@@ -162,14 +183,44 @@ static void endSoon(struct connection *c) {
     c->deadlineMs = end;
 }
 
-enum moved { some, ended, blocked };
+enum moved { some, nothing, ended };
 
-static enum moved move(int from, int to) {
-  const ssize_t n =
-      splice(from, NULL, to, NULL, 1 << 18, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-  if (n > 0)
-    return some;
-  return n < 0 && (errno == EAGAIN || errno == EINTR) ? blocked : ended;
+// Keeps what the receiver has no room for; it is sent before anything else.
+static bool keep(struct rest *rest, const char *bytes, size_t size) {
+  rest->bytes = malloc(size);
+  if (!rest->bytes)
+    return false;
+  memcpy(rest->bytes, bytes, size);
+  rest->at = 0;
+  rest->size = size;
+  return true;
+}
+
+// As much as there is room for; -1: the receiver is gone.
+static ssize_t give(int to, const char *bytes, size_t size) {
+  const ssize_t n = send(to, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : n;
+}
+
+static enum moved giveRest(int to, struct rest *rest) {
+  const ssize_t n = give(to, rest->bytes + rest->at, rest->size - rest->at);
+  if (n < 0)
+    return ended;
+  rest->at += n;
+  if (rest->at == rest->size)
+    drop(rest);
+  return some;
+}
+
+static enum moved move(int from, int to, struct rest *rest) {
+  static char bytes[1 << 17];
+  const ssize_t n = recv(from, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR))
+    return nothing;
+  const ssize_t given = n > 0 ? give(to, bytes, n) : -1;
+  if (given < 0 || (given < n && !keep(rest, bytes + given, n - given)))
+    return ended;
+  return some;
 }
 
 // What each poll waits for; serveConnection() reads the answers in this order.
@@ -179,69 +230,55 @@ size_t watchConnection(struct connection *c, struct pollfd *polls) {
   short tcp = 0;
   if (c->state == waiting)
     tcp = POLLRDHUP; // its bytes wait, too
-  if (c->state == lingering || (c->to >= 0 && !c->toIsFull))
+  if (c->state == lingering || (c->to >= 0 && !c->forTo.bytes))
     tcp |= POLLIN;
-  if (c->from >= 0 && c->tcpIsFull)
+  if (c->forTcp.bytes)
     tcp |= POLLOUT;
   polls[0] = (struct pollfd){.fd = c->tcp, .events = tcp};
   polls[1] = (struct pollfd){.fd = c->to,
-                             .events = c->toIsFull ? POLLOUT : 0};
-  polls[2] = (struct pollfd){.fd = c->tcpIsFull ? -1 : c->from,
+                             .events = c->forTo.bytes ? POLLOUT : 0};
+  polls[2] = (struct pollfd){.fd = c->forTcp.bytes ? -1 : c->from,
                              .events = POLLIN};
   return 3;
 }
 
 static void fromClient(struct connection *c, short tcp, short to) {
-  if (to & POLLERR) { // the container's side no longer reads
-    closeFd(&c->to);
-    endSoon(c);
-    return;
-  }
-  const bool retry = c->toIsFull && (to & POLLOUT);
-  if (!retry && !(!c->toIsFull && (tcp & POLLIN)))
-    return;
-  // After POLLIN it is the pipe that blocks, after POLLOUT the socket.
-  switch (move(c->tcp, c->to)) {
-  case some:
-    c->toIsFull = false;
-    break;
-  case blocked:
-    c->toIsFull = !retry;
-    break;
-  case ended:
-    closeFd(&c->to);
+  enum moved moved = nothing;
+  if (to & (POLLERR | POLLHUP)) // the container's side no longer reads
+    moved = ended;
+  else if (c->forTo.bytes && (to & POLLOUT))
+    moved = giveRest(c->to, &c->forTo);
+  else if (!c->forTo.bytes && (tcp & POLLIN))
+    moved = move(c->tcp, c->to, &c->forTo);
+  if (moved == ended) {
+    closeTo(c);
     endSoon(c);
   }
 }
 
 static void toClient(struct connection *c, short tcp, short from) {
-  const bool retry = c->tcpIsFull && (tcp & POLLOUT);
-  if (!retry && !(from & (POLLIN | POLLHUP | POLLERR)))
-    return;
-  switch (move(c->from, c->tcp)) {
-  case some:
-    c->tcpIsFull = false;
-    if (c->state == opening) {
-      c->state = open_;
-      if (c->to >= 0)
-        c->deadlineMs = 0;
-    }
-    break;
-  case blocked:
-    c->tcpIsFull = !retry;
-    break;
-  case ended:
-    if (c->state == opening) {
-      turnAway(c, "The dev container closed the connection before the SSH "
-                  "server answered.");
-      return;
-    }
-    closeFd(&c->to);
-    closeFd(&c->from);
-    shutdown(c->tcp, SHUT_WR);
-    c->state = lingering;
-    c->deadlineMs = nowMs() + lingerMs;
+  enum moved moved = nothing;
+  if (c->forTcp.bytes && (tcp & POLLOUT))
+    moved = giveRest(c->tcp, &c->forTcp);
+  else if (!c->forTcp.bytes && (from & (POLLIN | POLLHUP | POLLERR)))
+    moved = move(c->from, c->tcp, &c->forTcp);
+  if (moved == some && c->state == opening) {
+    c->state = open_;
+    if (c->to >= 0)
+      c->deadlineMs = 0;
   }
+  if (moved != ended)
+    return;
+  if (c->state == opening) {
+    turnAway(c, "The dev container closed the connection before the SSH "
+                "server answered.");
+    return;
+  }
+  closeTo(c);
+  closeFrom(c);
+  shutdown(c->tcp, SHUT_WR);
+  c->state = lingering;
+  c->deadlineMs = nowMs() + lingerMs;
 }
 
 static void discard(struct connection *c, short tcp) {

@@ -61,7 +61,7 @@ export async function bringUp(
   );
   if (secrets === undefined) return undefined;
   const serverFolder = await deps.serverFolder();
-  const { dotfiles, gitIdentity } = settings();
+  const { dotfiles, gitIdentity, agentForwarding } = settings();
   const title =
     branch === undefined
       ? l10n.t("Opening {0} in its VM", basename(folder))
@@ -80,6 +80,7 @@ export async function bringUp(
             ...given({ dotfiles, serverFolder, prebuild, container }),
             ...given({ hostPaths }),
             gitIdentity: gitIdentity && seesHost,
+            agentForwarding: agentForwarding && seesHost,
             until: "waitFor",
           },
           signal,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { attacks } from "./attacks.ts";
@@ -164,6 +165,30 @@ describe.skipIf(reason !== undefined)(
         ok: true,
       });
       await expect(get(own!)).rejects.toThrow();
+      await docker("rm", "--force", container);
+    });
+
+    test("a service that says a word and then nothing keeps nobody waiting", async () => {
+      const container = await start("patient", "glibc", { options: inTown });
+      await docker(
+        ...["exec", "--detach", "db", "/bin/busybox", "sh", "-c"],
+        "(echo a word; sleep 300) | nc -l -p 9000",
+      );
+      const [listen = 0] = await freePorts(1);
+      const relays = [{ listen, host: "db", port: 9000 }];
+      expect(await bed.set({ ...vscode, container, relays })).toMatchObject({
+        ok: true,
+      });
+      const socket = connect(listen, "127.0.0.1");
+      try {
+        socket.write("a question\n");
+        const [word] = (await once(socket, "data")) as [Buffer];
+        expect(word.toString()).toBe("a word\n");
+        const done = await bed.ssh(["landing", "echo here"]);
+        expect(done.stdout, done.stderr).toBe("here\n");
+      } finally {
+        socket.destroy();
+      }
       await docker("rm", "--force", container);
     });
 

@@ -14,6 +14,7 @@ interface SetFlags {
   readonly cpus?: number;
   readonly memory?: number;
   readonly disk?: number;
+  readonly agentForwarding?: boolean;
   readonly hostLoopback?: boolean;
   readonly screen?: boolean;
   readonly name?: string;
@@ -28,6 +29,8 @@ export function addSetCommand(program: Command): void {
     .option("-c, --cpus <count>", "virtual processors", integerOption)
     .option("-m, --memory <size>", "memory", mebibytesOption)
     .option("-d, --disk <size>", "disk; grows only", gibOption)
+    .option("-A, --agent-forwarding", "let it use this host's SSH agent")
+    .option("--no-agent-forwarding", "keep it from this host's SSH agent")
     .option("--host-loopback", "let it reach this host's loopback address")
     .option("--no-host-loopback", "keep it from this host's loopback address")
     .option("--screen", "give it a display, a keyboard and a pointer")
@@ -47,6 +50,7 @@ export function addSetCommand(program: Command): void {
             cpus: flags.cpus,
             memoryMiB: flags.memory,
             diskGiB: flags.disk,
+            agentForwarding: flags.agentForwarding,
             hostLoopback: flags.hostLoopback,
             screen: flags.screen,
           });

@@ -63,6 +63,7 @@ export interface PersonalFlags {
   readonly dotfilesTargetPath?: string;
   /** False by `--no-git-identity`. */
   readonly gitIdentity?: boolean;
+  readonly agentForwarding?: boolean;
 }
 
 /** Options by the names of the reference command line. */
@@ -84,6 +85,10 @@ export const addPersonalOptions = (command: Command): Command =>
     .option(
       "--no-git-identity",
       "don't give git in the guest your user.name and user.email",
+    )
+    .option(
+      "-A, --agent-forwarding",
+      "let a new VM use this computer's SSH agent while you are connected",
     );
 
 /** The same as parameters of `workspaces.up`. `warn` is told where others may read the secrets. */
@@ -91,11 +96,19 @@ export async function personalParams(
   flags: PersonalFlags,
   warn: (sentence: string) => void,
 ): Promise<
-  Pick<ParsedParams<"workspaces.up">, "secrets" | "dotfiles" | "gitIdentity">
+  Pick<
+    ParsedParams<"workspaces.up">,
+    "secrets" | "dotfiles" | "gitIdentity" | "agentForwarding"
+  >
 > {
-  const { secretsFile, dotfilesRepository: repository } = flags;
+  const {
+    secretsFile,
+    dotfilesRepository: repository,
+    agentForwarding,
+  } = flags;
   return {
     gitIdentity: flags.gitIdentity !== false,
+    ...given({ agentForwarding }),
     ...(secretsFile === undefined
       ? {}
       : { secrets: await readSecrets(secretsFile, warn) }),

@@ -98,7 +98,7 @@ async function run(
       result = found;
       return;
     }
-    const { text } = readLogLine(line);
+    const text = readLogLine(line);
     if (text === undefined) return;
     tail.take(text);
     log.write(text);

@@ -4,26 +4,13 @@
  * on trust. Pure.
  */
 import * as z from "zod";
-import { guestLifecycle } from "../devcontainer/model.ts";
 
 const lineSchema = z.looseObject({
   type: z.string(),
   /** 1 trace, 2 debug, 3 info, 4 warning, 5 error. */
   level: z.number().optional(),
   text: z.string().optional(),
-  name: z.string().optional(),
-  status: z.string().optional(),
-  stepDetail: z.string().optional(),
-  channel: z.string().optional(),
 });
-
-/** What a line tells. */
-export interface LogLine {
-  /** For the workspace's log; ends with a line break unless it is raw output. */
-  readonly text?: string;
-  /** A command of the file or the image begins. */
-  readonly begins?: (typeof guestLifecycle)[number] | "dotfiles";
-}
 
 const info = 3;
 
@@ -51,34 +38,26 @@ export class LineReader {
   }
 }
 
-/** A line of the log; what isn't JSON is shown as it is. */
-export function readLogLine(line: string): LogLine {
+/** What a line says for the workspace's log, if anything; ends with a line break unless it is raw output. What isn't JSON is shown as it is. */
+export function readLogLine(line: string): string | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
   } catch {
-    return { text: `${line}\n` };
+    return `${line}\n`;
   }
   const read = lineSchema.safeParse(value);
-  if (!read.success) return {};
-  const { type, level = info, text, name, status } = read.data;
-  if (level < info) return {};
+  if (!read.success) return undefined;
+  const { type, level = info, text } = read.data;
+  if (level < info || text === undefined || text === "") return undefined;
   switch (type) {
-    case "progress": {
-      const command =
-        guestLifecycle.find((each) => name?.includes(each)) ??
-        (name?.includes("Dotfiles") === true ? "dotfiles" : undefined);
-      return command !== undefined && status === "running"
-        ? { begins: command }
-        : {};
-    }
     case "raw":
-      return text === undefined ? {} : { text };
+      return text;
     case "start":
     case "text":
-      return text === undefined || text === "" ? {} : { text: `${text}\n` };
+      return `${text}\n`;
     default:
-      return {};
+      return undefined;
   }
 }
 

@@ -76,7 +76,7 @@ const draftOf = ({
     ? { screen: true }
     : {}),
   start: false,
-  ...given({ warm: params.warm }),
+  ...given({ warm: params.warm, agentForwarding: params.agentForwarding }),
 });
 
 const madeOf = (

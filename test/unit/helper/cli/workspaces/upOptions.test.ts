@@ -62,11 +62,13 @@ test("dotfiles need a repository; git's name and address go along unless that is
         dotfilesRepository: "me/dots",
         dotfilesTargetPath: "~/x",
         gitIdentity: false,
+        agentForwarding: true,
       },
       none,
     ),
   ).toEqual({
     gitIdentity: false,
+    agentForwarding: true,
     dotfiles: { repository: "me/dots", targetPath: "~/x" },
   });
 });
