@@ -22,6 +22,9 @@ export class Uri {
     this.scheme = scheme;
     this.path = path;
   }
+  toString(): string {
+    return `${this.scheme}://${this.path}`;
+  }
   static file(path: string): Uri {
     return new Uri("file", path);
   }
@@ -61,9 +64,24 @@ export const env: { remoteName: string | undefined } = {
 };
 export const workspace: {
   workspaceFolders: {
-    uri: { authority: string; fsPath: string; scheme?: string };
+    uri: { authority: string; fsPath: string; path?: string; scheme?: string };
   }[];
-} = { workspaceFolders: [] };
+  onDidSaveTextDocument: (listener: (document: { uri: Uri }) => void) => {
+    dispose: () => void;
+  };
+} = {
+  workspaceFolders: [],
+  onDidSaveTextDocument(listener) {
+    saveListeners.add(listener);
+    return { dispose: () => void saveListeners.delete(listener) };
+  },
+};
+const saveListeners = new Set<(document: { uri: Uri }) => void>();
+
+/** The user saves this file. */
+export const save = (uri: Uri): void => {
+  for (const listener of saveListeners) listener({ uri });
+};
 
 /** Picks that were shown: what each row says. The next of `presses` is the label that is picked. */
 export const picks: string[][] = [];

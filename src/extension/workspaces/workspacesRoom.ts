@@ -26,6 +26,7 @@ import { prebuildCommands } from "./prebuild.ts";
 import { rebuildCommands } from "./rebuildCommands.ts";
 import { secretsIn } from "./secrets.ts";
 import { serverFolderOf } from "./serverFolder.ts";
+import { offerSavedFile } from "./savedFile.ts";
 import { tellFailedSetup } from "./setupFailures.ts";
 import { vmCommands } from "./vmCommands.ts";
 import { workspaceCommands } from "./workspaceCommands.ts";
@@ -54,6 +55,7 @@ export function createWorkspacesRoom(deps: WorkspacesRoomDeps) {
   connection.onConnected(() => logs.catchUp());
   const isTrusted = (): boolean => editorWorkspace.isTrusted;
   const stopSetupFailures = tellFailedSetup(workspaces);
+  const stopSavedFile = offerSavedFile(workspaces);
   const here = (): Workspace | undefined => {
     if (env.remoteName !== "ssh-remote") return undefined;
     const found = currentWorkspace(workspaces);
@@ -106,6 +108,7 @@ export function createWorkspacesRoom(deps: WorkspacesRoomDeps) {
     },
     dispose() {
       stopSetupFailures();
+      stopSavedFile();
       stopExtensions();
       stopOffering();
       stopPorts();
