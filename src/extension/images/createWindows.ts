@@ -4,6 +4,7 @@ import type { Params } from "../../protocol/contract.ts";
 import type { CommandsOf } from "../window/commandIds.ts";
 import { about } from "../failures/about.ts";
 import type { Call } from "../helper/connection.ts";
+import { stays } from "../window/stays.ts";
 import { withViewProgress } from "../window/progress.ts";
 import { imagesViewId } from "../window/viewIds.ts";
 
@@ -189,8 +190,9 @@ const account = async (
   title: string,
   prompt: string,
 ): Promise<string | undefined> =>
-  (await window.showInputBox({ title, prompt, value: "dev" }))?.trim() ||
-  undefined;
+  (
+    await window.showInputBox({ title, prompt, value: "dev", ...stays })
+  )?.trim() || undefined;
 
 async function openFile(
   title: string,
@@ -217,7 +219,8 @@ async function pick<T>(
 ): Promise<T | undefined> {
   const [only, second] = items;
   if (second === undefined) return only?.value;
-  return (await window.showQuickPick(items, { title, placeHolder }))?.value;
+  return (await window.showQuickPick(items, { title, placeHolder, ...stays }))
+    ?.value;
 }
 
 async function agreed(question: string, button: string): Promise<boolean> {

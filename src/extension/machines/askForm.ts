@@ -1,5 +1,6 @@
 import { l10n, type QuickPickItem, window } from "vscode";
 import { memoryText } from "../rows/quantities.ts";
+import { stays } from "../window/stays.ts";
 import {
   type FormLine,
   isMachineName,
@@ -31,6 +32,7 @@ export async function askForm<V, F extends string>(
     const picked = await window.showQuickPick([submit, ...fields], {
       title: options.title,
       placeHolder: l10n.t("Press Enter to go on, or pick a value to change it"),
+      ...stays,
     });
     if (picked === undefined) return undefined;
     if (picked.field === undefined) return value;
@@ -50,6 +52,7 @@ async function askText<T>(
     value: present,
     prompt: rule,
     validateInput: (text) => (parse(text) === undefined ? rule : undefined),
+    ...stays,
   });
   return text === undefined ? undefined : parse(text);
 }

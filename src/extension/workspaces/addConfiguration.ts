@@ -5,6 +5,7 @@ import { given } from "../../base/given.ts";
 import type { CommandsOf } from "../window/commandIds.ts";
 import type { Call } from "../helper/connection.ts";
 import type { Settings } from "../window/settings.ts";
+import { stays } from "../window/stays.ts";
 import { localFolder } from "./folders.ts";
 
 /** What a new file says of its VM. */
@@ -65,7 +66,7 @@ async function ask(
   const names = images.map(({ name }) => name);
   const image = await window.showQuickPick(
     [usualImage, ...names.filter((name) => name !== usualImage)],
-    { title, placeHolder: l10n.t("Image of the VM") },
+    { title, placeHolder: l10n.t("Image of the VM"), ...stays },
   );
   if (image === undefined) return undefined;
   const sizes: (QuickPickItem & Omit<FirstConfiguration, "image">)[] = [
@@ -86,6 +87,7 @@ async function ask(
   const size = await window.showQuickPick(sizes, {
     title,
     placeHolder: l10n.t("Size of the VM"),
+    ...stays,
   });
   if (size === undefined) return undefined;
   const { cpus, memory } = size;

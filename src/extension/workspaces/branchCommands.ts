@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { l10n, type QuickPickItem, Uri, window } from "vscode";
 import type { CommandsOf } from "../window/commandIds.ts";
 import type { Call } from "../helper/connection.ts";
+import { stays } from "../window/stays.ts";
 import { currentWorkspace, localFolder, placeIn } from "./folders.ts";
 import { fetchClone, type OpenDeps, workspaceOpener } from "./open.ts";
 
@@ -89,6 +90,7 @@ async function chooseBranch(
     prompt: l10n.t(
       "It is made where the folder is now; nothing is checked out here",
     ),
+    ...stays,
   });
   if (branch === undefined || branch === "") return undefined;
   await call("branches.create", { folder, branch });
@@ -103,7 +105,7 @@ async function askUrl(): Promise<string | undefined> {
       "Cloned by this computer's git, with its credentials; they don't go into the VM",
     ),
     placeHolder: "https://example.com/me/project.git",
-    ignoreFocusOut: true,
+    ...stays,
     validateInput: (text) =>
       text === "" || repositoryUrlSchema.safeParse(text.trim()).success
         ? undefined

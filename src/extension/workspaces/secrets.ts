@@ -9,6 +9,7 @@ import {
   Uri,
   window,
 } from "vscode";
+import { stays } from "../window/stays.ts";
 import type { Result } from "../../protocol/contract.ts";
 
 type Read = Pick<Result<"workspaces.read">, "id" | "secrets">;
@@ -146,7 +147,7 @@ function askSecret(
     box.totalSteps = about.total;
   }
   box.password = true;
-  box.ignoreFocusOut = true;
+  box.ignoreFocusOut = stays.ignoreFocusOut;
   box.prompt = description === undefined ? name : `${name}: ${description}`;
   box.placeholder = l10n.t("Its value; empty goes on without it");
   box.buttons = documentationUrl === undefined ? [never] : [help, never];
@@ -200,7 +201,7 @@ export async function changeSecrets(
     title: `${title} · ${picked.label}`,
     prompt: l10n.t("The next Open in VM uses it. Empty forgets it."),
     password: true,
-    ignoreFocusOut: true,
+    ...stays,
   });
   if (value !== undefined) await store.put(id, picked.label, value);
 }

@@ -45,6 +45,9 @@ export function workbenchUrl(
   return url.href;
 }
 
+/** VS Code's own, on a busy computer: an element is gone before what was put off for it. */
+const ofTheEditor = /^Cannot read properties of null \(reading 'classList'\)$/;
+
 /** The single page of a context, with what goes wrong inside of it written to `report`. */
 export function onlyPage(
   context: BrowserContext,
@@ -52,7 +55,10 @@ export function onlyPage(
 ): Page {
   const page = context.pages()[0];
   if (page === undefined) throw new Error("The browser has no page.");
-  page.on("pageerror", (error) => report(`page error: ${error.message}`));
+  page.on("pageerror", (error) => {
+    if (!ofTheEditor.test(error.message))
+      report(`page error: ${error.stack ?? error.message}`);
+  });
   page.on("crash", () => report("the page crashed"));
   return page;
 }
