@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { execa } from "execa";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -82,6 +83,20 @@ describe.skipIf(reason !== undefined)(
       const chunks: Buffer[] = [];
       for await (const chunk of command.stdout) chunks.push(chunk as Buffer);
       expect(Buffer.concat(chunks).equals(many)).toBe(true);
+      expect((await command.ended).code).toBe(0);
+    });
+
+    test("a word that waits for an answer isn't kept", async () => {
+      const guest = await use(shells["plain"]!);
+      const command = await guest.start(
+        "while read -r word; do printf %s $word; done",
+      );
+      for (const word of ["hello", "a", "0"]) {
+        command.stdin.write(`${word}\n`);
+        const [heard] = (await once(command.stdout, "data")) as [Buffer];
+        expect(heard.toString()).toBe(word);
+      }
+      command.stdin.end();
       expect((await command.ended).code).toBe(0);
     });
 
