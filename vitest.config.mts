@@ -22,8 +22,8 @@ export default defineConfig({
       project("unit", 10_000),
       project("protocol", 30_000),
       project("process", 120_000),
-      project("vm", 900_000),
-      project("editor", 900_000),
+      project("vm", 450_000),
+      project("editor", 300_000),
     ],
   },
 });

@@ -17,6 +17,7 @@ import { git } from "../process/workspaces/workspaceOverSsh.ts";
 import { eventually } from "../vm/household.ts";
 import { endings, pictureFailures } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
+import { warmUp } from "../vm/warmGuests.ts";
 import {
   notifications,
   pressInDialog,
@@ -129,6 +130,8 @@ test("Prebuild VM Image for This Folder tells its stages; Cancel ends it, and no
 });
 
 test("Clone Repository in VM… takes an address without a password, says what git said, and opens the clone in its VM", async () => {
+  // Not about booting, as the prebuild above is.
+  await warmUp(at.house);
   const title = "Guesthouse: Clone Repository in VM…";
   await runCommand(page, title);
   await answer(page, "https://me:secret@example.com/shop.git");

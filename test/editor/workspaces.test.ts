@@ -7,6 +7,7 @@ import type { Machine } from "../../src/protocol/machines.ts";
 import { eventually } from "../vm/household.ts";
 import { endings, pictureFailures } from "./harness/endings.ts";
 import { openHouse, startEditor, type TestHouse } from "./harness/house.ts";
+import { warmUp } from "../vm/warmGuests.ts";
 import {
   notifications,
   outputText,
@@ -43,7 +44,7 @@ const write = (path: string, text: string): Promise<void> =>
 beforeAll(async () => {
   at = await openHouse();
   atEnd(at.close);
-  await at.house.json(["image", "pull", "debian-12"]);
+  await warmUp(at.house);
   folder = join(await mkdtemp(join(tmpdir(), "gh-folder-")), "web");
   atEnd(() => rm(join(folder, ".."), { recursive: true, force: true }));
   await mkdir(join(folder, ".devcontainer"), { recursive: true });
@@ -63,7 +64,7 @@ beforeAll(async () => {
   "secrets": { "TOKEN": { "description": "of the registry" } },
   "postCreateCommand": "sh setup.sh",
   "waitFor": "postCreateCommand",
-  "customizations": { "guesthouse": { "cpus": 1, "memory": "768mb" } },
+  "customizations": { "guesthouse": { "cpus": 1, "memory": "512mb" } },
 }
 `,
   );

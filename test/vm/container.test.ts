@@ -111,7 +111,7 @@ beforeAll(async () => {
     ...["template", "warm-up", "containers"],
     ...[...engineShape, "--disk", "64G"],
   ]);
-}, 3_600_000);
+}, 1_200_000);
 
 afterAll(async () => {
   await house[Symbol.asyncDispose]();

@@ -50,7 +50,7 @@ beforeAll(async () => {
     ...["create", "dock", "--image", "containers"],
     ...engineShape,
   ]);
-}, 3_600_000);
+}, 1_200_000);
 
 afterAll(async () => {
   await house[Symbol.asyncDispose]();

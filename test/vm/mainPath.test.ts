@@ -30,13 +30,13 @@ afterAll(async () => {
 
 describe("two clones of one image, created at once", () => {
   test("both come to an authenticated command; an overlay has less than a megabyte at creation", async () => {
-    const make = (name: string, cpus: string): Promise<Machine> =>
+    // Under emulation each processor costs time; one has several later.
+    const make = (name: string): Promise<Machine> =>
       house.json<Machine>([
         ...["create", name, "--image", "debian-12", "--no-start"],
-        ...["--cpus", cpus, "--memory", "768M"],
+        ...["--cpus", "1", "--memory", "768M"],
       ]);
-    // One with several processors is enough: under emulation each costs time.
-    [one, two] = await Promise.all([make("one", "2"), make("two", "1")]);
+    [one, two] = await Promise.all([make("one"), make("two")]);
     for (const { id } of [one, two])
       expect(
         (await stat(join(house.home, "machines", id, "disk.qcow2"))).blocks *
@@ -130,7 +130,7 @@ describeLoopback(() => ({ house, one, two }));
 describeCrashes(() => ({ house, one, two }));
 
 describe("create → stop → start → ssh, and resize while stopped (B16, B17)", () => {
-  test("fresh writes survive a stop; 2 → 4 processors, more memory and a larger disk are there after the start (B16, B17)", async () => {
+  test("fresh writes survive a stop; 1 → 2 processors, more memory and a larger disk are there after the start (B16, B17)", async () => {
     await inGuest(one, "echo precious > note.txt");
     expect((await house.json<{ how: string }>(["stop", "one"])).how).toBe(
       "shutdown",
@@ -139,14 +139,14 @@ describe("create → stop → start → ssh, and resize while stopped (B16, B17)
       "set",
       "one",
       "--cpus",
-      "4",
+      "2",
       "--memory",
       "1G",
       "--disk",
       "24G",
     ]);
     // The proxy starts a stopped machine: plain ssh is enough.
-    expect(await inGuest(one, "cat note.txt; nproc")).toBe("precious\n4");
+    expect(await inGuest(one, "cat note.txt; nproc")).toBe("precious\n2");
     expect(
       Number(await inGuest(one, "awk '/MemTotal/{print $2}' /proc/meminfo")),
     ).toBeGreaterThan(850_000);
@@ -164,7 +164,7 @@ describe("create → stop → start → ssh, and resize while stopped (B16, B17)
       "paused",
     );
     expect(
-      (await house.guesthouse(["set", "one", "--cpus", "2"])).exitCode,
+      (await house.guesthouse(["set", "one", "--cpus", "3"])).exitCode,
     ).toBe(3);
     expect((await house.json<Machine>(["resume", "one"])).state.kind).toBe(
       "running",

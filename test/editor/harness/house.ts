@@ -10,10 +10,13 @@ import { writeSshExtension } from "./sshExtension.ts";
 
 const checkout = fileURLToPath(new URL("../../..", import.meta.url));
 
-/** Small machines: several tests share few processors, without hardware acceleration. */
+/**
+ * Small machines: several tests share few processors, without hardware acceleration. They resume from the warm template of
+ * test/vm/warmGuests.ts where a test brings that into its house.
+ */
 export const smallMachines = {
   "guesthouse.cpus": 1,
-  "guesthouse.memoryMiB": 768,
+  "guesthouse.memoryMiB": 512,
 };
 
 /** A data folder, a user's home and the variables that make the extension and the command line share both. */
@@ -45,6 +48,7 @@ export async function openHouse(
     GUESTHOUSE_IDLE_SECONDS: "600",
     GUESTHOUSE_WARM: "manual",
     ...passedOn("GUESTHOUSE_IMAGE_CACHE"),
+    ...passedOn("GUESTHOUSE_TEMPLATE_CACHE"),
   };
   return {
     house,
