@@ -58,6 +58,11 @@ export const commands = {
   },
 };
 
+/** Forgets what was asked, pressed and executed. */
+export function forget(): void {
+  for (const list of [asked, presses, executed]) list.length = 0;
+}
+
 /** Where the window is, and what is open in it. */
 export const env: { remoteName: string | undefined } = {
   remoteName: undefined,

@@ -6,6 +6,7 @@ import {
   asked,
   env,
   executed,
+  forget,
   presses,
   save,
   Uri,
@@ -40,9 +41,7 @@ function opened(change: Partial<Workspace> = {}): void {
 }
 
 beforeEach(() => {
-  asked.length = 0;
-  executed.length = 0;
-  presses.length = 0;
+  forget();
   env.remoteName = "ssh-remote";
   workspace.workspaceFolders = [
     {

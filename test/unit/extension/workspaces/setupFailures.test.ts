@@ -6,6 +6,7 @@ import {
   asked,
   env,
   executed,
+  forget,
   presses,
   workspace,
 } from "../../../fakes/vscode.ts";
@@ -30,9 +31,7 @@ const records = createRecords<Workspace>({
 });
 
 beforeEach(() => {
-  asked.length = 0;
-  executed.length = 0;
-  presses.length = 0;
+  forget();
   env.remoteName = "ssh-remote";
   workspace.workspaceFolders = [
     { uri: { authority: "ssh-remote+gh-web", fsPath: "/workspaces/web" } },
