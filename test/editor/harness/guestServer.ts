@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
@@ -13,9 +14,16 @@ import { quietSettings } from "./server.ts";
  * ssh, runs as the alias's user in the folder where those extensions have it, and is reached by a forward of that ssh.
  */
 
-/** Settings and extensions of that server, as desktop VS Code names it. */
-const dataFolder = "~/.vscode-server";
-const serverFolder = `${dataFolder}/under-test`;
+/** Settings and extensions of that server, in the folder that its product names. */
+async function foldersOf(
+  server: string,
+): Promise<{ data: string; program: string }> {
+  const text = await readFile(join(server, "product.json"), "utf8");
+  const product = JSON.parse(text) as { serverDataFolderName: string };
+  const data = `~/${product.serverDataFolderName}`;
+  return { data, program: `${data}/under-test` };
+}
+
 const portInGuest = 47_555;
 const token = "of-a-test";
 
@@ -47,6 +55,8 @@ export interface Guest {
 }
 
 export interface GuestServer {
+  /** Node as a shell in the guest finds it; it came with the server. */
+  readonly node: string;
   /** Opens a folder of the guest in a new page, whose Explorer shows it then. */
   open(context: BrowserContext, folder: string): Promise<Page>;
   readonly stop: () => Promise<void>;
@@ -59,6 +69,7 @@ export async function startGuestServer(
 ): Promise<GuestServer> {
   const ssh = ["-F", sshConfig, "-o", "BatchMode=yes"];
   const server = join(codeServer, "lib", "vscode");
+  const { data, program } = await foldersOf(server);
   const files = [
     ...leftOut,
     ...["-C", server, "out", "node_modules", "package.json", "product.json"],
@@ -68,7 +79,7 @@ export async function startGuestServer(
     buffer: false,
   }).pipe("ssh", [
     ...[...ssh, alias],
-    `mkdir -p ${serverFolder}/extensions && tar -xzf - -C ${serverFolder}`,
+    `mkdir -p ${program}/extensions && tar -xzf - -C ${program}`,
   ]);
   const [port = 0] = await freePorts(1);
   const settings = JSON.stringify({
@@ -77,12 +88,12 @@ export async function startGuestServer(
     "terminal.integrated.gpuAcceleration": "off",
   });
   const start = [
-    `mkdir -p ${dataFolder}/data/User &&`,
-    `printf %s '${settings}' > ${dataFolder}/data/User/settings.json &&`,
-    `cd ${serverFolder} && exec ./node out/server-main.js`,
+    `mkdir -p ${data}/data/User &&`,
+    `printf %s '${settings}' > ${data}/data/User/settings.json &&`,
+    `cd ${program} && exec ./node out/server-main.js`,
     `--host 127.0.0.1 --port ${String(portInGuest)}`,
     `--connection-token ${token} --accept-server-license-terms`,
-    `--server-data-dir ${dataFolder} --telemetry-level off`,
+    `--server-data-dir ${data} --telemetry-level off`,
   ].join(" ");
   const forward = `127.0.0.1:${String(port)}:127.0.0.1:${String(portInGuest)}`;
   const child = spawn(
@@ -101,6 +112,7 @@ export async function startGuestServer(
     throw error;
   }
   return {
+    node: `${program}/node`,
     stop,
     async open(context, folder) {
       const page = await context.newPage();
