@@ -100,6 +100,11 @@ AllowStreamLocalForwarding yes
 PermitTTY yes
 MaxSessions 100
 UseDNS no'
+  # Since 9.8, and all clients have one address here: see debian/trixie.
+  if sshd -G 2>/dev/null | grep -qi '^persourcepenalties'; then
+    settings="$settings
+PerSourcePenalties no"
+  fi
   if grep -q '^[Ii]nclude /etc/ssh/sshd_config.d' /etc/ssh/sshd_config 2>/dev/null; then
     printf '%s\n' "$settings" >/etc/ssh/sshd_config.d/10-guesthouse.conf
     chmod 600 /etc/ssh/sshd_config.d/10-guesthouse.conf

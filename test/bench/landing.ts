@@ -36,7 +36,9 @@ export async function benchLanding(): Promise<Row[]> {
       join(folder, ".devcontainer", "devcontainer.json"),
       JSON.stringify({
         image: "mcr.microsoft.com/devcontainers/base:bookworm",
-        customizations: { guesthouse: { cpus: Number(cpus), memory } },
+        customizations: {
+          guesthouse: { cpus: Number(cpus), memory: `${memory}b` },
+        },
       }),
     );
     const { alias } = await house.json<CameUp>(["up", folder]);

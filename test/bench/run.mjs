@@ -10,7 +10,7 @@ const ownPlaces = {
   name: "own-places",
   setup(build) {
     build.onLoad(
-      { filter: /[\\/](?:src|test)[\\/].*\.ts$/ },
+      { filter: /[\\/](?:src|test|scripts)[\\/].*\.m?[jt]s$/ },
       async ({ path }) => ({
         contents: (await readFile(path, "utf8")).replaceAll(
           "import.meta.url",

@@ -6,6 +6,8 @@ import { onTestFinished } from "vitest";
 /** A folder of this test's own, gone when the test is over. */
 export async function scratch(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "guesthouse-test-"));
-  onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  onTestFinished(() =>
+    rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  );
   return folder;
 }

@@ -80,6 +80,12 @@ describe("a warm clone of the image for containers", () => {
     expect(versions).toMatch(/^v?2\..*\n.*buildx.*\n0\.89\.0\ngit /);
   });
 
+  test("its sshd locks nobody out for looking whether the VM is up: all clients have one address", async () => {
+    expect(await inGuest("sudo sshd -T | grep '^persourcepenalties '")).toBe(
+      "persourcepenalties no",
+    );
+  });
+
   test("F58: the app reaches the sidecar by its name, the VM the published port", async () => {
     await inGuest(makeImage);
     await inGuest("docker network create town");

@@ -25,7 +25,9 @@ afterEach(async () => {
 
 export async function scratchFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "guesthouse-test-"));
-  cleanUps.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  cleanUps.push(() =>
+    rm(folder, { recursive: true, force: true, maxRetries: 5 }),
+  );
   return folder;
 }
 

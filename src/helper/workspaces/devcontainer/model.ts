@@ -1,9 +1,9 @@
 import * as z from "zod";
 
-/** `8gb`, `512mb`, or bytes; the schema of the specification allows no fractions and no spaces. */
+/** `8gb`, `512mb`, `2G` as on our command line, or bytes; the schema of the specification allows no fractions and no spaces. */
 const sizeSchema = z
   .string()
-  .regex(/^\d+([tgmk]b)?$/i, "a size such as 4gb or 512mb");
+  .regex(/^\d+([tgmkTGMK][bB]?)?$/, "a size such as 4gb or 512mb");
 
 /** A string for a shell, an argument array without one, or several of either by name, run in parallel. */
 const plainCommandSchema = z.union([z.string(), z.array(z.string())]);

@@ -133,6 +133,15 @@ describe("reading the file", () => {
     expect(path).toBe(usual);
   });
 
+  test("sizes are taken as on the command line, too", async () => {
+    await put(
+      usual,
+      '{ "customizations": { "guesthouse": { "memory": "2G" } } }',
+    );
+    const { file } = await readConfiguration(folder);
+    expect(file.customizations?.guesthouse?.memory).toBe("2G");
+  });
+
   test("no file is an empty configuration", async () => {
     const { file, path } = await readConfiguration(folder);
     expect(file).toEqual({});
