@@ -14,7 +14,7 @@ const vitest = join(checkout, "node_modules", "vitest", "vitest.mjs");
  * @param {string} project
  * @param {string[]} more arguments for vitest
  * @param {{env: Record<string, string>, beside?: boolean}} how
- *   beside: another project runs at the same time, so its lines are marked
+ *   beside: another job runs at the same time, so its lines are marked
  * @returns {Promise<Counts>}
  */
 export async function runProject(project, more, how) {

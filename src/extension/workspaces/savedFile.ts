@@ -5,8 +5,8 @@ import { currentWorkspace, placeOf } from "./folders.ts";
 import { fileOf } from "./vmCommands.ts";
 
 /*
- * A devcontainer.json that is saved in a window which is open in its VM. The file that counts is the one on this computer:
- * that one is offered to be applied; of a copy in the VM the window says what it is, once.
+ * Reacts to a devcontainer.json that is saved in a window in its VM. `up` reads the file on this computer: for that one the
+ * window offers to apply it. For a copy in the VM it says once that `up` doesn't read it.
  */
 
 export function offerSavedFile(workspaces: Records<Workspace>): () => void {

@@ -147,7 +147,7 @@ function askSecret(
     box.totalSteps = about.total;
   }
   box.password = true;
-  box.ignoreFocusOut = stays.ignoreFocusOut;
+  box.ignoreFocusOut = true;
   box.prompt = description === undefined ? name : `${name}: ${description}`;
   box.placeholder = l10n.t("Its value; empty goes on without it");
   box.buttons = documentationUrl === undefined ? [never] : [help, never];

@@ -9,7 +9,7 @@ import { PassThrough } from "node:stream";
 import { promiseWithResolvers, sleep } from "../../base/deadline.ts";
 import { visible } from "../../base/visible.ts";
 import { failed, type GuesthouseError } from "../../protocol/failure.ts";
-import { Frame } from "./frame.ts";
+import { beforeEnd, Frame } from "./frame.ts";
 import type { SshCommand, SshSession } from "./command.ts";
 import { takeExec } from "./takeExec.ts";
 
@@ -21,12 +21,12 @@ const startLimitMs = 120_000;
 /** For the last words on the other stream, and for a command's end where something it left behind holds its output. */
 const lastWordsMs = 2_000;
 
-/** The mark in two halves, so that no list of processes shows it whole; \\036 is `beforeEnd`. */
+/** The mark in two halves, so that no list of processes shows it whole. */
 export const framedLine = (
   [first, second]: readonly [string, string],
   command: string,
 ): string =>
-  `/bin/sh -c 'unset GUESTHOUSE_COMMAND; printf "%s\\n" "$1$2b"; (eval "$(printf %b "$3")"); c=$?; printf "\\036%s\\n" "$1$2e$c"; exit "$c"' sh ${first} ${second} '${escaped(command)}'`;
+  `/bin/sh -c 'unset GUESTHOUSE_COMMAND; printf "%s\\n" "$1$2b"; (eval "$(printf %b "$3")"); c=$?; printf "%b%s\\n" "${escaped(beforeEnd)}" "$1$2e$c"; exit "$c"' sh ${first} ${second} '${escaped(command)}'`;
 
 /** For printf's %b, in single quotes of any shell: csh takes neither line feeds nor exclamation marks there. */
 const escaped = (text: string): string =>
