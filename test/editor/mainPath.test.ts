@@ -77,7 +77,7 @@ test("the welcome view's button makes a VM, whose row shows the stages of its bo
   expect([...inStatusBar].join("\n")).toContain(`${name}: starting`);
   const [row] = await treeRows(page, "Machines");
   expect(row?.label).toBe(name);
-  expect(row?.description).toMatch(/^running · 1 CPU · 768 MB · /);
+  expect(row?.description).toMatch(/^running · 1 CPU · 512 MB · /);
   expect(row?.ariaLabel).toContain(`${name}, running`);
   ({ alias } = await at.house.machine(name));
 });

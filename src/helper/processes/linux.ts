@@ -57,7 +57,10 @@ async function realUser(pid: number): Promise<number | undefined> {
 const ticksPerSecond = 100;
 
 interface StatFields {
-  /** A zombie's number is still taken, but it runs no more. */
+  /**
+   * A zombie's number is still taken, but it runs no more. One of several threads has only lost its first: the others
+   * still hold what it opened, as a killed QEMU's the locks of its disks.
+   */
   readonly ended: boolean;
   readonly cpuTicks: number;
   readonly startTicks: string;
@@ -77,8 +80,10 @@ export function parseStat(text: string): StatFields | undefined {
   const field = (number: number): string | undefined => afterName[number - 3];
   const startTicks = field(22);
   if (startTicks === undefined) return undefined;
+  const state = field(3) ?? "";
+  const threads = Number(field(20));
   return {
-    ended: ["Z", "X", "x"].includes(field(3) ?? ""),
+    ended: state === "Z" ? threads <= 1 : ["X", "x"].includes(state),
     cpuTicks: Number(field(14)) + Number(field(15)),
     startTicks,
   };

@@ -73,6 +73,31 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
+test.skipIf(process.platform !== "linux")(
+  "a process has not exited while one of its threads runs: it still holds its locks [needs Linux]",
+  async () => {
+    // The first thread ends itself alone, as a killed QEMU's may before those of its processors.
+    const program = [
+      "import ctypes, os, platform, threading, time",
+      "threading.Thread(target=lambda: (time.sleep(2), os._exit(0))).start()",
+      "ctypes.CDLL(None).syscall(60 if platform.machine() == 'x86_64' else 93, 0)",
+    ].join("\n");
+    const child = spawn("python3", ["-c", program], { stdio: "ignore" });
+    const ended = once(child, "exit");
+    const pid = child.pid ?? 0;
+    const identity = await processIdentity(pid);
+    if (identity === undefined) throw new Error("Python didn't start.");
+    const state = async (): Promise<string | undefined> =>
+      /^State:\t(.)/m.exec(
+        await readFile(`/proc/${String(pid)}/status`, "utf8"),
+      )?.[1];
+    await expect.poll(state, { timeout: 1_500, interval: 20 }).toBe("Z");
+    expect(await isSameProcess(identity)).toBe(true);
+    expect(await waitForExit(identity, 10_000)).toBe(true);
+    await ended;
+  },
+);
+
 test("a direct boot with a seed is taken too", async () => {
   const folder = await scratchFolder();
   await writeFile(join(folder, "kernel"), Buffer.alloc(4096));

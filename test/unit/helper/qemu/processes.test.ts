@@ -6,8 +6,8 @@ import {
 } from "../../../../src/helper/processes/mac.ts";
 import { parseRows } from "../../../../src/helper/processes/windows.ts";
 
-const stat = (name: string, state: string): string =>
-  `4711 (${name}) ${state} 1 4711 4711 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 3 0 987654 1000000 2000 18446744073709551615\n`;
+const stat = (name: string, state: string, threads = 3): string =>
+  `4711 (${name}) ${state} 1 4711 4711 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 ${threads} 0 987654 1000000 2000 18446744073709551615\n`;
 
 test.each(["qemu-system-x86", "a) S 1 (b", "x y"])(
   "Linux: fields are counted behind the name %j (B15)",
@@ -20,7 +20,11 @@ test.each(["qemu-system-x86", "a) S 1 (b", "x y"])(
 );
 
 test("Linux: a zombie has ended", () => {
-  expect(parseStat(stat("qemu", "Z"))?.ended).toBe(true);
+  expect(parseStat(stat("qemu", "Z", 1))?.ended).toBe(true);
+});
+
+test("Linux: a process whose first thread is gone has not ended while others run", () => {
+  expect(parseStat(stat("qemu", "Z", 2))?.ended).toBe(false);
 });
 
 test("macOS: the start is a date, a zombie has none (B15)", () => {
