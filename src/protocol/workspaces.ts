@@ -129,9 +129,9 @@ export const upSchema = which.extend({
   container: z.enum(["keep", "fresh"]).optional(),
   /**
    * What stands in for folders and files of this computer outside of the workspace that a container wants to see (bind
-   * mounts): `refuse` (the default), an `empty` folder each, or a `copy` as they are now.
+   * mounts): `refuse` (the default), an `empty` one each, or what is there, in one of the ways of `files`.
    */
-  hostPaths: z.enum(["refuse", "empty", "copy"]).optional(),
+  hostPaths: z.enum(["refuse", "empty", ...filesWays]).optional(),
   /** The user's word on how the files come into a new VM; goes before the file's, and is consent to what it asks for. */
   files: z.enum(filesWays).optional(),
   /** Where the file says nothing, from the client's settings. */

@@ -28,6 +28,7 @@ const compose = `services:
       dockerfile: .devcontainer/Dockerfile
       args: { WHO: "\${WHO:-nobody}" }
     command: sleep infinity
+    restart: unless-stopped
     volumes: ["..:/workspace:cached", "cache:/cache", "\${GH_GIVEN_FOLDER:-/none}:/given:ro"]
     environment: [GH_GIVEN]
     extra_hosts: ["host.docker.internal:host-gateway"]
@@ -123,7 +124,7 @@ describe("a Compose file in a VM", () => {
   test("comes up as the file says: build, feature, database, user, environment", async () => {
     const refused = await house.guesthouse(["up", folder]);
     expect(refused.stderr).toContain(join(root, "given"));
-    const came = await up("--host-paths", "copy");
+    const came = await up("--host-paths", "share-readonly");
     ({ alias } = came);
     expect(came).toMatchObject({ user: "vscode", remoteFolder: "/workspace" });
     expect(stages(came)).toEqual([
@@ -154,6 +155,10 @@ describe("a Compose file in a VM", () => {
       "handed over\na 'word' of this computer",
     );
     expect((await ssh("touch /given/x")).exitCode).not.toBe(0);
+    await writeFile(join(root, "given", "note.txt"), "changed here\n");
+    await expect
+      .poll(() => said("cat /given/note.txt"), { timeout: 10_000 })
+      .toBe("changed here");
     const began = Date.now();
     expect(
       (await ssh("timeout 60 bash -c '< /dev/tcp/host.docker.internal/22'"))
@@ -249,13 +254,19 @@ describe("a Compose file in a VM", () => {
     ]);
   });
 
+  test("a folder of this computer is there after a boot of the VM, though the engine starts the container before it is mounted", async () => {
+    const { name } = await house.machine(alias);
+    await house.json(["restart", name]);
+    expect(await said("cat /given/note.txt")).toBe("changed here");
+  });
+
   test("a change of the file is noticed, and made with the container only", async () => {
     await put({ containerEnv: { ADDED: "yes" } });
     const noticed = await up();
     expect(noticed.workspace).toMatchObject({ rebuild: "container" });
     const { id } = await house.machine(alias);
     const rebuilt = await house.json<CameUp>([
-      ...["rebuild", "--container", folder],
+      ...["rebuild", "--container", "--host-paths", "copy", folder],
     ]);
     expect(stages(rebuilt)).toContain("container");
     expect((await house.machine(alias)).id).toBe(id);
@@ -263,5 +274,8 @@ describe("a Compose file in a VM", () => {
     expect(await said("cat new.txt; cat ~/ran")).toMatch(
       /^from the container\nonCreate/,
     );
+    // A copy from now on, where a mount was.
+    await writeFile(join(root, "given", "note.txt"), "changed later\n");
+    expect(await said("cat /given/note.txt")).toBe("changed here");
   });
 });

@@ -2,8 +2,11 @@
 emulation. Sent by the host and run by `python3 -IS -c`, as the VM's user (src/helper/workspaces/container/engine.ts).
 
   list LINES             all containers, one JSON line; of those that don't run well the last lines of their logs, too
-  start CONTAINER WHEN   starts the dev container (`-`: whichever it is) with its Compose project: `boot`, if the VM's last
-                         shutdown ended it; `always`, also if it ended since. Prints {"startedAt"}, or {} where it isn't there
+  start CONTAINER WHEN [MOUNTED...]
+                         starts the dev container (`-`: whichever it is) with its Compose project: `boot`, if the VM's last
+                         shutdown ended it; `always`, also if it ended since. What runs and doesn't see the file systems at
+                         MOUNTED, as the engine started it before them, is started again first. Prints {"startedAt"}, or {}
+                         where it isn't there
   logs CONTAINER LINES once|follow   its log on both streams; ends when the input does, so that nothing stays behind
 
 Fails with exit code 1 and a sentence on stderr.
@@ -15,6 +18,7 @@ import os
 import re
 import select
 import socket
+import subprocess
 import sys
 import time
 
@@ -170,7 +174,41 @@ def dev_container():
     return found[0]
 
 
-def start(container, when):
+def is_in(folder, path):
+    return path == folder or path.startswith(folder + "/")
+
+
+def mounted_at(pid, place):
+    """The type of the file system that a process has at a place; None where that can't be read."""
+    path = "/proc/%d/mountinfo" % pid
+    command = ["cat", path] if os.geteuid() == 0 else ["sudo", "-n", "cat", path]
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).stdout
+    kind = None
+    for line in text.decode(errors="replace").splitlines():
+        before, _, after = line.partition(" - ")
+        name = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), before.split()[4])
+        if name == place:
+            kind = after.split()[0]  # the last one lies on top
+    return kind
+
+
+def start_blind_again(mounted):
+    for each in call("GET", "/containers/json"):
+        binds = [bind for bind in each.get("Mounts") or [] if any(is_in(one, bind.get("Source") or "") for one in mounted)]
+        if not binds:
+            continue
+        pid = call("GET", "/containers/%s/json" % each["Id"])["State"]["Pid"]
+        kinds = [mounted_at(pid, bind["Destination"]) for bind in binds]
+        if any(kind and not kind.startswith("fuse") for kind in kinds):
+            call("POST", "/containers/%s/restart" % each["Id"])
+
+
+def start(container, when, *mounted):
+    try:
+        if mounted:
+            start_blind_again(mounted)
+    except Failed:
+        pass  # the dev container matters more
     try:
         about = call("GET", "/containers/%s/json" % (dev_container() if container == "-" else container))
     except NotFound:

@@ -1,9 +1,10 @@
 import { l10n, window } from "vscode";
+import type { FilesWay } from "../../protocol/filesWays.ts";
 import type { CameUp } from "../../protocol/workspaces.ts";
 import type { Consents } from "./consent.ts";
 
 /** What stands in for paths of this computer that a container wants to see. */
-export type HostPathsWish = "refuse" | "empty" | "copy";
+export type HostPathsWish = "refuse" | "empty" | FilesWay;
 
 const hasCode = (error: unknown, code: string): error is Error =>
   error instanceof Error &&
@@ -26,21 +27,33 @@ export async function withHostPaths(
     );
   } catch (error) {
     if (!hasCode(error, "workspaces.hostPaths")) throw error;
-    const empty = l10n.t("Use Empty Folders");
-    const copy = l10n.t("Copy Once");
+    const canShare = process.platform === "linux";
+    const choices: (readonly [string, HostPathsWish])[] = [
+      [l10n.t("Copy Once"), "copy"],
+      [l10n.t("Share Read-Only"), "share-readonly"],
+      [l10n.t("Share"), "share"],
+      [l10n.t("Use Empty Folders"), "empty"],
+    ];
+    const offered = choices.filter(
+      ([, wish]) =>
+        wish === "empty" || (seesHost && (canShare || wish === "copy")),
+    );
     const answer = await window.showWarningMessage(
       error.message,
       {
         modal: true,
-        detail: l10n.t(
-          "A VM doesn't see this computer's files. They can be copied into the VM once, or the container gets empty folders in their place.",
-        ),
+        detail: seesHost
+          ? l10n.t(
+              "A VM doesn't see this computer's files. They can be copied into the VM once, or shared with it; with Share, programs in the container can change them here. Or the container gets empty folders in their place.",
+            )
+          : l10n.t(
+              "A VM doesn't see this computer's files. The container gets empty folders in their place, as this folder isn't trusted.",
+            ),
       },
-      empty,
-      ...(seesHost ? [copy] : []),
+      ...offered.map(([title]) => title),
     );
-    if (answer === undefined) return undefined;
-    const wish = answer === copy ? "copy" : "empty";
+    const wish = offered.find(([title]) => title === answer)?.[1];
+    if (wish === undefined) return undefined;
     if (!seesHost) await consents.give(emptyKey);
     return up(wish);
   }

@@ -2,6 +2,7 @@ import { readdir } from "node:fs/promises";
 import * as z from "zod";
 import { makePrivateFolder } from "../../base/files.ts";
 import { readJson, writeJson } from "../../base/jsonFile.ts";
+import { filesWays } from "../../protocol/filesWays.ts";
 import { workspaceStateSchema } from "../../protocol/workspaces.ts";
 import type { Layout } from "./layout.ts";
 
@@ -30,6 +31,17 @@ export const workspaceRecordSchema = z.object({
       /** A folder of the host that is mounted at `target`; absent: it was copied there. */
       share: z
         .object({ folder: z.string(), readonly: z.boolean() })
+        .or(z.undefined())
+        .optional(),
+      /** Other folders of the host that are mounted for its containers, and where. */
+      hostShares: z
+        .array(
+          z.object({
+            folder: z.string(),
+            target: z.string(),
+            readonly: z.boolean(),
+          }),
+        )
         .or(z.undefined())
         .optional(),
       /** Of what the file says of the machine itself. */
@@ -61,7 +73,10 @@ export const workspaceRecordSchema = z.object({
   afterUse: z.enum(["stop", "delete"]).or(z.undefined()).optional(),
   /** The user's word on paths of this computer that containers of it may see; other paths are asked for again. */
   hostPaths: z
-    .object({ wish: z.enum(["empty", "copy"]), paths: z.array(z.string()) })
+    .object({
+      wish: z.enum(["empty", ...filesWays]),
+      paths: z.array(z.string()),
+    })
     .or(z.undefined())
     .optional(),
   /** Of the file, when it was last brought up. */

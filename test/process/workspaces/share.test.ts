@@ -25,18 +25,13 @@ import {
   mountShare,
 } from "../../../src/helper/workspaces/share/mountShare.ts";
 import { readShareProgram } from "../../../src/helper/workspaces/share/program.ts";
-import { missing, type RealSshd, startSshd } from "../ssh/realSshd.ts";
-import { apart, unable } from "./upOverSsh.ts";
+import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
+import { noFuse } from "./fuse.ts";
+import { apart } from "./upOverSsh.ts";
 
 const program = await readShareProgram(
   resolve(import.meta.dirname, "../../../resources/guest/share"),
 );
-const hasFuse =
-  process.platform === "linux" &&
-  (await readFile("/proc/filesystems", "utf8")).includes("\tfuse\n");
-const reason =
-  missing ?? unable ?? (hasFuse ? undefined : "the kernel has no FUSE here");
-
 const pause = (ms: number): Promise<void> =>
   new Promise((wake) => setTimeout(wake, ms));
 
@@ -58,8 +53,8 @@ while True:
             sys.exit()
 `;
 
-describe.skipIf(reason !== undefined)(
-  `a shared folder over OpenSSH's server and the kernel's FUSE (${reason ?? "with mounts of its own"})`,
+describe.skipIf(noFuse !== undefined)(
+  `a shared folder over OpenSSH's server and the kernel's FUSE (${noFuse ?? "with mounts of its own"})`,
   () => {
     let sshd: RealSshd;
     let guest: SshSession;

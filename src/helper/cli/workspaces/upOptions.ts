@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import type { ParsedParams, Result } from "../../../protocol/contract.ts";
 import { refused } from "../../../protocol/failure.ts";
+import { type FilesWay, filesWays } from "../../../protocol/filesWays.ts";
 
 /** What up, rebuild and prebuild ask alike. */
 export interface WishFlags {
@@ -11,7 +12,7 @@ export interface WishFlags {
   readonly skipInitialize?: boolean;
   readonly cold?: boolean;
   readonly direct?: boolean;
-  readonly hostPaths?: "refuse" | "empty" | "copy";
+  readonly hostPaths?: "refuse" | "empty" | FilesWay;
 }
 
 export const addWishOptions = (command: Command): Command =>
@@ -25,7 +26,7 @@ export const addWishOptions = (command: Command): Command =>
       new Option(
         "--host-paths <what>",
         "for paths of this computer that a container mounts (default: refuse)",
-      ).choices(["refuse", "empty", "copy"]),
+      ).choices(["refuse", "empty", ...filesWays]),
     );
 
 /** The same as parameters of `workspaces.up`, for the file that was read. */

@@ -9,6 +9,7 @@ import {
   engineProgramIn,
 } from "../../workspaces/container/engine.ts";
 import { containerHandlers } from "../../workspaces/container/handlers.ts";
+import type { Shares } from "../../workspaces/share/shares.ts";
 import type { KnownWorkspaces } from "../../workspaces/known/knownWorkspaces.ts";
 import { type RoomOptions, resourcesFolder } from "./options.ts";
 import type { Roster } from "./roster.ts";
@@ -23,7 +24,7 @@ export function containerRoom(
   { log }: RoomOptions,
   known: KnownWorkspaces,
   { registry, changed }: Roster,
-  reach: GuestAccess,
+  { reach, shares }: { readonly reach: GuestAccess; readonly shares: Shares },
 ): ContainerRoom {
   const deps = {
     program: engineProgramIn(resourcesFolder),
@@ -32,7 +33,13 @@ export function containerRoom(
       known.ofMachine(machine)?.record.made?.container?.id,
     log,
   };
-  const boots = new ContainerBoots(deps);
+  const boots = new ContainerBoots({
+    ...deps,
+    mounts: async (machine, signal) => {
+      await shares.ensure(machine, signal);
+      return shares.targetsOf(machine);
+    },
+  });
   changed.on((machine) => boots.changed(machine));
   for (const entry of registry.entries()) boots.changed(registry.view(entry));
   return {

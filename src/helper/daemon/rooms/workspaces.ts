@@ -63,7 +63,7 @@ export const unforkable = (
   known: KnownWorkspaces,
   id: string,
 ): string | undefined =>
-  shareRoom(known).shareOf(id) === undefined
+  shareRoom(known).sharesOf(id).length === 0
     ? undefined
     : "it has a folder of this computer mounted, which its copy would write to as well.";
 
@@ -96,7 +96,7 @@ export async function folderRoom(
   const { registry } = roster;
   const http = createHttp(process.env);
   const shares = liveMounts(options, known, roster, reach);
-  const containers = containerRoom(options, known, roster, reach);
+  const containers = containerRoom(options, known, roster, { reach, shares });
   const diskLender = (id: string): DiskLender => ({
     lend: (path, work) => lendDisk(id, path, work, { registry, log }),
     serial: lentSerial,
@@ -172,7 +172,7 @@ function liveMounts(
   const shares = new Shares({
     program: () => readShareProgram(join(resourcesFolder, "guest", "share")),
     target: (id) => reach.running(id),
-    specOf: (id) => ofWorkspaces.shareOf(id),
+    specsOf: (id) => ofWorkspaces.sharesOf(id),
     onState: (id, failure) => ofWorkspaces.noteShare(id, failure),
     log,
   });

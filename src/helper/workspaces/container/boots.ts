@@ -18,6 +18,11 @@ export interface BootsDeps {
   readonly program: EngineProgram;
   readonly reach: Pick<GuestAccess, "running">;
   readonly devContainer: (machine: string) => string | undefined;
+  /**
+   * Where folders of this computer are mounted in the VM, once they are. A container that is started before sees an empty
+   * folder there for as long as it runs.
+   */
+  readonly mounts: (machine: string, signal: AbortSignal) => Promise<string[]>;
   readonly log: Log;
 }
 
@@ -25,6 +30,8 @@ type News = Pick<Machine, "id" | "state" | "container" | "runtime">;
 
 /** The engine comes up after SSH does; starting a database takes its time on an emulated processor. */
 const startTakesMs = 120_000;
+/** A container that works without a folder is better than none. */
+const mountsTakeMs = 45_000;
 
 export class ContainerBoots {
   readonly #deps: BootsDeps;
@@ -71,7 +78,7 @@ export class ContainerBoots {
   }
 
   async #look(id: string): Promise<void> {
-    const { program, reach, devContainer, log } = this.#deps;
+    const { program, reach, devContainer, mounts, log } = this.#deps;
     try {
       await withDeadline(
         "starting the dev container",
@@ -79,13 +86,18 @@ export class ContainerBoots {
         async (signal) => {
           const target = await reach.running(id);
           if (target === undefined) return;
+          const within = AbortSignal.timeout(mountsTakeMs);
+          const mounted = await mounts(
+            id,
+            AbortSignal.any([signal, within]),
+          ).catch((): string[] => []);
           await withSessionTo(
             target,
             (session) =>
               startContainer(
                 { session, program },
                 devContainer(id) ?? anyDevContainer,
-                "boot",
+                { when: "boot", mounted },
                 signal,
               ),
             signal,

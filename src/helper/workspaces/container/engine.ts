@@ -133,17 +133,23 @@ const startedSchema = z.looseObject({ startedAt: z.string().optional() });
 /** What finds the dev container where its id isn't known, as in a fork. */
 export const anyDevContainer = "-";
 
+/** When a container is started, and where folders of this computer were mounted since the engine started others by itself. */
+export interface ContainerStart {
+  readonly when: "boot" | "always";
+  readonly mounted?: readonly string[];
+}
+
 /**
  * Starts the dev container, and what Compose has beside it: `boot` only if the VM's last shutdown ended it, `always` also
- * if it ended since. Answers with its start's time as the engine spells it; undefined when it isn't there or doesn't run.
+ * if it ended since. Those that run and don't see what is `mounted` are started again. Answers with its start's time as the engine spells it; undefined when it isn't there or doesn't run.
  */
 export async function startContainer(
   engine: Engine,
   container: string,
-  when: "boot" | "always",
+  { when, mounted = [] }: ContainerStart,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const args = ["start", container, when];
+  const args = ["start", container, when, ...mounted];
   const printed = await ask("starting the container", engine, args, signal);
   const { startedAt = "" } = startedSchema.parse(JSON.parse(printed));
   return startedAt === "" ? undefined : startedAt;

@@ -48,15 +48,46 @@ exit "$code"`,
     ],
   );
 
-/** Makes these folders, unless something is there; prints the paths that were there, a line each. */
-export const hostPathsScript = (paths: readonly string[]): string =>
+/** Makes these folders and files, unless something is there; prints the paths that were there, a line each. */
+export const hostPathsScript = ({
+  folders,
+  files,
+}: {
+  readonly folders: readonly string[];
+  readonly files: readonly string[];
+}): string =>
   script(
     `set -eu
 ${asRoot}
+folders=$1
+shift
 for path in "$@"; do
   if [ -e "$path" ]; then printf '%s\\n' "$path"
-  else as_root install -d -o "$(id -u)" -g "$(id -g)" -- "$path"
+  elif [ "$folders" -gt 0 ]; then as_root install -d -o "$(id -u)" -g "$(id -g)" -- "$path"
+  else as_root install -m 0600 -o "$(id -u)" -g "$(id -g)" -- /dev/null "$path"
   fi
+  folders=$((folders - 1))
+done`,
+    [String(folders.length), ...folders, ...files],
+  );
+
+/**
+ * Takes shared folders away, and the places where they were mounted. A container that still sees one gets errors there: whoever
+ * waits in it for this computer would wait for ever. Nothing here looks into the mount, which may wait, too.
+ */
+export const unmountScript = (paths: readonly string[]): string =>
+  script(
+    `set -eu
+${asRoot}
+device() { at=$1 awk '$5 == ENVIRON["at"] { split($3, numbers, ":"); last = numbers[2] } END { print last }' /proc/self/mountinfo; }
+for path in "$@"; do
+  escaped=$(printf %s "$path" | sed 's/\\\\/\\\\134/g; s/ /\\\\040/g')
+  number=$(device "$escaped")
+  if [ -n "$number" ]; then
+    echo 1 | as_root tee "/sys/fs/fuse/connections/$number/abort" > /dev/null 2>&1 || true
+    as_root umount -l -- "$path"
+  fi
+  [ ! -d "$path" ] || as_root rmdir --ignore-fail-on-non-empty -- "$path"
 done`,
     paths,
   );

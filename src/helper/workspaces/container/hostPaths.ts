@@ -1,12 +1,13 @@
 /*
  * Paths of this computer in a file for a dev container: bind mounts in `mounts`, in runArgs and in Compose files. Inside the VM they name
  * nothing, so each gets a place of its own there, or is left as it is where it means the same in the VM: the folder itself,
- * named volumes, the engine's socket. Called by `referenceConfig.ts`. Pure.
+ * named volumes, the engine's socket, devices and what else a system has of itself. Called by `referenceConfig.ts`. Pure.
  */
 import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
+import type { FilesWay } from "../../../protocol/filesWays.ts";
 
 /** A path of this computer that the container wants to see. */
 export interface HostPath {
@@ -19,8 +20,21 @@ export interface HostPath {
 
 /** What the user wants of paths of this computer, and of which. */
 export interface HostPathsDecision {
-  readonly wish: "empty" | "copy";
+  readonly wish: HostPathsWish;
   readonly paths: readonly string[];
+}
+
+/** What stands in for a path of this computer: nothing but an empty folder or file, or what is there, in one of the ways. */
+export type HostPathsWish = "empty" | FilesWay;
+
+/** What bears on a decision about paths of this computer. */
+export interface HostPathsWord {
+  /** The caller's. */
+  readonly wanted: HostPathsWish | "refuse" | undefined;
+  readonly earlier: HostPathsDecision | undefined;
+  /** Guesthouse's own: the keys of all VMs are in it. */
+  readonly dataFolder?: string;
+  readonly platform: NodeJS.Platform;
 }
 
 /**
@@ -29,12 +43,31 @@ export interface HostPathsDecision {
  */
 export function decideHostPaths(
   found: readonly HostPath[],
-  wanted: HostPathsDecision["wish"] | "refuse" | undefined,
-  earlier: HostPathsDecision | undefined,
+  { wanted, earlier, dataFolder, platform }: HostPathsWord,
 ): HostPathsDecision | undefined {
   const paths = found.map(({ host }) => host);
   if (paths.length === 0) return undefined;
-  if (wanted === "empty" || wanted === "copy") return { wish: wanted, paths };
+  if (wanted !== undefined && wanted !== "refuse") {
+    const withKeys = paths.find(
+      (path) =>
+        wanted !== "empty" &&
+        dataFolder !== undefined &&
+        isIn(path, dataFolder),
+    );
+    if (withKeys !== undefined)
+      throw refused(
+        "workspaces.hostPaths",
+        `The container wants to see ${visible(withKeys)}, in which the keys of all VMs are.`,
+        { remedy: "Give it an empty folder instead (--host-paths empty)." },
+      );
+    if (wanted.startsWith("share") && platform !== "linux")
+      throw refused(
+        "workspaces.notSupported",
+        "Folders are mounted live from Linux computers only, so far.",
+        { remedy: "Copy them into the VM once (--host-paths copy)." },
+      );
+    return { wish: wanted, paths };
+  }
   if (
     wanted === undefined &&
     earlier !== undefined &&
@@ -46,7 +79,7 @@ export function decideHostPaths(
     `The container wants to see paths of this computer outside of the folder: ${paths.map(visible).join(", ")}.`,
     {
       remedy:
-        "Copy them into the VM once (--host-paths copy), or give it empty folders instead (--host-paths empty).",
+        "Copy them into the VM once (--host-paths copy), share them with it (share-readonly, or share to let it write), or give it empty ones (empty).",
     },
   );
 }
@@ -61,7 +94,18 @@ export const isEngineSocket = (path: string): boolean =>
   engineSockets.includes(posix.normalize(path));
 
 const isIn = (folder: string, path: string): boolean =>
-  path === folder || path.startsWith(`${folder}/`);
+  path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
+
+/** What a system has of itself, and a VM as much as a computer: devices, kernel, clock. */
+const ownOfSystems = [
+  ...["/dev", "/proc", "/sys", "/lib/modules", "/usr/src", "/boot"],
+  ...["/etc/localtime", "/etc/timezone", "/etc/machine-id"],
+  ...["/run/udev", "/run/systemd", "/run/dbus", "/run/containerd"],
+  "/var/lib/docker",
+];
+
+const isOwnOfSystems = (path: string): boolean =>
+  ownOfSystems.some((own) => isIn(own, path.replace(/^\/var\/run\//, "/run/")));
 
 const textOf = (value: unknown): string =>
   typeof value === "string" ? value : "";
@@ -71,6 +115,7 @@ export class HostPaths {
   readonly #workspace: string;
   readonly #folder: string | undefined;
   readonly #found = new Map<string, HostPath>();
+  readonly #own = new Set<string>();
   usesEngineSocket = false;
 
   /**
@@ -86,6 +131,11 @@ export class HostPaths {
     return [...this.#found.values()];
   }
 
+  /** Paths that were left as they are, since they name something of the VM's own. */
+  get own(): readonly string[] {
+    return [...this.#own];
+  }
+
   /** The source of a bind or volume, as the VM has it. */
   source(source: string, target: string): string {
     if (isEngineSocket(source)) {
@@ -96,6 +146,10 @@ export class HostPaths {
     if (!posix.isAbsolute(source)) return source;
     const host = posix.normalize(source);
     if (isIn(this.#workspace, host)) return source;
+    if (isOwnOfSystems(host)) {
+      this.#own.add(host);
+      return source;
+    }
     if (this.#folder !== undefined && isIn(this.#folder, host))
       return `${this.#workspace}${host.slice(this.#folder.length)}`;
     const digest = createHash("sha256").update(host).digest("hex").slice(0, 8);

@@ -90,11 +90,18 @@ export function referenceConfig(
     usesHostGateway:
       facts?.usesHostGateway === true ||
       (filled.runArgs ?? []).some((arg) => /:host-gateway$/.test(arg)),
-    notes: paths.usesEngineSocket
-      ? [
-          "The engine's socket in the container is the one of the VM: containers started there run in the VM, not on this computer.",
-        ]
-      : [],
+    notes: [
+      ...(paths.usesEngineSocket
+        ? [
+            "The engine's socket in the container is the one of the VM: containers started there run in the VM, not on this computer.",
+          ]
+        : []),
+      ...(paths.own.length > 0
+        ? [
+            `The container sees the VM's own ${paths.own.map(visible).join(", ")}, not this computer's.`,
+          ]
+        : []),
+    ],
     warnings,
   };
 }

@@ -8,7 +8,7 @@ import { planFor, type PlanDeps } from "../up/planFor.ts";
 import type { Prebuilds } from "./prebuilds.ts";
 
 export interface PrebuildHandlerDeps extends PlanDeps {
-  readonly layout: Pick<Layout, "work">;
+  readonly layout: Layout;
   readonly prebuilds?: Pick<Prebuilds, "make">;
 }
 

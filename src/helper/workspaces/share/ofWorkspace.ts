@@ -18,6 +18,12 @@ export const shareOf = (
     ? undefined
     : { ...made.share, target: made.target };
 
+/** All that a workspace's VM has mounted: the workspace itself, and what its containers see beside it. Pure. */
+export function sharesOf(made: WorkspaceRecord["made"]): ShareSpec[] {
+  const own = shareOf(made);
+  return [...(own === undefined ? [] : [own]), ...(made?.hostShares ?? [])];
+}
+
 /** What counts when a workspace is brought up: by the request, and by the VM that is kept, `known`. Pure. */
 export function filesWish(
   {
@@ -39,20 +45,20 @@ export function filesWish(
   };
 }
 
-const beginning = "The folder is not mounted in its VM: ";
+const beginning = "A folder is not mounted in its VM: ";
 
 /** What the keeper of the mounts asks of the workspaces. */
 export interface ShareRoom {
-  /** The folder that this machine is to have mounted. */
-  shareOf(machine: string): ShareSpec | undefined;
-  /** Its mount does not come about, and is tried again; undefined: it has come about. */
+  /** The folders that this machine is to have mounted. */
+  sharesOf(machine: string): ShareSpec[];
+  /** A mount does not come about, and is tried again; undefined: all have come about. */
   noteShare(machine: string, failure: Failure | undefined): void;
 }
 
 export const shareRoom = (
   registry: Pick<KnownWorkspaces, "ofMachine" | "noteMishap">,
 ): ShareRoom => ({
-  shareOf: (machine) => shareOf(registry.ofMachine(machine)?.record.made),
+  sharesOf: (machine) => sharesOf(registry.ofMachine(machine)?.record.made),
   noteShare: (machine, failure) => noteShare(machine, failure, registry),
 });
 

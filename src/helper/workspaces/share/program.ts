@@ -25,7 +25,7 @@ export async function readShareProgram(folder: string): Promise<Buffer> {
 export const bootstrap = `import json, os, sys
 text = b""
 while len(text) < int(sys.argv[1]):
-    text += os.read(0, int(sys.argv[1]) - len(text))
+    text += os.read(0, int(sys.argv[1]) - len(text)) or sys.exit("its connection ended before it began")
 for name, source in json.loads(text):
     module = sys.modules[name] = type(sys)(name)
     exec(compile(source, name, "exec"), module.__dict__)

@@ -1,7 +1,7 @@
 /*
- * Keeps the shared folder of each running machine connected with this process: after a start, a resume and a renewal of
- * the helper, and again whenever the connection broke. Owns the SSH session and the mount of each. Keeps true: there is at
- * most one for a machine, it ends with the machine, and no machine is ever started for it. Called by the daemon.
+ * Keeps the shared folders of each running machine connected with this process: after a start, a resume and a renewal of
+ * the helper, and again whenever a connection broke. Owns the SSH session and the mount of each. Keeps true: there is at
+ * most one for a place in a machine, it ends with the machine, and no machine is ever started for it. Called by the daemon.
  */
 import { sleep } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
@@ -22,14 +22,19 @@ export interface SharesDeps {
   /** Of a guest that runs; undefined for another one, which is not started for it. */
   readonly target: (machine: string) => Promise<SshTarget | undefined>;
   /** What a machine is to have mounted. */
-  readonly specOf: (machine: string) => ShareSpec | undefined;
-  /** A mount has not come about, and is tried again; undefined: it has. */
+  readonly specsOf: (machine: string) => readonly ShareSpec[];
+  /** A mount has not come about, and is tried again; undefined: all of the machine's have. */
   readonly onState: (machine: string, failure: Failure | undefined) => void;
   readonly log: Log;
 }
 
+/** One mount of one machine. */
 interface Held {
+  readonly machine: string;
+  readonly target: string;
   share: MountedShare | undefined;
+  /** Why it isn't mounted, since the last try. */
+  failure: Failure | undefined;
   /** Settles with the first mount, or its failure. */
   mounting: Promise<void>;
   readonly controller: AbortController;
@@ -42,24 +47,32 @@ const mountWaitMs = 10_000;
 
 export class Shares {
   readonly #deps: SharesDeps;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Set<Held>();
 
   constructor(deps: SharesDeps) {
     this.#deps = deps;
   }
 
-  /** Machines with a folder that is mounted, or being mounted. */
+  /** Folders that are mounted, or being mounted. */
   get size(): number {
     return this.#held.size;
   }
 
+  /** Is all mounted that the machine is to have? */
   isMounted(machine: string): boolean {
-    return this.#held.get(machine)?.share !== undefined;
+    return this.#deps
+      .specsOf(machine)
+      .every(({ target }) => this.#find(machine, target)?.share !== undefined);
+  }
+
+  /** Where the machine is to have folders mounted. */
+  targetsOf(machine: string): string[] {
+    return this.#deps.specsOf(machine).map(({ target }) => target);
   }
 
   /** Mounts what the machine is to have, if that is not done or under way. Throws as `mountShare` and `connectSsh` do. */
   async ensure(machine: string, signal: AbortSignal): Promise<void> {
-    const held = this.#hold(machine);
+    const mounts = this.#holdAll(machine).map(({ mounting }) => mounting);
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener("abort", () => reject(cancelled()), {
         once: true,
@@ -67,7 +80,7 @@ export class Shares {
     });
     aborted.catch(() => undefined);
     try {
-      await Promise.race([held.mounting, aborted]);
+      await Promise.race([Promise.all(mounts), aborted]);
     } catch (error) {
       if (!(error instanceof Ended)) throw error;
       throw failed(
@@ -78,22 +91,29 @@ export class Shares {
     }
   }
 
-  /** Waits a little for a mount that is under way, so that whoever opens the folder doesn't find it empty. Never throws. */
+  /** Waits a little for mounts that are under way, so that whoever opens a folder doesn't find it empty. Never throws. */
   async awaitMount(id: string, signal: AbortSignal): Promise<void> {
-    if (this.isMounted(id) || this.#deps.specOf(id) === undefined) return;
+    if (this.isMounted(id)) return;
     const within = AbortSignal.any([signal, AbortSignal.timeout(mountWaitMs)]);
     await this.ensure(id, within).catch(() => undefined);
   }
 
+  /** Ends a mount's connection: the machine is not to have it any more. */
+  async release(machine: string, target: string): Promise<void> {
+    const held = this.#find(machine, target);
+    if (held === undefined) return;
+    this.#held.delete(held);
+    held.controller.abort();
+    await held.share?.close();
+  }
+
   /** Something is news of this machine. */
   changed({ id, state }: Pick<Machine, "id" | "state">): void {
-    if (state.kind !== "running" || this.#held.has(id)) return;
-    if (this.#deps.specOf(id) === undefined) return;
-    this.#hold(id);
+    if (state.kind === "running") this.#holdAll(id);
   }
 
   async close(): Promise<void> {
-    const all = [...this.#held.values()];
+    const all = [...this.#held];
     this.#held.clear();
     await Promise.all(
       all.map(async ({ controller, share }) => {
@@ -103,27 +123,41 @@ export class Shares {
     );
   }
 
-  #hold(machine: string): Held {
-    const known = this.#held.get(machine);
+  #find(machine: string, target: string): Held | undefined {
+    return [...this.#held].find(
+      (held) => held.machine === machine && held.target === target,
+    );
+  }
+
+  #holdAll(machine: string): Held[] {
+    return this.#deps
+      .specsOf(machine)
+      .map((spec) => this.#hold(machine, spec.target));
+  }
+
+  #hold(machine: string, target: string): Held {
+    const known = this.#find(machine, target);
     if (known !== undefined) return known;
-    const controller = new AbortController();
     const held: Held = {
+      ...{ machine, target },
       share: undefined,
+      failure: undefined,
       mounting: Promise.resolve(),
-      controller,
+      controller: new AbortController(),
     };
-    held.mounting = this.#mount(machine, held);
+    held.mounting = this.#mount(held);
     held.mounting.catch(() => undefined);
-    this.#held.set(machine, held);
-    void this.#keep(machine, held).finally(() => {
-      if (this.#held.get(machine) === held) this.#held.delete(machine);
-    });
+    this.#held.add(held);
+    void this.#keep(held).finally(() => this.#held.delete(held));
     return held;
   }
 
-  async #mount(machine: string, held: Held): Promise<void> {
-    const { signal } = held.controller;
-    const spec = this.#deps.specOf(machine);
+  async #mount(held: Held): Promise<void> {
+    const { machine, controller } = held;
+    const { signal } = controller;
+    const spec = this.#deps
+      .specsOf(machine)
+      .find(({ target }) => target === held.target);
     const target = await this.#deps.target(machine);
     if (spec === undefined || target === undefined) throw new Ended();
     const session = await connectSsh(target, {}, signal);
@@ -137,13 +171,24 @@ export class Shares {
       session.close();
       throw error;
     }
-    this.#deps.onState(machine, undefined);
+    this.#note(held, undefined);
   }
 
-  /** Until the machine ends, or this helper. */
-  async #keep(machine: string, held: Held): Promise<void> {
-    const { log, onState } = this.#deps;
-    const { signal } = held.controller;
+  #note(held: Held, failure: Failure | undefined): void {
+    held.failure = failure;
+    const { machine } = held;
+    const others = [...this.#held].filter((each) => each.machine === machine);
+    this.#deps.onState(
+      machine,
+      failure ?? others.find((each) => each.failure !== undefined)?.failure,
+    );
+  }
+
+  /** Until the machine ends, or this helper, or it is to have this mounted no more. */
+  async #keep(held: Held): Promise<void> {
+    const { log } = this.#deps;
+    const { machine, controller } = held;
+    const { signal } = controller;
     let pauseMs = firstPauseMs;
     for (;;) {
       try {
@@ -154,13 +199,13 @@ export class Shares {
       } catch (error) {
         if (signal.aborted || error instanceof Ended) return;
         log.info("a folder can't be mounted", { machine, error });
-        onState(machine, toFailure(error));
+        this.#note(held, toFailure(error));
       }
       held.share = undefined;
       await sleep(pauseMs, signal).catch(() => undefined);
       if (signal.aborted) return;
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
-      held.mounting = this.#mount(machine, held);
+      held.mounting = this.#mount(held);
       held.mounting.catch(() => undefined);
     }
   }

@@ -20,6 +20,7 @@ import type {
 import type { UnderWay } from "../known/underWay.ts";
 import { filesWish } from "../share/ofWorkspace.ts";
 import { requireConsent } from "./hostCommand.ts";
+import type { Plan } from "./plan.ts";
 import { planFor, type PlanDeps } from "./planFor.ts";
 import type { UpOrder } from "./run.ts";
 import { bringUp, type Up } from "./up.ts";
@@ -100,14 +101,41 @@ async function begin(wish: Wish, deps: BeginDeps): Promise<Up> {
     (await clones.ofFolder(configuration.folder))?.url,
   );
   await noteAfterUse(entry, afterUseOf(plan.file), workspaces);
-  const decided = plan.container?.decided;
-  if (decided !== undefined && decided !== entry.record.hostPaths)
-    await workspaces.rewrite(entry, {
-      hostPaths: { ...decided, paths: [...decided.paths] },
-    });
+  const notes = await noteHostPaths(entry, plan, wish, workspaces);
   if (rebuild !== undefined) underWay.end(entry.record.id);
   else underWay.endLingering(entry.record.id);
-  return queue({ entry, configuration, plan, params }, wish, deps);
+  return queue(
+    {
+      ...{ entry, configuration, params },
+      plan: { ...plan, notes: [...plan.notes, ...notes] },
+    },
+    wish,
+    deps,
+  );
+}
+
+/** Remembers the user's word on paths of this computer; says so where the container that is kept doesn't follow it. */
+async function noteHostPaths(
+  entry: WorkspaceEntry,
+  { container }: Plan,
+  { params, rebuild }: Wish,
+  workspaces: KnownWorkspaces,
+): Promise<string[]> {
+  const decided = container?.decided;
+  const { hostPaths: before, made } = entry.record;
+  if (decided === undefined || decided === before) return [];
+  await workspaces.rewrite(entry, {
+    hostPaths: { ...decided, paths: [...decided.paths] },
+  });
+  const isKept =
+    made?.container !== undefined &&
+    rebuild === undefined &&
+    params.container !== "fresh";
+  return isKept && before !== undefined && before.wish !== decided.wish
+    ? [
+        "What the container sees of this computer changes once it is made again: guesthouse rebuild --container.",
+      ]
+    : [];
 }
 
 async function noteAfterUse(

@@ -1,19 +1,23 @@
 /*
- * What a dev container has of this computer, seen to in the VM before it is made: copies or empty folders for paths of this
- * computer, the Compose file that names them, and where `host-gateway` leads. Called by `container.ts`.
+ * What a dev container has of this computer, seen to in the VM before it is made: mounts, copies or empty folders for paths
+ * of this computer, the Compose file that names them, and where `host-gateway` leads. Called by `container.ts`.
  */
 import { stat } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
+import { visible } from "../../../base/visible.ts";
 import type { SshSession } from "../../ssh/session.ts";
 import { overridePath } from "../container/composeParts.ts";
 import {
   composeOverrideScript,
   hostPathsScript,
   thereAndNotEmptyScript,
+  unmountScript,
 } from "../container/guestScripts.ts";
 import { provideHostGateway } from "../container/hostGateway.ts";
 import { hostPathsFolder } from "../container/hostPaths.ts";
 import { copyPathIn } from "../copying/copy.ts";
 import { must } from "../guest/must.ts";
+import type { ShareSpec } from "../share/mountShare.ts";
 import type { ContainerOfUp } from "./guestOfUp.ts";
 import type { UpRun } from "./run.ts";
 
@@ -38,37 +42,67 @@ export async function provideHostPart(
     run.tell(await provideHostGateway(guest.session, guest.machine, signal));
 }
 
-/** Once in a VM's life: a copy of what the host has, or an empty folder. What is there already stays. */
+/** What is at a path here; `other` is a socket or a device, which no file stands in for. */
+type Kind = "folder" | "file" | "other" | "nothing";
+
+/** Once in a VM's life: what the host has, in the way that was decided. What is there already stays. */
 async function provideHostPaths(
-  { deps, log }: UpRun,
-  {
-    guest: { session, machine },
-    container: { hostPaths, decided },
-  }: ContainerOfUp,
+  run: UpRun,
+  { guest, container: { hostPaths, decided } }: ContainerOfUp,
   signal: AbortSignal,
 ): Promise<void> {
-  if (hostPaths.length === 0) return;
-  const onHost =
-    decided?.wish === "copy"
-      ? await present(hostPaths.map(({ host }) => host))
-      : new Set<string>();
-  const copied = hostPaths.filter(({ host }) => onHost.has(host));
-  const empty = hostPaths.filter(({ host }) => !onHost.has(host));
+  const { session, machine } = guest;
+  const { deps, log } = run;
+  const wish = decided?.wish ?? "empty";
+  const all = await Promise.all(
+    hostPaths.map(async (path) => ({ ...path, kind: await kindOf(path.host) })),
+  );
+  const isMounted = ({ kind }: { readonly kind: Kind }): boolean =>
+    kind === "folder" && (wish === "share" || wish === "share-readonly");
+  const isCopied = ({ kind }: { readonly kind: Kind }): boolean =>
+    wish !== "empty" &&
+    (kind === "file" || (kind === "folder" && wish === "copy"));
+  await mountHostPaths(
+    run,
+    guest,
+    all.filter(isMounted).map(({ host, guest: target }) => ({
+      ...{ folder: host, target },
+      readonly: wish === "share-readonly",
+    })),
+    signal,
+  );
+  if (all.length === 0) return;
+  const empty = all.filter((path) => !isMounted(path) && !isCopied(path));
   const made = await must(
     "making folders for paths of this computer",
     session.exec(
-      hostPathsScript([
-        hostPathsFolder,
-        ...empty.map(({ guest: path }) => path),
-      ]),
+      hostPathsScript({
+        folders: [
+          hostPathsFolder,
+          ...empty
+            .filter(({ kind }) => kind !== "file")
+            .map(({ guest: path }) => path),
+        ],
+        files: empty
+          .filter(({ kind }) => kind === "file")
+          .map(({ guest: path }) => path),
+      }),
       {},
       signal,
     ),
   );
   const there = new Set(made.stdout.split("\n"));
-  for (const { host, guest: target } of empty)
-    if (!there.has(target)) log.note(`${host}: an empty folder in the VM`);
-  for (const { host, guest: target } of copied) {
+  for (const { host, guest: target, kind } of empty)
+    if (!there.has(target))
+      log.note(
+        `${host}: an empty ${kind === "file" ? "file" : "folder"} in the VM`,
+      );
+  const useless = empty.filter(({ kind }) => kind === "other");
+  if (useless.length > 0 && wish !== "empty")
+    run.tell([
+      `Sockets and devices of this computer can't be reached from the VM: ${useless.map(({ host }) => visible(host)).join(", ")}.`,
+    ]);
+  for (const { host, guest: target } of all.filter(isCopied)) {
     if (await isThere(session, target, signal)) continue;
     await copyPathIn(
       session,
@@ -80,12 +114,51 @@ async function provideHostPaths(
   }
 }
 
-async function present(paths: readonly string[]): Promise<Set<string>> {
-  const found = new Set<string>();
-  for (const path of paths)
-    if ((await stat(path).catch(() => undefined)) !== undefined)
-      found.add(path);
-  return found;
+/** The record first: what it names is mounted again after each boot, and what it doesn't name isn't. */
+async function mountHostPaths(
+  { entry, deps, log }: UpRun,
+  { session, machine }: ContainerOfUp["guest"],
+  wanted: readonly ShareSpec[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { made } = entry.record;
+  const before = made?.hostShares ?? [];
+  if (made !== undefined && !isDeepStrictEqual(before, wanted)) {
+    await deps.workspaces.rewrite(entry, {
+      made: {
+        ...made,
+        hostShares: wanted.length === 0 ? undefined : [...wanted],
+      },
+    });
+    const gone = before.filter(
+      (one) => !wanted.some((other) => isDeepStrictEqual(one, other)),
+    );
+    if (gone.length > 0) {
+      for (const { target } of gone)
+        await deps.shares?.release(machine.id, target);
+      await must(
+        "taking away mounts of folders of this computer",
+        session.exec(
+          unmountScript(gone.map(({ target }) => target)),
+          {},
+          signal,
+        ),
+      );
+    }
+  }
+  if (wanted.length === 0) return;
+  await deps.shares?.ensure(machine.id, signal);
+  for (const { folder, readonly } of wanted)
+    log.note(
+      `${folder}: mounted in the VM${readonly ? ", for reading only" : ""}`,
+    );
+}
+
+async function kindOf(path: string): Promise<Kind> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return "nothing";
+  if (found.isDirectory()) return "folder";
+  return found.isFile() ? "file" : "other";
 }
 
 /** An empty folder, from when the user wanted no more, makes room. */

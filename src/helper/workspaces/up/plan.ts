@@ -62,6 +62,8 @@ export interface Surroundings {
   readonly hostPaths?: ParsedParams<"workspaces.up">["hostPaths"];
   /** The one that was given before. */
   readonly hostPathsBefore?: HostPathsDecision;
+  /** Guesthouse's own folder. */
+  readonly dataFolder?: string;
   readonly usual: MachineSize;
   /** What of it the user's settings say. */
   readonly settings?: Partial<MachineSize>;
@@ -221,11 +223,12 @@ function planContainer(
   refuseWall(file);
   const container = referenceConfig(configuration, placing.target, first);
   const ports = containerPorts(file);
-  const decided = decideHostPaths(
-    container.hostPaths,
-    around.hostPaths,
-    around.hostPathsBefore,
-  );
+  const decided = decideHostPaths(container.hostPaths, {
+    wanted: around.hostPaths,
+    earlier: around.hostPathsBefore,
+    ...given({ dataFolder: around.dataFolder }),
+    platform: process.platform,
+  });
   const { size, warnings } = chooseSize(
     file,
     usualForContainers(around),

@@ -1,5 +1,6 @@
 import { cpus, totalmem } from "node:os";
 import { given } from "../../../base/given.ts";
+import type { Layout } from "../../store/layout.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import type { MachineSize } from "../devcontainer/size.ts";
 import {
@@ -16,6 +17,7 @@ export interface PlanDeps {
   readonly images: () => Promise<readonly KnownImage[]>;
   readonly defaultImage: string;
   readonly usualSize: (defaults: Partial<MachineSize>) => MachineSize;
+  readonly layout: Layout;
 }
 
 const mib = 1024 ** 2;
@@ -24,7 +26,7 @@ const mib = 1024 ** 2;
 export async function planFor(
   configuration: Configuration,
   { localEnv, image, direct, hostPaths, defaults = {} }: UpParams,
-  { images, defaultImage, usualSize }: PlanDeps,
+  { images, defaultImage, usualSize, layout }: PlanDeps,
   {
     files,
     hostPathsBefore,
@@ -42,6 +44,7 @@ export async function planFor(
       cpus: cpus().length,
       memoryMiB: Math.floor(totalmem() / mib),
     },
+    dataFolder: layout.home,
     ...given({ files, direct, hostPaths, hostPathsBefore }),
   });
 }

@@ -39,10 +39,12 @@ export async function runningAgain(
   const startedAt =
     engine === undefined
       ? undefined
-      : await startContainer(engine, kept.id, "always", signal).catch(() => {
-          signal.throwIfAborted();
-          return undefined;
-        });
+      : await startContainer(engine, kept.id, { when: "always" }, signal).catch(
+          () => {
+            signal.throwIfAborted();
+            return undefined;
+          },
+        );
   if (engine !== undefined && startedAt === undefined) return undefined;
   if (!(await isLanded(session, kept.id, signal))) return undefined;
   const startId = startedAt === undefined ? kept.startId : startIdOf(startedAt);

@@ -26,7 +26,7 @@ export interface UpDeps {
   /** See `CopyingDeps`. */
   readonly diskLender?: (id: string) => DiskLender;
   /** Without it nothing is mounted live. */
-  readonly shares?: Pick<Shares, "ensure" | "isMounted">;
+  readonly shares?: Pick<Shares, "ensure" | "isMounted" | "release">;
   /** Without it nothing is asked of a VM's container engine but by the reference implementation. */
   readonly engineProgram?: EngineProgram;
   /** Nothing but a `postAttachCommand` that may never end is left of this workspace's `up`. */

@@ -31,6 +31,7 @@ function open(
       },
     },
     devContainer: () => undefined,
+    mounts: () => Promise.resolve([]),
     log: silentLog,
   });
   return { boots, looks };

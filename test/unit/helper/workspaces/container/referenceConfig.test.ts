@@ -1,10 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { given } from "../../../../../src/base/given.ts";
 import { composeFacts } from "../../../../../src/helper/workspaces/devcontainer/composeFiles.ts";
+import { filesWays } from "../../../../../src/protocol/filesWays.ts";
 import { devcontainerSchema } from "../../../../../src/helper/workspaces/devcontainer/model.ts";
 import {
   decideHostPaths,
   type HostPath,
+  type HostPathsDecision,
+  type HostPathsWord,
 } from "../../../../../src/helper/workspaces/container/hostPaths.ts";
 import { referenceConfig } from "../../../../../src/helper/workspaces/container/referenceConfig.ts";
 
@@ -152,6 +155,28 @@ describe("paths of this computer", () => {
   });
 });
 
+test.each([
+  ...["/dev", "/dev/bus/usb", "/sys/fs/cgroup", "/lib/modules"],
+  ...["/etc/localtime", "/run/udev", "/var/run/dbus/system_bus_socket"],
+])("%s is the VM's own, and that is said", (own) => {
+  const { hostPaths, notes, file } = read({
+    image: "a",
+    runArgs: ["-v", `${own}:${own}:ro`],
+  });
+  expect(hostPaths).toEqual([]);
+  expect(notes.join()).toContain(`the VM's own ${own}`);
+  expect(file["runArgs"]).toEqual(["-v", `${own}:${own}:ro`]);
+});
+
+test.each(["/device", "/run/user/1000/bus", "/tmp/.X11-unix", "/etc/hosts"])(
+  "%s is this computer's",
+  (host) => {
+    expect(
+      read({ image: "a", runArgs: ["-v", `${host}:/x`] }).hostPaths,
+    ).toMatchObject([{ host }]);
+  },
+);
+
 describe("what no VM has", () => {
   test("an optional GPU is left out, with a warning", () => {
     const { file, warnings } = read({
@@ -295,14 +320,24 @@ describe("what becomes of paths of this computer", () => {
   });
   const found = [path("/home/me/.aws"), path("/srv")];
   const earlier = { wish: "copy", paths: ["/home/me/.aws", "/srv"] } as const;
+  const decide = (
+    paths: readonly HostPath[],
+    wanted: HostPathsWord["wanted"],
+    before: HostPathsDecision | undefined,
+    platform: NodeJS.Platform = "linux",
+  ) =>
+    decideHostPaths(paths, {
+      ...{ wanted, earlier: before, platform },
+      dataFolder: "/home/me/.local/share/guesthouse",
+    });
 
   test("the caller's word goes first, then the one that was given for the same paths", () => {
-    expect(decideHostPaths(found, "empty", earlier)).toEqual({
+    expect(decide(found, "empty", earlier)).toEqual({
       wish: "empty",
       paths: ["/home/me/.aws", "/srv"],
     });
-    expect(decideHostPaths(found, undefined, earlier)).toEqual(earlier);
-    expect(decideHostPaths([], "refuse", undefined)).toBeUndefined();
+    expect(decide(found, undefined, earlier)).toEqual(earlier);
+    expect(decide([], "refuse", undefined)).toBeUndefined();
   });
 
   test.each([
@@ -310,8 +345,27 @@ describe("what becomes of paths of this computer", () => {
     ["the caller refuses", found, "refuse", earlier],
     ["a path came on", [...found, path("/etc")], undefined, earlier],
   ] as const)("refused where %s", (_, paths, wanted, before) => {
-    expect(() => decideHostPaths(paths, wanted, before)).toThrow(
+    expect(() => decide(paths, wanted, before)).toThrow(
       /wants to see paths of this computer[^]*\/srv/,
     );
+  });
+
+  test.each(["/", "/home/me", "/home/me/.local/share/guesthouse"])(
+    "%s has the keys of all VMs in it: it goes into none",
+    (host) => {
+      for (const wish of filesWays)
+        expect(() => decide([path(host)], wish, undefined)).toThrow(/keys/);
+      expect(decide([path(host)], "empty", undefined)?.wish).toBe("empty");
+    },
+  );
+
+  test("folders are shared from Linux only, and copied from anywhere", () => {
+    expect(decide(found, "share-readonly", undefined)?.wish).toBe(
+      "share-readonly",
+    );
+    expect(() => decide(found, "share", undefined, "darwin")).toThrow(
+      /from Linux/,
+    );
+    expect(decide(found, "copy", undefined, "darwin")?.wish).toBe("copy");
   });
 });
