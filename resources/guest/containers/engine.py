@@ -2,11 +2,11 @@
 emulation. Sent by the host and run by `python3 -IS -c`, as the VM's user (src/helper/workspaces/container/engine.ts).
 
   list LINES             all containers, one JSON line; of those that don't run well the last lines of their logs, too
-  start CONTAINER WHEN [MOUNTED...]
+  start CONTAINER WHEN LINES [MOUNTED...]
                          starts the dev container (`-`: whichever it is) with its Compose project: `boot`, if the VM's last
                          shutdown ended it; `always`, also if it ended since. What runs and doesn't see the file systems at
                          MOUNTED, as the engine started it before them, is started again first. Prints {"startedAt"}, or {}
-                         where it isn't there
+                         where it isn't there; with LINES other than `-` also "containers", as `list` prints them
   logs CONTAINER LINES once|follow   its log on both streams; ends when the input does, so that nothing stays behind
 
 Fails with exit code 1 and a sentence on stderr.
@@ -141,8 +141,12 @@ def told(container, lines):
     return about
 
 
+def listed(lines):
+    return [told(each, int(lines)) for each in call("GET", "/containers/json?all=1")]
+
+
 def list_all(lines):
-    print(json.dumps([told(each, int(lines)) for each in call("GET", "/containers/json?all=1")]))
+    print(json.dumps(listed(lines)))
 
 
 def booted_at():
@@ -203,7 +207,7 @@ def start_blind_again(mounted):
             call("POST", "/containers/%s/restart" % each["Id"])
 
 
-def start(container, when, *mounted):
+def start(container, when, lines, *mounted):
     try:
         if mounted:
             start_blind_again(mounted)
@@ -226,7 +230,10 @@ def start(container, when, *mounted):
         call("POST", "/containers/%s/start" % about["Id"])
         about = call("GET", "/containers/%s/json" % about["Id"])
     state = about["State"]
-    print(json.dumps({"startedAt": state["StartedAt"] if state["Running"] else ""}))
+    answer = {"startedAt": state["StartedAt"] if state["Running"] else ""}
+    if lines != "-":
+        answer["containers"] = listed(lines)
+    print(json.dumps(answer))
 
 
 def ended_early(each, about):

@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
 import { afterAll, expect, test } from "vitest";
@@ -110,13 +111,39 @@ test.skipIf(reason !== undefined)(
     // Nobody stopped it before a boot; asked for by `up` it runs, with what is beside it.
     await engine.docker("kill", dev, sick);
     await Promise.all([ended(dev), ended(sick)]);
-    expect((await ask("start", dev, "boot")).stdout).toBe('{"startedAt": ""}');
-    const again = JSON.parse((await ask("start", "-", "always")).stdout) as {
-      startedAt: string;
-    };
+    expect((await ask("start", dev, "boot", "-")).stdout).toBe(
+      '{"startedAt": ""}',
+    );
+    const again = JSON.parse(
+      (await ask("start", "-", "always", "0")).stdout,
+    ) as { startedAt: string; containers: { id: string; state: string }[] };
+    expect(again.containers.find(({ id }) => id === dev)?.state).toBe(
+      "running",
+    );
     expect(again.startedAt).toBe(await inspected(dev, "{{.State.StartedAt}}"));
     expect(await inspected(sick, "{{.State.Running}}")).toBe("true");
-    expect((await ask("start", "0".repeat(64), "always")).stdout).toBe("{}");
+    expect((await ask("start", "0".repeat(64), "always", "-")).stdout).toBe(
+      "{}",
+    );
+
+    // Its folder is mounted after the engine has started it.
+    const shared = join(engine.folder, "shared");
+    await execa("mkdir", [shared]);
+    const early = await run(["--volume", `${shared}:/seen`], sleeping);
+    const other = await run([], sleeping);
+    const since = await inspected(other, "{{.State.StartedAt}}");
+    const inEngine = async (...command: string[]) => {
+      const pid = await readFile(join(engine.folder, "pid"), "utf8");
+      await execa("nsenter", ["-t", pid.trim(), "--mount", ...command]);
+    };
+    await inEngine("mount", "-t", "tmpfs", "shared", shared);
+    await inEngine("touch", join(shared, "file"));
+    const seen = () =>
+      engine.docker("exec", early, "/bin/busybox", "ls", "/seen");
+    expect(await seen()).toBe("");
+    await ask("start", dev, "boot", "-", shared);
+    expect(await seen()).toBe("file");
+    expect(await inspected(other, "{{.State.StartedAt}}")).toBe(since);
 
     const talker = await run(
       [],

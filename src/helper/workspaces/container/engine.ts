@@ -86,11 +86,16 @@ export async function listServices(
 }
 
 /** Pure. Containers that were started otherwise, as from within the dev container, are nobody's service. */
-export function servicesIn(
+export const servicesIn = (
   printed: string,
   dev: string | undefined,
+): ListedService[] =>
+  servicesAmong(listedSchema.parse(JSON.parse(printed)), dev);
+
+function servicesAmong(
+  all: readonly Listed[],
+  dev: string | undefined,
 ): ListedService[] {
-  const all = listedSchema.parse(JSON.parse(printed));
   const main =
     all.find(({ id }) => id === dev) ??
     all.find(({ labels }) => labels[labelNames.folder] !== undefined);
@@ -128,29 +133,49 @@ function serviceOf(
   return service;
 }
 
-const startedSchema = z.looseObject({ startedAt: z.string().optional() });
+const startedSchema = z.looseObject({
+  startedAt: z.string().optional(),
+  containers: listedSchema.optional(),
+});
 
 /** What finds the dev container where its id isn't known, as in a fork. */
 export const anyDevContainer = "-";
 
-/** When a container is started, and where folders of this computer were mounted since the engine started others by itself. */
+/** How a container is started. */
 export interface ContainerStart {
   readonly when: "boot" | "always";
+  /** Where folders of this computer were mounted since the engine started others by itself. */
   readonly mounted?: readonly string[];
+  /** The services after that are asked for as well, with as many lines as `listServices` takes. */
+  readonly tailLines?: number;
+}
+
+/** A container that runs. */
+export interface Started {
+  /** Its start's time as the engine spells it. */
+  readonly startedAt: string;
+  /** Empty where they weren't asked for. */
+  readonly services: readonly ListedService[];
 }
 
 /**
  * Starts the dev container, and what Compose has beside it: `boot` only if the VM's last shutdown ended it, `always` also
- * if it ended since. Those that run and don't see what is `mounted` are started again. Answers with its start's time as the engine spells it; undefined when it isn't there or doesn't run.
+ * if it ended since. Those that run and don't see what is `mounted` are started again. Undefined when it isn't there or
+ * doesn't run.
  */
 export async function startContainer(
   engine: Engine,
   container: string,
-  { when, mounted = [] }: ContainerStart,
+  { when, mounted = [], tailLines }: ContainerStart,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const args = ["start", container, when, ...mounted];
+): Promise<Started | undefined> {
+  const lines = tailLines === undefined ? "-" : String(tailLines);
+  const args = ["start", container, when, lines, ...mounted];
   const printed = await ask("starting the container", engine, args, signal);
-  const { startedAt = "" } = startedSchema.parse(JSON.parse(printed));
-  return startedAt === "" ? undefined : startedAt;
+  const { startedAt = "", containers = [] } = startedSchema.parse(
+    JSON.parse(printed),
+  );
+  return startedAt === ""
+    ? undefined
+    : { startedAt, services: servicesAmong(containers, container) };
 }

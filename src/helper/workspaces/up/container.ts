@@ -5,8 +5,7 @@
  */
 import { dirname, join } from "node:path";
 import { given } from "../../../base/given.ts";
-import { withSessionTo } from "../../ssh/guestSession.ts";
-import type { SshSession } from "../../ssh/session.ts";
+import { connectSsh, type SshSession } from "../../ssh/session.ts";
 import {
   type Described,
   describeContainer,
@@ -48,17 +47,21 @@ export async function bringUpContainer(
   const { entry, plan, deps, params } = run;
   const { guest } = of;
   const present = entry.record.made?.container;
-  const kept =
-    (present !== undefined && params.container !== "fresh"
+  const again =
+    present !== undefined && params.container !== "fresh"
       ? await runningAgain(run, guest, present, signal)
-      : undefined) ??
-    (await run.stage("container", () => make(run, of, signal)));
+      : undefined;
+  const kept =
+    again?.kept ?? (await run.stage("container", () => make(run, of, signal)));
+  const inside =
+    again?.inside ??
+    (await connectSsh(await deps.reach.landing(guest.machine.id), {}, signal));
   const services = serviceWatch(run, {
     ...guest,
     isCompose: of.container.kind === "compose",
   });
-  await services.tell(signal);
-  const workInside = async (inside: SshSession): Promise<void> => {
+  try {
+    await services.tell(signal, again?.services);
     const memory = await setUpInside(run, { inside, kept }, signal);
     await runCommands(
       run,
@@ -74,12 +77,9 @@ export async function bringUpContainer(
       signal,
     );
     await services.tellLater(signal);
-  };
-  await withSessionTo(
-    await deps.reach.landing(guest.machine.id),
-    workInside,
-    signal,
-  );
+  } finally {
+    inside.close();
+  }
 }
 
 /** Builds, makes or starts the container, and leads connections into it. Answers with what is kept of it. */
