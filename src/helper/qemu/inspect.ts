@@ -71,7 +71,8 @@ async function ask(binary: string): Promise<QemuFacts> {
         ],
         { input: script, timeout: questionTimeoutMs },
       ),
-      execa(binary, ["-netdev", "help"], {
+      // Emulators of ARM have no machine of their own accord, and answer nothing without one (F64).
+      execa(binary, ["-machine", "none", "-netdev", "help"], {
         stdin: "ignore",
         timeout: questionTimeoutMs,
       }),

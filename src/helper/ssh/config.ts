@@ -6,7 +6,7 @@ import {
 } from "../../base/files.ts";
 import { ciphers, keyExchanges } from "./algorithms.ts";
 import type { SshFiles } from "../store/layout.ts";
-import { singleQuoted } from "./quote.ts";
+import { doubleQuoted, isPlainWord } from "./quote.ts";
 
 export interface ConfigMachine {
   /** Lower case: editors lower-case it in their own addresses. */
@@ -104,12 +104,13 @@ export const configPath = (path: string): string =>
 export const includePattern = (path: string): string =>
   `"${forwardSlashes(path).replace(/[%$*?["\\]/g, "?")}"`;
 
-/** The value goes to the user's shell after `%` expansion (ssh_config(5), ProxyCommand). */
+/**
+ * The value goes to the user's shell after `%` expansion (ssh_config(5), ProxyCommand). Other clients than OpenSSH split it by
+ * themselves and know double quotes and backslashes only, such as Open Remote - SSH (F65).
+ */
 function proxyCommand(launcher: string, alias: string): string {
-  const escaped = launcher.replaceAll("%", "%%");
-  return process.platform === "win32"
-    ? `"${escaped}" proxy ${alias}`
-    : `${singleQuoted(escaped)} proxy ${alias}`;
+  const escaped = forwardSlashes(launcher).replaceAll("%", "%%");
+  return `${isPlainWord(escaped) ? escaped : doubleQuoted(escaped)} proxy ${alias}`;
 }
 
 const forwardSlashes = (path: string): string =>

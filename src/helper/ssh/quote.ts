@@ -8,9 +8,17 @@
 export const singleQuoted = (text: string): string =>
   `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** The same, without quotes where they change nothing, so that people can read it. */
+/** The same for readers that know double quotes only; between them a shell still looks for four characters. */
+export const doubleQuoted = (text: string): string =>
+  `"${text.replace(/["$`\\]/g, "\\$&")}"`;
+
+/** Does it stand for itself in a shell without any quotes? */
+export const isPlainWord = (word: string): boolean =>
+  /^[A-Za-z0-9_@%+=:,./-]+$/.test(word);
+
+/** Quoted by `singleQuoted` only where that changes something, so that people can read it. */
 export const shellQuote = (word: string): string =>
-  /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : singleQuoted(word);
+  isPlainWord(word) ? word : singleQuoted(word);
 
 /** A command line for the guest's POSIX shell: SSH carries one string, not an argument array (RFC 4254, section 6.5). */
 export const shellCommand = (argv: readonly string[]): string =>

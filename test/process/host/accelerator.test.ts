@@ -6,6 +6,7 @@ import { chooseAccelerator } from "../../../src/helper/host/accelerator.ts";
 import { examineHost } from "../../../src/helper/host/doctor.ts";
 import { findPackageManager } from "../../../src/helper/host/packages.ts";
 import { tryAccelerator } from "../../../src/helper/host/trial.ts";
+import { inspectQemu } from "../../../src/helper/qemu/inspect.ts";
 import { processIdentity } from "../../../src/helper/qemu/process.ts";
 import { findProgram } from "../../../src/helper/processes/programs.ts";
 import { qemuBinary, scratchFolder } from "../qemu/workbench.ts";
@@ -38,6 +39,13 @@ test("emulation runs 64-bit ARM code (B7)", async ({ skip }) => {
     timeoutMs: 30_000,
   });
   expect(trial).toMatchObject({ kind: "tcg", worked: true });
+});
+
+test("an emulator of ARM says what it can, though it has no machine of its own accord (F64)", async ({
+  skip,
+}) => {
+  if (arm === undefined) skip("qemu-system-aarch64 is not installed");
+  expect(await inspectQemu(arm!)).toMatchObject({ userNetwork: true });
 });
 
 test("a guest that hangs is killed in time and called by its name (B7)", async () => {

@@ -39,10 +39,35 @@ test("the launcher's path survives the shell and ssh's own percent signs", () =>
     { alias: "gh-a", user: "dev", agentForwarding: false },
   ]);
   expect(text).toContain(
-    `ProxyCommand '/data dir/it'\\''s 100%%/launcher.sh' proxy gh-a`,
+    `ProxyCommand "/data dir/it's 100%%/launcher.sh" proxy gh-a`,
   );
   expect(configPath("/a b/%h")).toBe('"/a b/%%h"');
 });
+
+/** As clients do that start the command without a shell: double quotes hold a word together, a backslash takes one character. */
+function split(command: string): string[] {
+  const words = command.match(/(?:"(?:\\.|[^"\\])*"|\\.|[^\s"\\])+/g) ?? [];
+  return words.map((word) =>
+    word.replace(/\\(.)|"/g, (_, character: string | undefined) =>
+      character === undefined ? "" : character,
+    ),
+  );
+}
+
+test.each([
+  ...["/data/launcher.sh", "/data dir/launcher.sh", "/it's (mine)/l.sh"],
+  ...['/a "b"/l.sh', "/back\\slash/l.sh", "/$HOME/`id`/l.sh"],
+])(
+  "a client that splits the proxy's command without a shell finds %s (F65)",
+  (launcher) => {
+    const text = sshConfigText({ ...files, launcher }, [
+      { alias: "gh-a", user: "dev", agentForwarding: false },
+    ]);
+    const command = /ProxyCommand (.*)/.exec(text)?.[1] ?? "";
+    expect(command).not.toContain("'/");
+    expect(split(command)).toEqual([launcher, "proxy", "gh-a"]);
+  },
+);
 
 const include = "/home/u/data/ssh/guesthouse.conf";
 
