@@ -70,6 +70,32 @@ export const composeCases = define(
     },
   },
   {
+    name: "compose-externals",
+    about:
+      "a network and a volume that initializeCommand makes where there is an engine",
+    files: {
+      ...file({
+        initializeCommand:
+          "docker network create shared-net || true; docker volume create shared-data || true",
+      }),
+      ".devcontainer/compose.yml": `${app(
+        "    networks: [default, shared]\n",
+      ).replace(
+        '["..:/workspace:cached"]',
+        '["..:/workspace:cached", "data:/data"]',
+      )}networks:
+  shared: {name: shared-net, external: true}
+volumes:
+  data: {name: shared-data, external: true}
+`,
+    },
+    expected: {
+      user: "vscode",
+      workspaceFolder: "/workspace",
+      mounts: ["/data"],
+    },
+  },
+  {
     name: "compose-env-files",
     about: "env_file in lists, .env beside the compose file, defaults",
     files: {

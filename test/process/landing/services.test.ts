@@ -12,6 +12,7 @@ import {
   engineProgramIn,
   servicesIn,
 } from "../../../src/helper/workspaces/container/engine.ts";
+import { externalsScript } from "../../../src/helper/workspaces/container/guestScripts.ts";
 import { type Engine, engineMissing, startEngine } from "./engine.ts";
 
 let reason = await engineMissing();
@@ -144,6 +145,26 @@ test.skipIf(reason !== undefined)(
     await ask("start", dev, "boot", "-", shared);
     expect(await seen()).toBe("file");
     expect(await inspected(other, "{{.State.StartedAt}}")).toBe(since);
+
+    // As the shell of the VM's user runs it.
+    const make = () =>
+      execa(
+        "sh",
+        [
+          "-c",
+          externalsScript({ networks: ["net", "mine"], volumes: ["vol"] }),
+        ],
+        {
+          env: { DOCKER_HOST: `unix://${engine.socket}` },
+        },
+      );
+    await engine.docker("volume", "create", "vol");
+    await engine.docker("network", "create", "mine");
+    expect((await make()).stdout).toBe("net");
+    expect((await make()).stdout).toBe("");
+    expect(
+      await engine.docker("network", "ls", "--format", "{{.Name}}"),
+    ).toMatch(/^net$/m);
 
     const talker = await run(
       [],

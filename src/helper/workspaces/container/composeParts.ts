@@ -11,6 +11,9 @@ import { type HostPaths, hostPathsFolder } from "./hostPaths.ts";
 export interface ComposeParts {
   /** Variables for the environment that Compose runs in. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Names of networks and volumes that nobody but this computer's user has made there. */
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
   /** One more Compose file, for the end of the list; undefined where there is nothing to replace. */
   readonly override?: Readonly<Record<string, unknown>>;
 }
@@ -49,7 +52,7 @@ export function composeParts(
   const values = { ...localEnv, PWD: workspace };
   for (const { service, target, readOnly, ...bind } of facts.binds) {
     const source = interpolate(bind.source, values);
-    const replaced = paths.source(source, target);
+    const replaced = paths.source(source, target, bind.base);
     if (replaced === source) continue;
     const { volumes } = (services[service] ??= { volumes: [] });
     // Of two mounts with one target the later file's is taken.
@@ -58,7 +61,14 @@ export function composeParts(
       target: interpolate(target, values),
     });
   }
-  return Object.keys(services).length === 0
-    ? { environment }
-    : { environment, override: { services } };
+  const named = (names: readonly string[]): string[] =>
+    names
+      .map((name) => interpolate(name, values))
+      .filter((name) => name !== "");
+  return {
+    environment,
+    networks: named(facts.externalNetworks),
+    volumes: named(facts.externalVolumes),
+    ...(Object.keys(services).length === 0 ? {} : { override: { services } }),
+  };
 }

@@ -111,6 +111,28 @@ mv -- "$1.new" "$1"`,
     [path],
   );
 
+/** Makes these networks and volumes unless they are there; prints the names of those that it made, a line each. */
+export const externalsScript = ({
+  networks,
+  volumes,
+}: {
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
+}): string =>
+  script(
+    `set -eu
+networks=$1
+shift
+for name in "$@"; do
+  if [ "$networks" -gt 0 ]; then kind=network; else kind=volume; fi
+  networks=$((networks - 1))
+  docker "$kind" inspect -- "$name" > /dev/null 2>&1 && continue
+  docker "$kind" create -- "$name" > /dev/null
+  printf '%s\\n' "$name"
+done`,
+    [String(networks.length), ...networks, ...volumes],
+  );
+
 /**
  * Makes `host-gateway` mean this address. The engine takes it at its start, which ends its containers: only where it isn't so
  * already.

@@ -136,13 +136,21 @@ export class HostPaths {
     return [...this.#own];
   }
 
-  /** The source of a bind or volume, as the VM has it. */
-  source(source: string, target: string): string {
+  /** The source of a bind or volume, as the VM has it. A relative one begins in `base`, below the folder. */
+  source(source: string, target: string, base = "."): string {
     if (isEngineSocket(source)) {
       this.usesEngineSocket = true;
       return source;
     }
-    // A name is a volume; a relative path is the engine's own business.
+    if (/^\.\.?(?:\/|$)/.test(source)) {
+      const folder = this.#folder ?? this.#workspace;
+      const whole = posix.join(folder, base, source);
+      // The folder's own, and the folders that it lies in, are where they are in the VM.
+      return isIn(folder, whole) || isIn(whole, folder)
+        ? source
+        : this.source(whole, target);
+    }
+    // A name is a volume.
     if (!posix.isAbsolute(source)) return source;
     const host = posix.normalize(source);
     if (isIn(this.#workspace, host)) return source;

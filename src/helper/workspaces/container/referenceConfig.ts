@@ -20,6 +20,9 @@ export interface ReferenceConfig {
   readonly file: Readonly<Record<string, unknown>>;
   readonly hostPaths: readonly HostPath[];
   readonly compose?: ComposeParts;
+  /** Networks and volumes that have to be there before, as a command on this computer makes them for its own engine. */
+  readonly networks: readonly string[];
+  readonly volumes: readonly string[];
   /** Containers of it want to reach this computer by Docker's `host-gateway`. */
   readonly usesHostGateway: boolean;
   readonly notes: readonly string[];
@@ -87,6 +90,8 @@ export function referenceConfig(
     },
     hostPaths: paths.found,
     ...given({ compose }),
+    networks: [...args.networks, ...(compose?.networks ?? [])],
+    volumes: compose?.volumes ?? [],
     usesHostGateway:
       facts?.usesHostGateway === true ||
       (filled.runArgs ?? []).some((arg) => /:host-gateway$/.test(arg)),
@@ -133,6 +138,7 @@ const devicesOfVms =
 
 interface RunArgs {
   readonly kept: string[];
+  readonly networks: readonly string[];
   readonly warnings: ConfigWarning[];
 }
 
@@ -142,6 +148,7 @@ function runArgs(
   { gpu, paths }: { readonly gpu: Gpu; readonly paths: HostPaths },
 ): RunArgs {
   const kept: string[] = [];
+  const networks = new Set<string>();
   const warnings: ConfigWarning[] = [];
   for (let i = 0; i < args.length; i++) {
     const whole = args[i] ?? "";
@@ -153,25 +160,39 @@ function runArgs(
       continue;
     }
     const value = isJoined ? after.join("=") : (args[++i] ?? "");
-    const result = handle(value, { gpu, paths });
+    const result = handle(value, { gpu, paths, networks });
     if (typeof result === "string")
       kept.push(...(isJoined ? [`${name}=${result}`] : [name, result]));
     else warnings.push(result);
   }
-  return { kept, warnings };
+  return { kept, networks: [...networks], warnings };
 }
 
 type Handle = (
   value: string,
-  around: { readonly gpu: Gpu; readonly paths: HostPaths },
+  around: {
+    readonly gpu: Gpu;
+    readonly paths: HostPaths;
+    readonly networks: Set<string>;
+  },
 ) => string | ConfigWarning;
 
 const volume: Handle = (value, { paths }) => paths.volume(value);
+
+/** `NAME`, or `name=NAME,alias=…`. */
+const network: Handle = (value, { networks }) => {
+  const name = /(?:^|,)name=([^,]*)/.exec(value)?.[1] ?? value;
+  if (!/^(?:bridge|host|none|default|container:.*|)$/.test(name))
+    networks.add(name);
+  return value;
+};
 
 /** Options whose value is looked at: the value to keep, or why the option is left out. */
 const handlers: Readonly<Record<string, Handle>> = {
   "-v": volume,
   "--volume": volume,
+  "--network": network,
+  "--net": network,
   "--mount": (value, { paths }) => String(paths.mount(value)),
   "--gpus": (_value, { gpu }) => {
     if (gpu === "optional") return noGpu("runArgs");

@@ -1,9 +1,9 @@
 /*
  * What Compose files say of this computer: variables that they take from its environment, paths of it that containers want to
- * see, and whether they want to reach it. Compose itself reads them in the VM, where none of that means the same. Read
+ * see, networks and volumes that they expect to be there, and whether they want to reach it. Compose itself reads them in the VM, where none of that means the same. Read
  * loosely: what can't be read here, Compose tells of there. Called by `read.ts`; `container/` makes something of it.
  */
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { parseDocument } from "yaml";
 import * as z from "zod";
 import { readInside } from "./readInside.ts";
@@ -12,14 +12,19 @@ export interface ComposeFacts {
   /** Names of environment variables, in order, each once. */
   readonly variables: readonly string[];
   readonly binds: readonly ComposeBind[];
+  /** Names of what Compose doesn't make: variables stand in them still. */
+  readonly externalNetworks: readonly string[];
+  readonly externalVolumes: readonly string[];
   /** An `extra_hosts` entry with Docker's `host-gateway`. */
   readonly usesHostGateway: boolean;
 }
 
-/** A bind mount whose source is no path relative to the files: variables stand in it still. */
+/** A bind mount: variables stand in it still. */
 export interface ComposeBind {
   readonly service: string;
   readonly source: string;
+  /** Below the workspace's folder, where a relative source begins. */
+  readonly base: string;
   readonly target: string;
   readonly readOnly: boolean;
 }
@@ -42,7 +47,18 @@ const serviceSchema = z.looseObject({
   environment: entriesSchema,
   extra_hosts: entriesSchema,
 });
+/** A network or a volume. */
+const resourceSchema = z.looseObject({
+  name: z.string().optional(),
+  external: z.union([z.boolean(), z.object({ name: z.string() })]).optional(),
+});
+const resourcesSchema = z
+  .record(z.string(), resourceSchema.nullable().catch(null))
+  .optional()
+  .catch(undefined);
 const fileSchema = z.looseObject({
+  networks: resourcesSchema,
+  volumes: resourcesSchema,
   services: z
     .record(z.string(), serviceSchema.nullable().catch(null))
     .optional()
@@ -60,20 +76,37 @@ export async function readComposeFiles(
       .flat()
       .map((path) => readInside(folder, join(folder, configFolder, path))),
   );
-  return composeFacts(texts);
+  const [first = ""] = [named].flat();
+  return composeFacts(
+    texts,
+    posix.join(forwardSlashes(configFolder), posix.dirname(first)),
+  );
 }
 
-/** Pure. */
-export function composeFacts(texts: readonly string[]): ComposeFacts {
+const forwardSlashes = (path: string): string => path.replaceAll("\\", "/");
+
+/** `base` is the project's directory, from the workspace's folder: that of the first file. Pure. */
+export function composeFacts(
+  texts: readonly string[],
+  base = ".",
+): ComposeFacts {
   const variables = new Set<string>();
+  const externalNetworks = new Set<string>();
+  const externalVolumes = new Set<string>();
   const binds: ComposeBind[] = [];
   let usesHostGateway = false;
   for (const text of texts) {
     for (const name of variablesIn(text)) variables.add(name);
-    for (const [service, of] of servicesIn(text)) {
+    const { services, networks, volumes } = partsOf(text);
+    for (const name of externalIn(networks)) externalNetworks.add(name);
+    for (const name of externalIn(volumes)) externalVolumes.add(name);
+    for (const [service, of] of Object.entries(services ?? {})) {
+      if (of === null) continue;
       for (const name of passedOn(of.environment)) variables.add(name);
       binds.push(
-        ...(of.volumes ?? []).flatMap((volume) => bindOf(service, volume)),
+        ...(of.volumes ?? [])
+          .flatMap((volume) => bindOf(volume))
+          .map((bind) => ({ service, base, ...bind })),
       );
       usesHostGateway ||= entries(of.extra_hosts).some(([, value]) =>
         /host-gateway$/.test(value ?? ""),
@@ -81,23 +114,33 @@ export function composeFacts(texts: readonly string[]): ComposeFacts {
     }
   }
   if (binds.some(({ source }) => source.includes("~"))) variables.add("HOME");
-  return { variables: [...variables], binds, usesHostGateway };
+  return {
+    variables: [...variables],
+    binds,
+    externalNetworks: [...externalNetworks],
+    externalVolumes: [...externalVolumes],
+    usesHostGateway,
+  };
 }
 
 type Service = z.output<typeof serviceSchema>;
 
-function servicesIn(text: string): [string, Service][] {
+const externalIn = (of: z.output<typeof resourcesSchema>): string[] =>
+  Object.entries(of ?? {}).flatMap(([key, resource]) => {
+    const { external, name } = resource ?? {};
+    if (external === undefined || external === false) return [];
+    return [(typeof external === "object" ? external.name : name) ?? key];
+  });
+
+function partsOf(text: string): z.output<typeof fileSchema> {
   // Its own bound on aliases keeps a file of a few lines from becoming gigabytes; that it throws.
   let value: unknown;
   try {
     value = parseDocument(text, { merge: true, logLevel: "silent" }).toJS();
   } catch {
-    return [];
+    return {};
   }
-  const { services = {} } = fileSchema.catch({}).parse(value);
-  return Object.entries(services).flatMap(([name, service]) =>
-    service === null ? [] : [[name, service] as [string, Service]],
-  );
+  return fileSchema.catch({}).parse(value);
 }
 
 /** `$NAME`, `${NAME}`, `${NAME:-default}` and the like; two dollars are one that is meant. */
@@ -140,13 +183,12 @@ const passedOn = (environment: Service["environment"]): string[] =>
   );
 
 function bindOf(
-  service: string,
   volume: z.output<typeof volumeSchema>,
-): ComposeBind[] {
+): Omit<ComposeBind, "service" | "base">[] {
   if (typeof volume !== "string") {
     const { type, source = "", target, read_only: readOnly = false } = volume;
     return (type ?? "bind") === "bind" && isHostPath(source)
-      ? [{ service, source, target, readOnly }]
+      ? [{ source, target, readOnly }]
       : [];
   }
   // Colons stand in `${A:-b}`, too.
@@ -155,7 +197,6 @@ function bindOf(
   return target !== undefined && isHostPath(source)
     ? [
         {
-          service,
           source,
           target,
           readOnly: options.split(",").includes("ro"),
@@ -164,8 +205,8 @@ function bindOf(
     : [];
 }
 
-/** What may lead out of the folder, once its variables are filled in; the rest is a volume's name or relative. */
-const isHostPath = (source: string): boolean => /^[/~$]/.test(source);
+/** What may lead out of the folder, once its variables are filled in; the rest is a volume's name. */
+const isHostPath = (source: string): boolean => /^[/~$.]/.test(source);
 
 /**
  * A text with variables filled in as Compose does: `${NAME-default}`, `${NAME:-default}`, `${NAME:+other}`; what isn't set is

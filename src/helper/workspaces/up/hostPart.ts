@@ -9,6 +9,7 @@ import type { SshSession } from "../../ssh/session.ts";
 import { overridePath } from "../container/composeParts.ts";
 import {
   composeOverrideScript,
+  externalsScript,
   hostPathsScript,
   thereAndNotEmptyScript,
   unmountScript,
@@ -38,8 +39,27 @@ export async function provideHostPart(
         signal,
       ),
     );
+  await provideExternals(run, of, signal);
   if (container.usesHostGateway)
     run.tell(await provideHostGateway(guest.session, guest.machine, signal));
+}
+
+/** On a computer with an engine somebody has made them, often by `initializeCommand`; in the VM nobody else does. */
+async function provideExternals(
+  { tell }: UpRun,
+  { guest: { session }, container: { networks, volumes } }: ContainerOfUp,
+  signal: AbortSignal,
+): Promise<void> {
+  if (networks.length + volumes.length === 0) return;
+  const { stdout } = await must(
+    "making the networks and volumes that the configuration expects to be there",
+    session.exec(externalsScript({ networks, volumes }), {}, signal),
+  );
+  const made = stdout.split("\n").filter((name) => name !== "");
+  if (made.length > 0)
+    tell([
+      `Made in the VM, as the configuration expects them to be there: ${made.map(visible).join(", ")}.`,
+    ]);
 }
 
 /** What is at a path here; `other` is a socket or a device, which no file stands in for. */

@@ -11,14 +11,16 @@ import {
 } from "../../../../../src/helper/workspaces/container/hostPaths.ts";
 import { referenceConfig } from "../../../../../src/helper/workspaces/container/referenceConfig.ts";
 
-const read = (file: unknown, composeText?: string) =>
+const read = (file: unknown, composeText?: string, base?: string) =>
   referenceConfig(
     {
       file: devcontainerSchema.parse(file),
       folder: "/home/me/web",
       ...given({
         compose:
-          composeText === undefined ? undefined : composeFacts([composeText]),
+          composeText === undefined
+            ? undefined
+            : composeFacts([composeText], base),
       }),
     },
     "/workspaces/web",
@@ -282,12 +284,66 @@ describe("what Compose gets of this computer", () => {
     expect(notes.join()).toContain("the one of the VM");
   });
 
+  test.each([
+    ["../..:/workspaces", "the folder that the workspace lies in"],
+    ["..:/workspace", "the workspace"],
+    ["./init.sql:/init.sql", "a file of it"],
+    ["../data/../src:/src", "a folder of it, by a detour"],
+  ])("%s is %s: the same in the VM", (volume) => {
+    const { hostPaths, compose: parts } = read(
+      compose,
+      `services: { app: { volumes: ["${volume}"] } }`,
+      ".devcontainer",
+    );
+    expect(hostPaths).toEqual([]);
+    expect(parts?.override).toBeUndefined();
+  });
+
+  test.each(["../../models", "../../website", "../../../srv/x"])(
+    "%s is a path of this computer, beside the workspace",
+    (source) => {
+      const { hostPaths, compose: parts } = read(
+        compose,
+        `services: { app: { volumes: ["${source}:/m:ro"] } }`,
+        ".devcontainer",
+      );
+      const [path] = hostPaths;
+      expect(path?.host).toMatch(/^\/home\/(?:me\/(?:models|website)|srv\/x)$/);
+      expect(parts?.override).toMatchObject({
+        services: { app: { volumes: [{ source: path?.guest }] } },
+      });
+    },
+  );
+
+  test("networks and volumes that are to be there are made in the VM", () => {
+    const { networks, volumes } = read(
+      compose,
+      `services: {}
+networks: { default: { name: "\${USER}-net", external: true } }
+volumes: { cache: { external: true } }
+`,
+    );
+    expect([networks, volumes]).toEqual([["me-net"], ["cache"]]);
+    expect(
+      read({
+        image: "a",
+        runArgs: [
+          ...["--network", "mine", "--network=host", "--net=container:x"],
+          ...["--network=name=other,alias=a", "--network", "bridge"],
+        ],
+      }).networks,
+    ).toEqual(["mine", "other"]);
+  });
+
   test("variables that its files read go along, but for what steers the VM's own programs", () => {
     const { compose: parts, file } = read(
       compose,
       "services: { app: { image: 'a:${TAG:-1}', user: '${USER}', environment: [HOME, PATH, NODE_ENV, NODE_OPTIONS] } }",
     );
-    expect(parts).toEqual({ environment: { USER: "me", NODE_ENV: "test" } });
+    expect(parts).toEqual({
+      environment: { USER: "me", NODE_ENV: "test" },
+      ...{ networks: [], volumes: [] },
+    });
     expect(file["dockerComposeFile"]).toEqual(["a.yml", "b.yml"]);
   });
 

@@ -46,8 +46,31 @@ services:
 `,
     ]);
     expect(binds).toEqual([
-      { service: "app", source: "/srv/a", target: "/a", readOnly: false },
+      {
+        ...{ service: "app", source: "/srv/a", target: "/a", readOnly: false },
+        base: ".",
+      },
     ]);
+  });
+
+  test("networks and volumes that Compose expects to be there are named, its own are not", () => {
+    expect(
+      composeFacts([
+        `services: {}
+networks:
+  default: { name: shared, external: true }
+  old: { external: { name: older } }
+  own: {}
+  none:
+volumes:
+  cache: { external: true }
+  data: { external: false, name: x }
+`,
+      ]),
+    ).toMatchObject({
+      externalNetworks: ["shared", "older"],
+      externalVolumes: ["cache"],
+    });
   });
 
   test.each([
