@@ -53,8 +53,8 @@ test("a hostile line costs no time", () => {
 
 describe("registries of a file", () => {
   test("of what it names in its folder, and of nothing else", async () => {
-    const folder = await scratch();
-    await mkdir(join(folder, ".devcontainer"));
+    const folder = join(await scratch(), "project");
+    await mkdir(join(folder, ".devcontainer"), { recursive: true });
     await writeFile(
       join(folder, ".devcontainer", "Dockerfile"),
       "FROM ghcr.io/a/b\n",
