@@ -66,6 +66,8 @@ export const failureMeanings: Readonly<Record<FailureCode, string>> = {
   "workspaces.commandFailed": "A command of the devcontainer.json failed.",
   "workspaces.containerFailed":
     "The dev container couldn't be built or started in its VM.",
+  "workspaces.initializeFailed":
+    "The initializeCommand of the devcontainer.json failed on this computer.",
   "workspaces.featureInvalid": "A feature or the lockfile isn't valid.",
   "workspaces.featureFailed": "A feature couldn't be downloaded or installed.",
   "workspaces.shareFailed": "The folder couldn't be mounted in the guest.",

@@ -58,6 +58,7 @@ export const failureCodes = [
   "workspaces.setupFailed",
   "workspaces.commandFailed",
   "workspaces.containerFailed",
+  "workspaces.initializeFailed",
   "workspaces.featureInvalid",
   "workspaces.featureFailed",
   "workspaces.shareFailed",

@@ -14,15 +14,21 @@ const maxRemembered = 200;
 export interface Consents {
   readonly given: (digest: string) => boolean;
   readonly give: (digest: string) => Promise<void>;
+  readonly takeBack: (digest: string) => Promise<void>;
 }
 
 export function consentsIn(memento: Memento): Consents {
   const all = (): readonly string[] => memento.get<string[]>(key, []);
+  const others = (digest: string): string[] =>
+    all().filter((each) => each !== digest);
   return {
     given: (digest) => all().includes(digest),
     async give(digest) {
-      const others = all().filter((each) => each !== digest);
-      await memento.update(key, [...others, digest].slice(-maxRemembered));
+      const kept = [...others(digest), digest];
+      await memento.update(key, kept.slice(-maxRemembered));
+    },
+    async takeBack(digest) {
+      await memento.update(key, others(digest));
     },
   };
 }

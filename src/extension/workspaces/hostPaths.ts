@@ -1,14 +1,11 @@
 import { l10n, window } from "vscode";
 import type { FilesWay } from "../../protocol/filesWays.ts";
 import type { CameUp } from "../../protocol/workspaces.ts";
+import { failureOf } from "../failures/present.ts";
 import type { Consents } from "./consent.ts";
 
 /** What stands in for paths of this computer that a container wants to see. */
 export type HostPathsWish = "refuse" | "empty" | FilesWay;
-
-const hasCode = (error: unknown, code: string): error is Error =>
-  error instanceof Error &&
-  (error as { failure?: { code?: string } }).failure?.code === code;
 
 /**
  * Brings up a file whose container may want to see paths of this computer: the user decides once for these paths, which the
@@ -26,7 +23,8 @@ export async function withHostPaths(
       seesHost ? undefined : consents.given(emptyKey) ? "empty" : "refuse",
     );
   } catch (error) {
-    if (!hasCode(error, "workspaces.hostPaths")) throw error;
+    const { code, message } = await failureOf(error);
+    if (code !== "workspaces.hostPaths") throw error;
     const canShare = process.platform === "linux";
     const choices: (readonly [string, HostPathsWish])[] = [
       [l10n.t("Copy Once"), "copy"],
@@ -39,7 +37,7 @@ export async function withHostPaths(
         wish === "empty" || (seesHost && (canShare || wish === "copy")),
     );
     const answer = await window.showWarningMessage(
-      error.message,
+      message,
       {
         modal: true,
         detail: seesHost

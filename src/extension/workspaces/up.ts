@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { l10n, window } from "vscode";
 import { given } from "../../base/given.ts";
 import type { CameUp, Workspace } from "../../protocol/workspaces.ts";
+import { failureOf } from "../failures/present.ts";
 import type { Call, OnNotice } from "../helper/connection.ts";
 import { type Report, withCancellableProgress } from "../window/progress.ts";
 import { bytesText, durationText } from "../rows/quantities.ts";
@@ -91,6 +92,12 @@ export async function bringUp(
     digest: read.digest,
     // Nothing of this computer goes to what isn't trusted.
     seesHost,
+  }).catch(async (error: unknown) => {
+    // Without that, every further try would run it again, and never offer to do without.
+    const { code } = await failureOf(error);
+    if (code === "workspaces.initializeFailed")
+      await deps.consents.takeBack(read.digest);
+    throw error;
   });
   if (came === undefined) return undefined;
   // The window in the VM offers the remedy to that.

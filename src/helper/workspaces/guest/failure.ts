@@ -32,16 +32,18 @@ export function commandFailure(
     outcome.tail.length === 0
       ? " and said nothing."
       : `. Its last words:\n${outcome.tail.map((line) => `    ${line}`).join("\n")}`;
+  const whole = `The whole output is in ${logPath}.`;
   return new CommandFailure(
     outcome,
-    failed("workspaces.commandFailed", `${name} ${how}${said}`, {
-      remedy: `The whole output is in ${logPath}. ${
-        name === "initializeCommand"
-          ? "Mend it, then bring the folder up again."
-          : "The VM is kept: mend the command, or the guest, and bring the folder up again. It goes on from here."
-      }`,
-      actions: ["retry", "showLog"],
-    }),
+    name === "initializeCommand"
+      ? failed("workspaces.initializeFailed", `${name} ${how}${said}`, {
+          remedy: `${whole} It ran on this computer, where a program that it needs may be missing. Fix it, or try again without it (--skip-initialize).`,
+          actions: ["retry", "showLog"],
+        })
+      : failed("workspaces.commandFailed", `${name} ${how}${said}`, {
+          remedy: `${whole} The VM is kept: fix the command, or the guest, and bring the folder up again. It continues from here.`,
+          actions: ["retry", "showLog"],
+        }),
   );
 }
 

@@ -26,6 +26,15 @@ describe("initializeCommand, which runs on this computer", () => {
     expect(consents.given("d2")).toBe(false);
   });
 
+  test("asks again once it has failed, so that the folder can be opened without it", async () => {
+    const consents = consentsIn(memento());
+    await consents.give("d1");
+    await consents.takeBack("d1");
+    presses.push("Open Without It");
+    expect(await askInitialize(file, "/w/web", true, consents)).toBe("skip");
+    asked.length = 0;
+  });
+
   test("a file without one asks nothing", async () => {
     const consents = consentsIn(memento());
     expect(
