@@ -16,3 +16,13 @@ export const ciphers = [
   "aes256-gcm@openssh.com",
   "aes128-ctr",
 ] as const;
+
+/** Guests are given a key of the first type; those that make their own may have another. */
+export const hostKeyAlgorithms = [
+  "ssh-ed25519",
+  "ecdsa-sha2-nistp256",
+  "rsa-sha2-512",
+] as const;
+
+/** Of the key that logs in to guests. */
+export const userKeyType = "ssh-ed25519";

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import ssh2, { type Client, type ConnectConfig } from "ssh2";
 import { promiseWithResolvers } from "../../base/deadline.ts";
-import { ciphers, keyExchanges } from "./algorithms.ts";
+import { ciphers, hostKeyAlgorithms, keyExchanges } from "./algorithms.ts";
 import { bannerIn, ourIdentification } from "./banner.ts";
 import { publicKeyBody } from "./keys.ts";
 import type { ConnectOptions, SshTarget, StrangerTarget } from "./target.ts";
@@ -165,7 +165,7 @@ const loginOver = (
 const algorithms: Pick<ConnectConfig, "algorithms"> = {
   algorithms: {
     kex: [...keyExchanges],
-    serverHostKey: ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512"],
+    serverHostKey: [...hostKeyAlgorithms],
     cipher: [...ciphers],
   },
 };

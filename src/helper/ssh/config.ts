@@ -4,7 +4,12 @@ import {
   readIfPresent,
   replaceFile,
 } from "../../base/files.ts";
-import { ciphers, keyExchanges } from "./algorithms.ts";
+import {
+  ciphers,
+  hostKeyAlgorithms,
+  keyExchanges,
+  userKeyType,
+} from "./algorithms.ts";
 import type { SshFiles } from "../store/layout.ts";
 import { doubleQuoted, isPlainWord } from "./quote.ts";
 
@@ -68,7 +73,8 @@ function hostBlock(
   { host, user }: { readonly host: string; readonly user: string },
 ): string {
   const options: [string, string][] = [
-    ["HostName", "127.0.0.1"],
+    // The proxy knows the way, so it leads nowhere; but shared connections (ControlPath %h, %C) are told apart by it (F3).
+    ["HostName", `${host}.guesthouse.invalid`],
     ["User", user],
     // A container is logged in to with its VM's key.
     ["HostKeyAlias", machine.alias],
@@ -81,6 +87,10 @@ function hostBlock(
     ["ForwardAgent", machine.agentForwarding ? "yes" : "no"],
     ["KexAlgorithms", keyExchanges.join(",")],
     ["Ciphers", ciphers.join(",")],
+    ["HostKeyAlgorithms", hostKeyAlgorithms.join(",")],
+    // By its older name, which every client knows.
+    ["PubkeyAcceptedKeyTypes", userKeyType],
+    ...undisturbed,
     ["ServerAliveInterval", "15"],
     ["ServerAliveCountMax", "8"],
     ["LogLevel", "ERROR"],
@@ -92,6 +102,17 @@ function hostBlock(
     "",
   ].join("\n");
 }
+
+/**
+ * The first value of an option counts, so that a `Host *` of the user's doesn't run a command in each VM, take a terminal for it,
+ * look for its name in the user's domains or give up while it still boots (F3).
+ */
+const undisturbed: readonly [string, string][] = [
+  ["RemoteCommand", "none"],
+  ["RequestTTY", "auto"],
+  ["CanonicalizeHostname", "no"],
+  ["ConnectTimeout", "900"],
+];
 
 /** OpenSSH takes double quotes around spaces, expands `%`, and reads forward slashes on every platform. */
 export const configPath = (path: string): string =>

@@ -53,6 +53,7 @@ describe.skipIf(missing)(
       await writeSshConfig(files, [
         { alias: "gh-box", user: sshd.user, agentForwarding: false },
         { alias: "gh-agent", user: "dev", agentForwarding: true },
+        { alias: "gh-other", user: sshd.user, agentForwarding: false },
       ]);
       await pinHostKey(files.knownHosts, "gh-box", sshd.hostKey.publicKey);
       userConfig = join(sshd.folder, "dot ssh", "config");
@@ -116,6 +117,45 @@ describe.skipIf(missing)(
       );
       expect((await ssh("-G", "elsewhere")).stdout).not.toContain(files.folder);
     });
+
+    test.each(["%r@%h:%p", "%C"])(
+      "a user's `Host *` with shared connections at %s mixes no VMs up, and changes nothing else that counts (F3)",
+      async (path) => {
+        const mine = join(sshd.folder, "mine");
+        const own = await readFile(userConfig, "utf8");
+        await writeFile(
+          mine,
+          `${own}
+Host *
+  ControlMaster auto
+  ControlPersist 30
+  ControlPath ${sshd.folder}/c-${path}
+  RemoteCommand echo hijacked
+  RequestTTY force
+  ConnectTimeout 1
+  CanonicalizeHostname always
+  CanonicalDomains example.com
+  HostKeyAlgorithms ssh-rsa
+  PubkeyAcceptedKeyTypes ssh-rsa
+`,
+        );
+        const shared = (...args: string[]) =>
+          execa("ssh", ["-F", mine, ...args], {
+            ...{ reject: false, stdin: "ignore" },
+            // The master keeps standard error open.
+            stderr: "ignore",
+          });
+        expect(
+          await shared("gh-box", "test -t 0 || echo without a terminal"),
+        ).toMatchObject({ exitCode: 0, stdout: "without a terminal" });
+        expect((await shared("-O", "check", "gh-box")).exitCode).toBe(0);
+        expect((await shared("-O", "check", "gh-other")).exitCode).toBe(255);
+        await shared("-O", "exit", "gh-box");
+        const { stdout } = await shared("-G", "gh-box");
+        expect(stdout).toMatch(/^connecttimeout 900$/m);
+        expect(stdout).not.toMatch(/hijacked|ssh-rsa$/m);
+      },
+    );
 
     test("B23: the user's own known_hosts is not touched, ours not written by ssh", async () => {
       const before = await readFile(files.knownHosts, "utf8");
