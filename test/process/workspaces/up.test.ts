@@ -214,6 +214,26 @@ describe.skipIf(reason !== undefined)(
       expect(await readFile("/etc/environment", "utf8")).not.toContain("PLAIN");
     });
 
+    test("a PATH that is made of the guest's own is written out, once however often it is brought up (F5)", async () => {
+      await put({
+        containerEnv: {
+          PATH: "/opt/tool/bin:${containerEnv:PATH}",
+          NONE: "${containerEnv:MISSING:default}",
+        },
+        postAttachCommand: ["sh", "-c", 'printf %s "$PATH" > out'],
+      });
+      for (const time of ["made", "again"]) {
+        await up();
+        const { stdout } = await guest.exec("cat /etc/environment");
+        expect(stdout, time).toContain(
+          'PATH="/opt/tool/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"\nNONE="default"\n',
+        );
+        expect(await readFile(join(remote, "out"), "utf8")).toContain(
+          "/opt/tool/bin:/usr/local/sbin:",
+        );
+      }
+    });
+
     test("what only a rebuild brings about is told, until it did", async () => {
       await put({});
       expect((await up()).workspace.outdated).toBeUndefined();

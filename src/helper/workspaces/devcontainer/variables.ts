@@ -29,6 +29,24 @@ export function substitute<T>(value: T, values: VariableValues): T {
   ) as T;
 }
 
+/** The same for `${containerEnv:NAME}` alone, where everything else is filled in already. */
+export const fillContainerEnv = <T>(
+  value: T,
+  containerEnv: Readonly<Record<string, string>>,
+): T =>
+  mapStrings(value, (text) =>
+    text.replace(pattern, (whole, expression: string) => {
+      const [kind, ...rest] = expression.split(":");
+      return kind === "containerEnv"
+        ? variable(containerEnv, rest, whole)
+        : whole;
+    }),
+  ) as T;
+
+/** Is there a `${containerEnv:NAME}` to fill in? */
+export const namesContainerEnv = (value: unknown): boolean =>
+  JSON.stringify(value ?? null).includes("${containerEnv:");
+
 /** Names of the host's variables that a file reads, in order, each once. */
 export function localVariables(value: unknown): string[] {
   const names = new Set<string>();

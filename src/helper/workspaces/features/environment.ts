@@ -1,12 +1,8 @@
 import { shellQuote } from "../../ssh/quote.ts";
-import { type Environment } from "../guest/environment.ts";
+import { type Environment, usualPath } from "../guest/environment.ts";
 import type { ResolvedFeature } from "./resolve.ts";
 
 type WithEnvironment = Pick<ResolvedFeature, "metadata">;
-
-/** Where a guest's /etc/environment says nothing, as in containers. */
-const usualPath =
-  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
  * `containerEnv` of features, in install order, each upon those before it. References are those of a Dockerfile's ENV,
@@ -80,15 +76,3 @@ export const assignments = (variables: Environment): string =>
     .filter(([name]) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
     .map(([name, value]) => `${name}=${shellQuote(value)}\n`)
     .join("");
-
-/** The lines of /etc/environment, as pam_env reads them. Pure. */
-export function parseLogins(text: string): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const line of text.split("\n")) {
-    const [, name, value = ""] =
-      /^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$/.exec(line) ?? [];
-    if (name === undefined) continue;
-    found[name] = value.trim().replace(/^(["'])(.*)\1$/, "$2");
-  }
-  return found;
-}

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { SshSession } from "../../ssh/session.ts";
-import type { Environment } from "../guest/environment.ts";
+import { type Environment, parseLogins } from "../guest/environment.ts";
 import { commandFailure } from "../guest/failure.ts";
 import { remember } from "../guest/linuxGuest.ts";
 import { runHeld } from "../guest/held.ts";
@@ -12,7 +12,6 @@ import { isCompressed } from "./archive.ts";
 import {
   assignments,
   featuresEnvironment,
-  parseLogins,
   profileScript,
 } from "./environment.ts";
 import { installScript, surveyScript, unpackScript } from "./guestScripts.ts";

@@ -13,6 +13,44 @@ export function parseEnvironment(text: string): Record<string, string> {
   return environment;
 }
 
+/** Where a guest's /etc/environment says nothing, as in containers. */
+export const usualPath =
+  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** The lines of /etc/environment, as pam_env reads them. Pure. */
+export function parseLogins(text: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    const [, name, value = ""] =
+      /^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$/.exec(line) ?? [];
+    if (name === undefined) continue;
+    found[name] = value.trim().replace(/^(["'])(.*)\1$/, "$2");
+  }
+  return found;
+}
+
+/**
+ * What `${containerEnv:NAME}` means in `containerEnv` itself: the guest's own variables, without those that an earlier `up`
+ * has put into /etc/environment, `ours`. Pure.
+ */
+export function ownEnvironment(
+  session: Environment,
+  logins: string,
+  { begin, end }: { readonly begin: string; readonly end: string },
+): Record<string, string> {
+  const [before = "", rest] = logins.split(`${begin}\n`);
+  const [ours = "", ...after] = rest?.split(`${end}\n`) ?? [];
+  const set = new Set(Object.keys(parseLogins(ours)));
+  const others = Object.entries(session).filter(
+    ([name]) => name !== "PATH" && !set.has(name) && !fleeting.test(name),
+  );
+  return {
+    PATH: usualPath,
+    ...Object.fromEntries(others),
+    ...parseLogins(before + after.join("")),
+  };
+}
+
 /** The two halves of the probe's output; `probed` is undefined when there was no probe or it gave no answer. */
 export function parseProbe(
   output: string,

@@ -4,9 +4,15 @@ import { holding } from "./held.ts";
 /** Where the guest keeps what was done in it, so that a copy of the guest knows it too. */
 export const stateFolder = "/var/lib/guesthouse/workspace";
 
-/** A POSIX script with its arguments, as the one string that SSH carries. */
+/**
+ * A POSIX script with its arguments, as the one string that SSH carries. It finds the system's programs whatever a
+ * devcontainer.json has made of PATH: else nothing could put that right again (F5).
+ */
 export const script = (text: string, args: readonly string[]): string =>
-  shellCommand(["/bin/sh", "-c", text, "sh", ...args]);
+  shellCommand(["/bin/sh", "-c", `${withPrograms}\n${text}`, "sh", ...args]);
+
+const withPrograms =
+  'command -v sed > /dev/null || PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"';
 
 /** `as_root program …`, for scripts. */
 export const asRoot =
@@ -60,6 +66,15 @@ export const loginBlock = {
   end: "# end of containerEnv",
 } as const;
 const { begin, end } = loginBlock;
+
+/** Prints the environment of a login, a mark, and what /etc/environment says. */
+export const loginsScript = (mark: string): string =>
+  script(
+    `env -0
+printf %s "$1"
+cat /etc/environment 2> /dev/null || true`,
+    [mark],
+  );
 
 /**
  * Takes the file's variables for commands from its input and those for every login as `logins`, which it puts into

@@ -1,14 +1,22 @@
 import { randomUUID } from "node:crypto";
 import type { SshSession } from "../../ssh/session.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
+import {
+  fillContainerEnv,
+  namesContainerEnv,
+} from "../devcontainer/variables.ts";
 import { Masker } from "./mask.ts";
 import {
   type Environment,
   environmentFile,
   loginEnvironment,
+  ownEnvironment,
+  parseEnvironment,
   parseProbe,
 } from "./environment.ts";
 import {
+  loginBlock,
+  loginsScript,
   markScript,
   prepareScript,
   probeScript,
@@ -77,6 +85,33 @@ export async function remember(
   );
 }
 
+/** What a file says of the environment, upon what its features say. */
+export interface EnvironmentOfFile extends Pick<
+  Devcontainer,
+  "containerEnv" | "userEnvProbe"
+> {
+  readonly featuresEnv?: Environment;
+}
+
+/** References to the guest's variables are filled in as in a Dockerfile's ENV: /etc/environment knows none (F5). */
+async function containerEnvOf(
+  session: SshSession,
+  { featuresEnv = {}, containerEnv = {} }: EnvironmentOfFile,
+  signal: AbortSignal,
+): Promise<Record<string, string>> {
+  if (!namesContainerEnv(containerEnv))
+    return { ...featuresEnv, ...containerEnv };
+  const mark = randomUUID();
+  const { stdout } = await must(
+    "reading the guest's environment",
+    session.exec(loginsScript(mark), {}, signal),
+  );
+  const [variables = "", logins = ""] = stdout.split(mark);
+  const own = ownEnvironment(parseEnvironment(variables), logins, loginBlock);
+  const known = { ...own, ...featuresEnv };
+  return { ...featuresEnv, ...fillContainerEnv(containerEnv, known) };
+}
+
 /**
  * Gives the guest the environment of a file: `/etc/environment` for every login, and the file that commands read first,
  * with what the user's shell adds. `remoteEnv` is asked for last, as it may refer to what is in the guest. Answers with
@@ -84,12 +119,12 @@ export async function remember(
  */
 export async function writeEnvironment(
   session: SshSession,
-  file: Pick<Devcontainer, "containerEnv" | "userEnvProbe">,
+  file: EnvironmentOfFile,
   remoteEnv: (guest: Environment) => Readonly<Record<string, string | null>>,
   signal: AbortSignal,
 ): Promise<string[]> {
   const notes: string[] = [];
-  const containerEnv = file.containerEnv ?? {};
+  const containerEnv = await containerEnvOf(session, file, signal);
   const { lines, leftOut } = loginEnvironment(containerEnv);
   if (leftOut.length > 0)
     notes.push(

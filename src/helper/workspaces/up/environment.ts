@@ -28,7 +28,7 @@ export async function setEnvironment(
     run.tell(
       await system.writeEnvironment(
         session,
-        { ...file, containerEnv: { ...featuresEnv, ...file.containerEnv } },
+        { ...file, featuresEnv },
         (containerEnv) =>
           (remoteEnv = substitute(remoteEnv, {
             ...plan.variables,

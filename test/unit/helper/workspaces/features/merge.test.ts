@@ -1,9 +1,9 @@
+import { parseLogins } from "../../../../../src/helper/workspaces/guest/environment.ts";
 import { execa } from "execa";
 import { expect, test } from "vitest";
 import {
   assignments,
   featuresEnvironment,
-  parseLogins,
   profileScript,
 } from "../../../../../src/helper/workspaces/features/environment.ts";
 import {

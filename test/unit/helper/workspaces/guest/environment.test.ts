@@ -3,9 +3,11 @@ import { describe, expect, test } from "vitest";
 import {
   environmentFile,
   loginEnvironment,
+  ownEnvironment,
   parseEnvironment,
   parseProbe,
 } from "../../../../../src/helper/workspaces/guest/environment.ts";
+import { script } from "../../../../../src/helper/workspaces/guest/guestScripts.ts";
 
 test("an environment is read whole: newlines and equal signs in values, no functions of a shell", () => {
   expect(
@@ -59,4 +61,28 @@ test("/etc/environment gets what pam_env can read, and the rest is named", () =>
   expect(
     loginEnvironment({ A: "one two", B: "#", C: "x\ny", D: '"', E: "" }),
   ).toEqual({ lines: 'A="one two"\nE=""\n', leftOut: ["B", "C", "D"] });
+});
+
+test("a script of ours finds its programs whatever PATH is (F5)", async () => {
+  const line = script("sed s/a/b/ | head -n 1", []);
+  for (const PATH of ["/nowhere", "", "$PATH:/opt", "/usr/bin"]) {
+    const { stdout } = await execa("/bin/sh", ["-c", line], {
+      ...{ env: { PATH }, extendEnv: false, input: "a\n" },
+    });
+    expect(stdout).toBe("b");
+  }
+});
+
+test("what an earlier up has set is none of the guest's own variables", () => {
+  const marks = { begin: "# begin", end: "# end" };
+  expect(
+    ownEnvironment(
+      { PATH: "/opt/x:/bin", HOME: "/home/me", TOOL: "old", PWD: "/" },
+      'LANG="C.UTF-8"\n# begin\nPATH="/opt/x:/bin"\nTOOL="old"\n# end\nPATH=/own\n',
+      marks,
+    ),
+  ).toEqual({ PATH: "/own", HOME: "/home/me", LANG: "C.UTF-8" });
+  expect(ownEnvironment({ PATH: "/x" }, "", marks)["PATH"]).toMatch(
+    /^\/usr\/local\/sbin:/,
+  );
 });
