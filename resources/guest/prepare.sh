@@ -94,7 +94,9 @@ enable_services() {
 
 # The first value wins in sshd's configuration, and drop-ins come first.
 configure_sshd() {
-  settings='# Editors tunnel over this connection.
+  settings='# Beside any port that sshd_config names: this one leads into the VM.
+Port 22
+# Editors tunnel over this connection.
 AllowTcpForwarding yes
 AllowStreamLocalForwarding yes
 PermitTTY yes

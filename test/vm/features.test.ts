@@ -120,7 +120,11 @@ echo "tool $_REMOTE_USER $_REMOTE_USER_HOME" >> /opt/installed
     });
 
     test("the next goes on with it; environment and hooks are there", async () => {
-      await putLocal("echo greeting >> /opt/installed");
+      // And what the usual feature for an SSH server does.
+      await putLocal(
+        String.raw`echo greeting >> /opt/installed
+sed -i -E 's/#?\s*Port\s+.+/Port 2222/' /etc/ssh/sshd_config`,
+      );
       const { stages } = await upJson();
       expect(stages.map(({ stage }) => stage)).toEqual([
         ...["configuration", "machine", "features", "files", "environment"],
@@ -143,6 +147,16 @@ echo "tool $_REMOTE_USER $_REMOTE_USER_HOME" >> /opt/installed
       expect((await house.ssh(alias, ["stat -c %U /opt/tool"])).stdout).toBe(
         "vscode",
       );
+    });
+
+    test("a feature that gives sshd another port doesn't take ours (F6)", async () => {
+      const { alias } = await house.machine("featured");
+      const { stdout } = await house.ssh(alias, [
+        "sudo /usr/sbin/sshd -T | grep -i '^port ' | sort",
+      ]);
+      expect(stdout.toLowerCase().split("\n")).toEqual([
+        ...["port 22", "port 2222"],
+      ]);
     });
 
     test("a second up installs nothing and needs no registry; the lockfile is obeyed", async () => {
