@@ -1,15 +1,16 @@
 import { execa } from "execa";
-import { chmod, realpath, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
+import { chmod, lstat, realpath, rm, stat } from "node:fs/promises";
+import { homedir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { given } from "../../base/given.ts";
 import {
+  hasErrorCode,
   isMissing,
   makePrivateFolder,
   readIfPresent,
   replaceFile,
 } from "../../base/files.ts";
-import { failed } from "../../protocol/failure.ts";
+import { failed, type GuesthouseError } from "../../protocol/failure.ts";
 import { findProgram } from "../processes/programs.ts";
 import { includePattern } from "./config.ts";
 
@@ -21,6 +22,8 @@ export interface IncludeRequest {
   readonly wanted: boolean;
   /** Aliases whose settings are checked with `ssh -G` afterwards. */
   readonly aliases?: readonly string[];
+  /** ssh reads it without being told, and then only if nobody else may write to it; default: whether it's `~/.ssh/config`. */
+  readonly isUsual?: boolean;
 }
 
 export interface IncludeResult {
@@ -43,6 +46,8 @@ export async function includeConfig(
 ): Promise<IncludeResult> {
   const configFile = request.configFile ?? join(homedir(), ".ssh", "config");
   const path = await followLink(configFile);
+  if (request.wanted && (request.isUsual ?? configFile === usualFile()))
+    await requireMine(path);
   const before = await readIfPresent(path);
   const after = withInclude(before ?? "", request.include, request.wanted);
   const changed = after !== (before ?? "");
@@ -58,13 +63,21 @@ export async function includeConfig(
   return { included: request.wanted, changed, configFile };
 }
 
-/** Whether the user's config holds our line as its first statement. */
+/** Whether the user's config holds our line as its first statement, and ssh takes it. */
 export async function isIncluded(
   include: string,
   configFile = join(homedir(), ".ssh", "config"),
+  isUsual = configFile === usualFile(),
 ): Promise<boolean> {
-  const text = (await readIfPresent(configFile)) ?? "";
-  return withInclude(text, include, true) === text;
+  try {
+    const path = await followLink(configFile);
+    if (isUsual) await requireMine(path);
+    const text = (await readIfPresent(path)) ?? "";
+    return withInclude(text, include, true) === text;
+  } catch {
+    // Whoever wants it included is told why it can't be.
+    return false;
+  }
 }
 
 /** Pure: the text with our two lines at its head, or without them anywhere. */
@@ -88,15 +101,49 @@ export function withInclude(
   return [mark, statement, ...(body === "" ? [""] : ["", body])].join(newline);
 }
 
-/** A dotfile manager's link stays a link: the file behind it is replaced. */
+/** Of the account, as ssh takes it, whatever HOME says. */
+const usualFile = (): string => join(userInfo().homedir, ".ssh", "config");
+
+/**
+ * A dotfile manager's link stays a link: the file behind it is replaced. What is no file, or leads to none, is refused in
+ * words (F31).
+ */
 async function followLink(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (isMissing(error)) return path;
+  const found = await lstat(path).catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
     throw error;
-  }
+  });
+  if (found === undefined) return path;
+  const real = await realpath(path).catch((error: unknown) => {
+    if (isMissing(error)) throw unusable(path, "is a link that leads nowhere");
+    if (hasErrorCode(error, "ELOOP"))
+      throw unusable(path, "is a link that leads back to itself");
+    throw error;
+  });
+  if (!(await stat(real)).isFile()) throw unusable(path, "is no file");
+  return real;
 }
+
+/** ssh refuses to work with another one at all: "Bad owner or permissions" (ssh_config(5), FILES; F31). */
+async function requireMine(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  const me = process.getuid?.();
+  if (found === undefined || me === undefined) return;
+  if (found.uid !== 0 && found.uid !== me)
+    throw unusable(path, "belongs to another user, so that ssh refuses it");
+  if ((found.mode & 0o022) !== 0)
+    throw failed(
+      "ssh.configFailed",
+      `Others may write to ${path}, so that ssh refuses it.`,
+      { remedy: `chmod go-w ${path}`, actions: ["retry"] },
+    );
+}
+
+const unusable = (path: string, why: string): GuesthouseError =>
+  failed("ssh.configFailed", `${path} ${why}.`, {
+    remedy: "Put a file of your own there, or remove it, then try again.",
+    actions: ["retry"],
+  });
 
 async function write(path: string, text: string): Promise<void> {
   await makePrivateFolder(dirname(path));
@@ -136,7 +183,7 @@ async function verify(
     "ssh.configFailed",
     `OpenSSH does not take the settings for ${alias} from ${configFile}: ${result.stderr.trim() || result.shortMessage || "another entry of the file comes first"}.`,
     {
-      remedy: `Mend ${configFile}, then turn the Include line on again.`,
+      remedy: `Correct ${configFile}, then turn the Include line on again.`,
       actions: ["doctor", "retry"],
     },
   );

@@ -229,6 +229,44 @@ describe.skipIf(missing)(
       );
     });
 
+    test("F31: what can't be the config is refused in words, and left as it is", async () => {
+      await mkdir(at("folder"));
+      await symlink(join(at("nowhere"), "config"), at("dangling"));
+      await symlink(at("circle"), at("circle"));
+      for (const [name, why] of [
+        ["folder", /is no file/],
+        ["dangling", /leads nowhere/],
+        ["circle", /leads back to itself/],
+      ] as const)
+        await expect(want(at(name))).rejects.toMatchObject({
+          failure: {
+            code: "ssh.configFailed",
+            message: expect.stringMatching(why) as string,
+          },
+        });
+      expect((await lstat(at("dangling"))).isSymbolicLink()).toBe(true);
+    });
+
+    test("F31: a usual config that ssh refuses for its permissions isn't said to include anything", async () => {
+      const path = at("open");
+      await writeFile(path, "# mine\n");
+      await chmod(path, 0o666);
+      const wish = { configFile: path, include, wanted: true };
+      await expect(
+        includeConfig({ ...wish, isUsual: true }),
+      ).rejects.toMatchObject({
+        failure: { code: "ssh.configFailed", remedy: `chmod go-w ${path}` },
+      });
+      expect(await readFile(path, "utf8")).toBe("# mine\n");
+      // With -F ssh takes any file.
+      expect(
+        (await includeConfig({ ...wish, aliases: ["gh-box"] })).changed,
+      ).toBe(true);
+      expect(await isIncluded(include, path)).toBe(true);
+      expect(await isIncluded(include, path, true)).toBe(false);
+      expect(await isIncluded(include, at("folder"))).toBe(false);
+    });
+
     test("B24: a file that ssh doesn't take is given back as it was", async () => {
       const path = at("broken");
       const text = "Host x\n  NoSuchOption yes\n";
