@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { anyPortSchema, portSchema } from "./limits.ts";
 
 /** What the editor does once something answers at a port; only where a devcontainer.json says so. */
 export const portOpenings = [
@@ -17,14 +18,14 @@ export type PortName = z.infer<typeof portNameSchema>;
 
 export const forwardSchema = portNameSchema.extend({
   /** Loopback port of the host. */
-  hostPort: z.number().int(),
+  hostPort: anyPortSchema,
   /** Of the guest, or of a container in it. */
-  guestPort: z.number().int(),
+  guestPort: portSchema,
   protocol: z.literal("tcp"),
   /** The service beside the dev container that has `guestPort`, e.g. `db`. */
   host: z.string().optional(),
   /** The guest's own port on the way to a container's; absent: `guestPort`. */
-  via: z.number().int().optional(),
+  via: portSchema.optional(),
 });
 export type Forward = z.infer<typeof forwardSchema>;
 

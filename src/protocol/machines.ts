@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { cpusSchema, diskGiBSchema, memoryMiBSchema } from "./limits.ts";
 import { failureSchema } from "./failure.ts";
 import { acceleratorSchema } from "./host.ts";
 import { guestSystems } from "./images.ts";
@@ -270,9 +271,9 @@ export const machineMethods = {
       name: z.string().optional(),
       /** Default `debian-12`; brought here first when it is missing. */
       image: z.string().optional(),
-      cpus: z.number().int().min(1).max(256).optional(),
-      memoryMiB: z.number().int().min(128).optional(),
-      diskGiB: z.number().min(1).optional(),
+      cpus: cpusSchema.optional(),
+      memoryMiB: memoryMiBSchema.optional(),
+      diskGiB: diskGiBSchema.optional(),
       user: z.string().optional(),
       agentForwarding: z.boolean().optional(),
       /** Let it reach servers on the host's loopback; default false. Counts from its next boot. */
@@ -329,9 +330,9 @@ export const machineMethods = {
   ),
   "machines.set": request(
     which.extend({
-      cpus: z.number().int().min(1).max(256).optional(),
-      memoryMiB: z.number().int().min(128).optional(),
-      diskGiB: z.number().min(1).optional(),
+      cpus: cpusSchema.optional(),
+      memoryMiB: memoryMiBSchema.optional(),
+      diskGiB: diskGiBSchema.optional(),
       agentForwarding: z.boolean().optional(),
       /** Let it reach servers on the host's loopback; default false. Counts from its next boot. */
       hostLoopback: z.boolean().optional(),

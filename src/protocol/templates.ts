@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { cpusSchema, diskGiBSchema, memoryMiBSchema } from "./limits.ts";
 import { failureSchema } from "./failure.ts";
 import { notice, request } from "./method.ts";
 
@@ -55,9 +56,9 @@ export const templateMethods = {
   "templates.warmUp": request(
     z.object({
       image: z.string(),
-      cpus: z.number().int().min(1).max(256).optional(),
-      memoryMiB: z.number().int().min(128).optional(),
-      diskGiB: z.number().min(1).optional(),
+      cpus: cpusSchema.optional(),
+      memoryMiB: memoryMiBSchema.optional(),
+      diskGiB: diskGiBSchema.optional(),
       screen: z.boolean().optional(),
     }),
     z.object({ template: templateSchema }),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { cpusSchema, diskGiBSchema, memoryMiBSchema } from "./limits.ts";
 import { failureSchema } from "./failure.ts";
 import { filesWays } from "./filesWays.ts";
 import { forwardSchema } from "./forwards.ts";
@@ -139,9 +140,9 @@ export const upSchema = which.extend({
     .object({
       files: z.enum(filesWays).optional(),
       image: z.string().optional(),
-      cpus: z.number().int().min(1).optional(),
-      memoryMiB: z.number().int().min(128).optional(),
-      diskGiB: z.number().min(1).optional(),
+      cpus: cpusSchema.optional(),
+      memoryMiB: memoryMiBSchema.optional(),
+      diskGiB: diskGiBSchema.optional(),
     })
     .optional(),
   /**

@@ -116,6 +116,10 @@ function invalidParams(
   method: string,
   issues: readonly { path: PropertyKey[]; message: string }[],
 ): GuesthouseError {
+  // Bounds of the contract (protocol/limits.ts) are sentences of their own.
+  const sentences = new Set(issues.map(({ message }) => message));
+  if ([...sentences].every((message) => message.endsWith(".")))
+    return refused("request.invalid", [...sentences].join(" "));
   const detail = issues
     .map(
       ({ path, message }) =>

@@ -126,6 +126,20 @@ describe("bad inputs end with a clear message and exit code, and lose nothing", 
     expect(
       (await refusedOf(["create", "web", "--memory", "lots"])).exitCode,
     ).toBe(2);
+    expect(
+      await refusedOf([
+        "create",
+        "web",
+        "--memory",
+        "9000000G",
+        "--cpus",
+        "999",
+      ]),
+    ).toEqual({
+      exitCode: 3,
+      stderr:
+        "guesthouse: A VM has at most 256 processors. Memory can be at most 16 TiB.",
+    });
   });
 
   test("8. a full disk (a small tmpfs)", async ({ skip }) => {

@@ -6,13 +6,15 @@ export function integerOption(text: string): number {
   return Number(text);
 }
 
-/** `2G`, `1536M`, `2048` (MiB) → MiB. */
+const mebibytesOf = { M: 1, G: 1024, T: 1024 ** 2 } as const;
+
+/** `2G`, `1536M`, `1T`, `2048` (MiB) → MiB. */
 export function mebibytesOption(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)\s*([GM])?i?B?$/i.exec(text);
-  if (match === null)
+  const [, value, unit] = /^(\d+(?:\.\d+)?)\s*([TGM])?i?B?$/i.exec(text) ?? [];
+  if (value === undefined)
     throw new InvalidArgumentError("A size such as 2G or 1536M is needed.");
-  const value = Number(match[1]);
-  return Math.round(match[2]?.toUpperCase() === "G" ? value * 1024 : value);
+  const of = (unit?.toUpperCase() ?? "M") as keyof typeof mebibytesOf;
+  return Math.round(Number(value) * mebibytesOf[of]);
 }
 
 /** `20G`, `20` (GiB) → GiB. */
