@@ -92,10 +92,10 @@ done`,
     paths,
   );
 
-/** Succeeds where something is at the path; an empty folder is taken away. */
+/** Succeeds where something is at the path; an empty folder or file, which stood in for it, is taken away. */
 export const thereAndNotEmptyScript = (path: string): string =>
   script(
-    `[ -L "$1" ] || rmdir -- "$1" 2> /dev/null || true
+    `[ -L "$1" ] || rmdir -- "$1" 2> /dev/null || [ ! -f "$1" ] || [ -s "$1" ] || rm -f -- "$1"
 [ -e "$1" ]`,
     [path],
   );

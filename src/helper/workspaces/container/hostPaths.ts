@@ -57,7 +57,7 @@ export function decideHostPaths(
     if (withKeys !== undefined)
       throw refused(
         "workspaces.hostPaths",
-        `The container wants to see ${visible(withKeys)}, in which the keys of all VMs are.`,
+        `The container wants to see ${visible(withKeys)}. The keys of all your VMs are in there, so it goes into none.`,
         { remedy: "Give it an empty folder instead (--host-paths empty)." },
       );
     if (wanted.startsWith("share") && platform !== "linux")
