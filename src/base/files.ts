@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import {
+  type FileHandle,
   lstat,
   mkdir,
   open,
@@ -41,6 +43,17 @@ export async function replaceFile(
   }
   await syncFolder(dirname(path));
 }
+
+/**
+ * Opens for reading what somebody named, and never waits: a pipe would, until somebody writes to it. Whether it's a file is to be
+ * asked of what was opened (F14).
+ */
+export const openAtOnce = (path: string): Promise<FileHandle> =>
+  open(
+    path,
+    // Windows has no such flag, and Node's types don't say so.
+    constants.O_RDONLY | ((constants.O_NONBLOCK as number | undefined) ?? 0),
+  );
 
 /** Removes what `replaceFile` left in a folder when its process was killed. Only where nobody else writes now. */
 export async function sweepTemporary(folder: string): Promise<void> {

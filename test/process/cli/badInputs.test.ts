@@ -66,6 +66,17 @@ describe("bad inputs end with a clear message and exit code, and lose nothing", 
     expect(exitCode).toBe(1);
   });
 
+  test("a pipe, a folder or a device is no disk image, and keeps nobody waiting (F14)", async () => {
+    const pipe = join(folder, "pipe.qcow2");
+    await execa("mkfifo", [pipe]);
+    for (const path of [pipe, folder, "/dev/zero", join(folder, "none.raw")])
+      for (const command of ["import", "inspect"]) {
+        const { exitCode, stderr } = await refusedOf(["image", command, path]);
+        expect([path, exitCode]).toEqual([path, 3]);
+        expect(stderr).toContain(path);
+      }
+  });
+
   test("3. an unknown image", async () => {
     const { exitCode, stderr } = await refusedOf([
       "create",

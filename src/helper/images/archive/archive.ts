@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { open, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { extract, pack, type Pack } from "tar-stream";
 import * as z from "zod";
 import { given } from "../../../base/given.ts";
-import { hasErrorCode, syncFile } from "../../../base/files.ts";
+import { hasErrorCode, openAtOnce, syncFile } from "../../../base/files.ts";
 import { pump } from "../../../base/pump.ts";
 import {
   failed,
@@ -223,9 +223,10 @@ const bad = (path: string, why: string, cause?: unknown): GuesthouseError =>
 export async function readManifest(
   path: string,
 ): Promise<ImageManifest | undefined> {
-  const file = await open(path, "r").catch(() => undefined);
+  const file = await openAtOnce(path).catch(() => undefined);
   if (file === undefined) return undefined;
   try {
+    if (!(await file.stat()).isFile()) return undefined;
     const head = Buffer.alloc(block);
     const { bytesRead } = await file.read(head, 0, block, 0);
     const named = head.toString("latin1", 0, manifestName.length + 1);

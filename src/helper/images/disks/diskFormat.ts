@@ -1,5 +1,5 @@
-import { open } from "node:fs/promises";
 import { basename } from "node:path";
+import { openAtOnce } from "../../../base/files.ts";
 import { type GuesthouseError, refused } from "../../../protocol/failure.ts";
 
 /** Formats as qemu-img names them. */
@@ -15,7 +15,7 @@ const headBytes = 0x9000;
  * images are refused here, before any tool opens them.
  */
 export async function probeDiskFormat(path: string): Promise<DiskFormat> {
-  const file = await open(path, "r").catch((error: unknown) => {
+  const file = await openAtOnce(path).catch((error: unknown) => {
     throw refused("request.invalid", `${path} can't be read.`, {
       remedy: "Check the path and your permission to read the file.",
       cause: error,

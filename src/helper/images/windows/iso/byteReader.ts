@@ -1,5 +1,4 @@
-import { open } from "node:fs/promises";
-import { hasErrorCode, isMissing } from "../../../../base/files.ts";
+import { hasErrorCode, isMissing, openAtOnce } from "../../../../base/files.ts";
 import { failed, refused } from "../../../../protocol/failure.ts";
 
 /** Something that bytes are read from, at any place of it. */
@@ -21,7 +20,7 @@ export async function withFile<T>(
   path: string,
   use: (reader: ByteReader) => Promise<T>,
 ): Promise<T> {
-  const file = await open(path, "r").catch((error: unknown) => {
+  const file = await openAtOnce(path).catch((error: unknown) => {
     if (isMissing(error) || hasErrorCode(error, "ENOTDIR"))
       throw noFile(path, "There is no file");
     throw error;
