@@ -176,7 +176,7 @@ const inContainers: Readonly<Record<string, string>> = {
   remoteEnv: "lifecycle commands, every SSH session, the editor's terminals",
   secrets: "as in a VM: never written in the guest",
   mounts:
-    "paths of this computer outside of the folder need a word: --host-paths copy or empty; its Docker socket is the VM's engine",
+    "paths of this computer outside of the folder need a word: --host-paths copy, share-readonly, share or empty; its Docker socket is the VM's engine",
   workspaceMount: "of the folder's copy or share in the VM",
   runArgs:
     "--gpus, --device that no VM has: refused; left out if hostRequirements.gpu is optional; --mount, -v as mounts; -p as appPort",
