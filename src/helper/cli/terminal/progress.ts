@@ -33,6 +33,8 @@ export function createProgress(quiet: boolean): Progress {
 
 function liveProgress(): Progress {
   let spinner: Ora | undefined;
+  // A notice may still come while the command's answer is printed, or while an ssh session has the terminal.
+  let isOver = false;
   let step = "";
   let stepStartedAt = 0;
   let detail = "";
@@ -47,7 +49,9 @@ function liveProgress(): Progress {
   timer.unref();
   return {
     show(nextStep, nextDetail = "") {
-      spinner ??= ora({ stream: process.stderr }).start();
+      if (isOver) return;
+      // Its way of swallowing keys takes Ctrl-C, too (F15).
+      spinner ??= ora({ stream: process.stderr, discardStdin: false }).start();
       if (nextStep !== step) stepStartedAt = performance.now();
       step = nextStep;
       detail = nextDetail;
@@ -59,6 +63,7 @@ function liveProgress(): Progress {
       spinner?.render();
     },
     stop() {
+      isOver = true;
       clearInterval(timer);
       spinner?.stop();
       spinner = undefined;
