@@ -8,8 +8,9 @@ import { promiseWithResolvers, sleep, withDeadline } from "../base/deadline.ts";
 import { hasErrorCode } from "../base/files.ts";
 import { failed, failureSchema, GuesthouseError } from "../protocol/failure.ts";
 import { type HelperStatus, protocolVersion } from "../protocol/helper.ts";
-import { helperSocketOf } from "./address.ts";
+import { helperSocketOf, runFolderOf } from "./address.ts";
 import { createClient, type RpcClient } from "./call.ts";
+import { requireOwnFolder } from "./ownFolder.ts";
 import { dial } from "./transport.ts";
 
 export interface LaunchOptions {
@@ -69,6 +70,7 @@ export async function greet(
 ): Promise<Helper | undefined> {
   let socket;
   try {
+    await requireOwnFolder(runFolderOf(options.home));
     socket = await dial(helperSocketOf(options.home), dialTimeoutMs, signal);
   } catch (error) {
     if (hasErrorCode(error, "ENOENT") || hasErrorCode(error, "ECONNREFUSED"))

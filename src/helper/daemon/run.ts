@@ -3,12 +3,13 @@
  * one helper for each data folder. `guesthouse daemon run` calls it, which windows and command lines spawn.
  */
 import { writeSync } from "node:fs";
-import { lstat, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { makePrivateFolder } from "../../base/files.ts";
 import { fileLog, type Log } from "../../base/log.ts";
-import { refused, toFailure } from "../../protocol/failure.ts";
+import { toFailure } from "../../protocol/failure.ts";
+import { requireOwnFolder } from "../../rpc/ownFolder.ts";
 import { processIdentity, isSameProcess } from "../qemu/process.ts";
 import { type Layout, layoutOf } from "../store/layout.ts";
 import { takeLock } from "../store/lock.ts";
@@ -65,7 +66,7 @@ async function makeHome(layout: Layout): Promise<void> {
     layout.work,
   ])
     await makePrivateFolder(folder);
-  await checkOwnership(layout.run);
+  await requireOwnFolder(layout.run);
 }
 
 /**
@@ -75,21 +76,6 @@ async function makeHome(layout: Layout): Promise<void> {
 async function clearInterruptedWrites(home: string): Promise<void> {
   for (const name of await readdir(home))
     if (name.endsWith(".tmp")) await rm(join(home, name), { force: true });
-}
-
-/** A folder for sockets below a shared one (`/tmp`) may have been made by somebody else first. */
-async function checkOwnership(folder: string): Promise<void> {
-  if (process.platform === "win32") return;
-  const { uid, mode } = await lstat(folder);
-  const others = mode & 0o077;
-  if (uid === process.getuid?.() && others === 0) return;
-  throw refused(
-    "helper.unreachable",
-    `The folder for sockets, ${folder}, belongs to another user or is open to others.`,
-    {
-      remedy: "Remove that folder, or set XDG_RUNTIME_DIR to one of your own.",
-    },
-  );
 }
 
 function guardProcess(log: Log): void {

@@ -1,4 +1,5 @@
 import {
+  chmod,
   lstat,
   mkdir,
   mkdtemp,
@@ -182,4 +183,40 @@ test("a second name of a file becomes a copy, and only of what was sent", async 
       quiet,
     ),
   ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });
+});
+
+test("a second name of a file that is here, and wasn't sent, is refused: its content is nobody's but the host's (F59)", async () => {
+  await writeFile(join(folder, ".env"), "TOKEN=secret");
+  await writeFile(join(folder, "notes.txt"), "mine");
+  for (const linkname of [".env", "./.env", "notes.txt", "d/../.env"])
+    await expect(
+      unpackFrom(
+        hostile([
+          { name: "sent", content: "A" },
+          { name: "notes.txt", linkname, type: "link" },
+        ]),
+        { folder },
+        quiet,
+      ),
+    ).rejects.toMatchObject({
+      failure: {
+        code: "ssh.transferFailed",
+        message: expect.stringContaining("didn't send") as string,
+      },
+    });
+  expect(await readFile(join(folder, "notes.txt"), "utf8")).toBe("mine");
+});
+
+test("what comes is writable for others only where it is already", async () => {
+  await writeFile(join(folder, "shared"), "x");
+  await chmod(join(folder, "shared"), 0o664);
+  const archive = pack();
+  for (const name of ["new", "shared"])
+    archive.entry({ name, mode: 0o6777 }, "y");
+  archive.finalize();
+  await unpackFrom(Readable.from(archive), { folder }, quiet);
+  const modeOf = async (name: string): Promise<number> =>
+    (await stat(join(folder, name))).mode & 0o7777;
+  expect(await modeOf("new")).toBe(0o755);
+  expect(await modeOf("shared")).toBe(0o775);
 });
