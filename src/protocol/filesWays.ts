@@ -10,3 +10,11 @@ export type FilesWay = (typeof filesWays)[number];
 /** Does `way` let the VM do more than `other`? Pure. */
 export const opensMore = (way: FilesWay, other: FilesWay): boolean =>
   filesWays.indexOf(way) > filesWays.indexOf(other);
+
+/** Can a computer of this system share its folders? Pure. */
+export const canShareFrom = (platform: NodeJS.Platform): boolean =>
+  platform === "linux";
+
+/** Why not, without a full stop. */
+export const sharedFromLinuxOnly =
+  "Folders are mounted live from Linux computers only, so far";

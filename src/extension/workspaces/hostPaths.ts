@@ -1,5 +1,5 @@
 import { l10n, window } from "vscode";
-import type { FilesWay } from "../../protocol/filesWays.ts";
+import { canShareFrom, type FilesWay } from "../../protocol/filesWays.ts";
 import type { CameUp } from "../../protocol/workspaces.ts";
 import { failureOf } from "../failures/present.ts";
 import type { Consents } from "./consent.ts";
@@ -25,7 +25,7 @@ export async function withHostPaths(
   } catch (error) {
     const { code, message } = await failureOf(error);
     if (code !== "workspaces.hostPaths") throw error;
-    const canShare = process.platform === "linux";
+    const canShare = canShareFrom(process.platform);
     const choices: (readonly [string, HostPathsWish])[] = [
       [l10n.t("Copy Once"), "copy"],
       [l10n.t("Share Read-Only"), "share-readonly"],

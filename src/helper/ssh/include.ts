@@ -22,7 +22,7 @@ export interface IncludeRequest {
   readonly wanted: boolean;
   /** Aliases whose settings are checked with `ssh -G` afterwards. */
   readonly aliases?: readonly string[];
-  /** ssh reads it without being told, and then only if nobody else may write to it; default: whether it's `~/.ssh/config`. */
+  /** ssh reads it without being told, and then only if other users can't write to it; default: whether it's `~/.ssh/config`. */
   readonly isUsual?: boolean;
 }
 

@@ -66,7 +66,7 @@ describe("bad inputs end with a clear message and exit code, and lose nothing", 
     expect(exitCode).toBe(1);
   });
 
-  test("a pipe, a folder or a device is no disk image, and keeps nobody waiting (F14)", async () => {
+  test("a pipe, a folder or a device is no disk image, and is refused at once (F14)", async () => {
     const pipe = join(folder, "pipe.qcow2");
     await execa("mkfifo", [pipe]);
     for (const path of [pipe, folder, "/dev/zero", join(folder, "none.raw")])

@@ -27,7 +27,7 @@ export function addPrebuildCommand(program: Command): void {
     .description(
       "make an image of a folder's VM after updateContentCommand, which up then clones",
     )
-    .option("-f, --force", "make it anew although it is here")
+    .option("-f, --force", "make it again although it is here")
     .option("--json", "print JSON")
     .action(async (folder: string, flags: PrebuildFlags) =>
       withHelper(

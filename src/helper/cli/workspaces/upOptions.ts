@@ -72,7 +72,7 @@ export const addPersonalOptions = (command: Command): Command =>
   command
     .option(
       "--secrets-file <path>",
-      "JSON of variables that its commands see and nobody writes down",
+      "JSON of variables that its commands see, written down nowhere else",
     )
     .option(
       "--dotfiles-repository <repository>",

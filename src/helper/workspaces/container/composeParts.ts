@@ -11,7 +11,7 @@ import { type HostPaths, hostPathsFolder } from "./hostPaths.ts";
 export interface ComposeParts {
   /** Variables for the environment that Compose runs in. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Names of networks and volumes that nobody but this computer's user has made there. */
+  /** Names of networks and volumes that Compose expects to be there, as it doesn't make them. */
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
   /** One more Compose file, for the end of the list; undefined where there is nothing to replace. */

@@ -59,16 +59,21 @@ export const hostPathsScript = ({
   script(
     `set -eu
 ${asRoot}
-folders=$1
-shift
-for path in "$@"; do
+while [ $# -gt 0 ]; do
+  kind=$1 path=$2
+  shift 2
   if [ -e "$path" ]; then printf '%s\\n' "$path"
-  elif [ "$folders" -gt 0 ]; then as_root install -d -o "$(id -u)" -g "$(id -g)" -- "$path"
+  elif [ "$kind" = folder ]; then as_root install -d -o "$(id -u)" -g "$(id -g)" -- "$path"
   else as_root install -m 0600 -o "$(id -u)" -g "$(id -g)" -- /dev/null "$path"
   fi
-  folders=$((folders - 1))
 done`,
-    [String(folders.length), ...folders, ...files],
+    kinds({ folder: folders, file: files }),
+  );
+
+/** Each name behind its kind, as arguments for a script that takes two at a time. */
+const kinds = (named: Readonly<Record<string, readonly string[]>>): string[] =>
+  Object.entries(named).flatMap(([kind, names]) =>
+    names.flatMap((name) => [kind, name]),
   );
 
 /**
@@ -121,16 +126,14 @@ export const externalsScript = ({
 }): string =>
   script(
     `set -eu
-networks=$1
-shift
-for name in "$@"; do
-  if [ "$networks" -gt 0 ]; then kind=network; else kind=volume; fi
-  networks=$((networks - 1))
+while [ $# -gt 0 ]; do
+  kind=$1 name=$2
+  shift 2
   docker "$kind" inspect -- "$name" > /dev/null 2>&1 && continue
   docker "$kind" create -- "$name" > /dev/null
   printf '%s\\n' "$name"
 done`,
-    [String(networks.length), ...networks, ...volumes],
+    kinds({ network: networks, volume: volumes }),
   );
 
 /**

@@ -7,7 +7,11 @@ import { createHash } from "node:crypto";
 import { posix } from "node:path";
 import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
-import type { FilesWay } from "../../../protocol/filesWays.ts";
+import {
+  canShareFrom,
+  type FilesWay,
+  sharedFromLinuxOnly,
+} from "../../../protocol/filesWays.ts";
 
 /** A path of this computer that the container wants to see. */
 export interface HostPath {
@@ -47,41 +51,40 @@ export function decideHostPaths(
 ): HostPathsDecision | undefined {
   const paths = found.map(({ host }) => host);
   if (paths.length === 0) return undefined;
-  if (wanted !== undefined && wanted !== "refuse") {
-    const withKeys = paths.find(
-      (path) =>
-        wanted !== "empty" &&
-        dataFolder !== undefined &&
-        isIn(path, dataFolder),
-    );
-    if (withKeys !== undefined)
-      throw refused(
-        "workspaces.hostPaths",
-        `The container wants to see ${visible(withKeys)}. The keys of all your VMs are in there, so it goes into none.`,
-        { remedy: "Give it an empty folder instead (--host-paths empty)." },
-      );
-    if (wanted.startsWith("share") && platform !== "linux")
-      throw refused(
-        "workspaces.notSupported",
-        "Folders are mounted live from Linux computers only, so far.",
-        { remedy: "Copy them into the VM once (--host-paths copy)." },
-      );
-    return { wish: wanted, paths };
-  }
-  if (
+  const isEarlierEnough =
     wanted === undefined &&
-    earlier !== undefined &&
-    paths.every((path) => earlier.paths.includes(path))
-  )
-    return earlier;
-  throw refused(
-    "workspaces.hostPaths",
-    `The container wants to see paths of this computer outside of the folder: ${paths.map(visible).join(", ")}.`,
-    {
-      remedy:
-        "Copy them into the VM once (--host-paths copy), share them with it (share-readonly, or share to let it write), or give it empty ones (empty).",
-    },
-  );
+    paths.every((path) => earlier?.paths.includes(path));
+  const decided =
+    wanted === undefined || wanted === "refuse"
+      ? isEarlierEnough
+        ? earlier
+        : undefined
+      : { wish: wanted, paths };
+  if (decided === undefined)
+    throw refused(
+      "workspaces.hostPaths",
+      `The container wants to see paths of this computer outside of the folder: ${paths.map(visible).join(", ")}.`,
+      {
+        remedy:
+          "Copy them into the VM once (--host-paths copy), share them with it (share-readonly, or share to let it write), or give it empty ones (empty).",
+      },
+    );
+  const { wish } = decided;
+  const withKeys =
+    wish === "empty" || dataFolder === undefined
+      ? undefined
+      : paths.find((path) => isIn(path, dataFolder));
+  if (withKeys !== undefined)
+    throw refused(
+      "workspaces.hostPaths",
+      `The container wants to see ${visible(withKeys)}. The keys of all your VMs are in there, so it goes into none.`,
+      { remedy: "Give it an empty folder instead (--host-paths empty)." },
+    );
+  if (wish.startsWith("share") && !canShareFrom(platform))
+    throw refused("workspaces.notSupported", `${sharedFromLinuxOnly}.`, {
+      remedy: "Copy them into the VM once (--host-paths copy).",
+    });
+  return decided;
 }
 
 /** Where the VM keeps what stands in for paths of this computer. */
@@ -154,12 +157,12 @@ export class HostPaths {
     if (!posix.isAbsolute(source)) return source;
     const host = posix.normalize(source);
     if (isIn(this.#workspace, host)) return source;
+    if (this.#folder !== undefined && isIn(this.#folder, host))
+      return `${this.#workspace}${host.slice(this.#folder.length)}`;
     if (isOwnOfSystems(host)) {
       this.#own.add(host);
       return source;
     }
-    if (this.#folder !== undefined && isIn(this.#folder, host))
-      return `${this.#workspace}${host.slice(this.#folder.length)}`;
     const digest = createHash("sha256").update(host).digest("hex").slice(0, 8);
     const guest = `${hostPathsFolder}/${digest}-${posix.basename(host) || "root"}`;
     this.#found.set(host, { host, guest, target });

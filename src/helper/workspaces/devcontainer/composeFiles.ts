@@ -1,7 +1,8 @@
 /*
  * What Compose files say of this computer: variables that they take from its environment, paths of it that containers want to
- * see, networks and volumes that they expect to be there, and whether they want to reach it. Compose itself reads them in the VM, where none of that means the same. Read
- * loosely: what can't be read here, Compose tells of there. Called by `read.ts`; `container/` makes something of it.
+ * see, networks and volumes that they expect to be there, and whether they want to reach it. Compose itself reads them in the
+ * VM, where none of that means the same. Read loosely: what can't be read here, Compose tells of there. Called by `read.ts`;
+ * `container/` makes something of it.
  */
 import { join, posix } from "node:path";
 import { parseDocument } from "yaml";

@@ -1,4 +1,9 @@
-import { type FilesWay, opensMore } from "../../../protocol/filesWays.ts";
+import {
+  canShareFrom,
+  type FilesWay,
+  opensMore,
+  sharedFromLinuxOnly,
+} from "../../../protocol/filesWays.ts";
 import { refused } from "../../../protocol/failure.ts";
 
 export interface FilesWish {
@@ -37,9 +42,9 @@ export function chooseFiles(
         };
   const obstacle = isBranch
     ? "A branch that is not checked out has no folder on this computer that could be mounted"
-    : platform !== "linux"
-      ? "Folders are mounted live from Linux computers only, so far"
-      : undefined;
+    : canShareFrom(platform)
+      ? undefined
+      : sharedFromLinuxOnly;
   if (wanted !== undefined) {
     if (wanted === "copy" || obstacle === undefined) return { way: wanted };
     throw refused("workspaces.notSupported", `${obstacle}.`, {

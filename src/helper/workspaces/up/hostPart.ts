@@ -44,7 +44,7 @@ export async function provideHostPart(
     run.tell(await provideHostGateway(guest.session, guest.machine, signal));
 }
 
-/** On a computer with an engine somebody has made them, often by `initializeCommand`; in the VM nobody else does. */
+/** On a computer with an engine somebody has made them, often by `initializeCommand`; the VM doesn't have them. */
 async function provideExternals(
   { tell }: UpRun,
   { guest: { session }, container: { networks, volumes } }: ContainerOfUp,

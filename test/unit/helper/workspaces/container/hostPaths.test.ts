@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   decideHostPaths,
   type HostPath,
+  HostPaths,
   type HostPathsDecision,
   type HostPathsWord,
 } from "../../../../../src/helper/workspaces/container/hostPaths.ts";
@@ -53,6 +54,22 @@ describe("what becomes of paths of this computer", () => {
       expect(decide([path(host)], "empty", undefined)?.wish).toBe("empty");
     },
   );
+
+  test("nor does it by a word that was given earlier", () => {
+    for (const wish of filesWays)
+      expect(() =>
+        decide([path("/home/me")], undefined, { wish, paths: ["/home/me"] }),
+      ).toThrow(/keys/);
+  });
+
+  test("a workspace below a path that systems have of their own is the workspace", () => {
+    const paths = new HostPaths("/workspaces/app", "/usr/src/app");
+    expect(paths.source("/usr/src/app/data", "/data")).toBe(
+      "/workspaces/app/data",
+    );
+    expect(paths.source("/usr/src/linux", "/linux")).toBe("/usr/src/linux");
+    expect(paths.own).toEqual(["/usr/src/linux"]);
+  });
 
   test("folders are shared from Linux only, and copied from anywhere", () => {
     expect(decide(found, "share-readonly", undefined)?.wish).toBe(

@@ -185,7 +185,7 @@ test("a second name of a file becomes a copy, and only of what was sent", async 
   ).rejects.toMatchObject({ failure: { code: "ssh.transferFailed" } });
 });
 
-test("a second name of a file that is here, and wasn't sent, is refused: its content is nobody's but the host's (F59)", async () => {
+test("a second name of a file that is here, and wasn't sent, is refused: its content belongs to the host (F59)", async () => {
   await writeFile(join(folder, ".env"), "TOKEN=secret");
   await writeFile(join(folder, "notes.txt"), "mine");
   for (const linkname of [".env", "./.env", "notes.txt", "d/../.env"])
