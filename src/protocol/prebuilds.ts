@@ -8,6 +8,7 @@ const personal = {
   secrets: true,
   dotfiles: true,
   gitIdentity: true,
+  gitCredentials: true,
   agentForwarding: true,
   serverFolder: true,
 } as const;

@@ -171,6 +171,11 @@ export const upSchema = which.extend({
    * false.
    */
   gitIdentity: z.boolean().optional(),
+  /**
+   * Whether git in the guest may ask this computer's git for credentials, for servers that the folder's repository names. Without
+   * it that stays as it is, which is false in the beginning.
+   */
+  gitCredentials: z.boolean().optional(),
   /** A new VM may use this computer's SSH agent while somebody is connected; default false. One that is there stays as it is. */
   agentForwarding: z.boolean().optional(),
   /** The folder of the client's editor's server in a home folder; default `.vscode-server`. */

@@ -89,8 +89,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ],
   "src/helper/workspaces": [
     ...["devcontainer", "git", "files", "known", "bringBack", "branches"],
-    ...["copying", "guest", "editor", "features", "container", "share"],
-    ...["down", "up", "prebuild", "."],
+    ...["copying", "guest", "editor", "features", "container"],
+    ...["credentials", "share", "down", "up", "prebuild", "."],
   ],
   "src/webview": ["screen"],
 };

@@ -23,6 +23,7 @@ export interface Settings {
   readonly dotfiles: ParsedParams<"workspaces.up">["dotfiles"];
   /** Give git in VMs the user's name and address. */
   readonly gitIdentity: boolean;
+  readonly gitCredentials: boolean;
   readonly manageSshConfig: boolean;
   readonly agentForwarding: boolean;
   /** New machines may reach servers on this computer's loopback address. */
@@ -59,6 +60,7 @@ export function readSettings(): Settings {
       ours.get("dotfiles.installCommand", ""),
     ),
     gitIdentity: ours.get("gitIdentity", true),
+    gitCredentials: ours.get("gitCredentials", false),
     manageSshConfig: ours.get("manageSshConfig", true),
     agentForwarding: ours.get("agentForwarding", false),
     hostLoopback: ours.get("network.hostLoopback", false),

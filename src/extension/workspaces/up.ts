@@ -62,7 +62,7 @@ export async function bringUp(
   );
   if (secrets === undefined) return undefined;
   const serverFolder = await deps.serverFolder();
-  const { dotfiles, gitIdentity, agentForwarding } = settings();
+  const { dotfiles, gitIdentity, gitCredentials, agentForwarding } = settings();
   const title =
     branch === undefined
       ? l10n.t("Opening {0} in its VM", basename(folder))
@@ -81,6 +81,7 @@ export async function bringUp(
             ...given({ dotfiles, serverFolder, prebuild, container }),
             ...given({ hostPaths }),
             gitIdentity: gitIdentity && seesHost,
+            gitCredentials: gitCredentials && seesHost,
             agentForwarding: agentForwarding && seesHost,
             until: "waitFor",
           },

@@ -90,6 +90,7 @@ function isBusy({ roster, images, machines, folders }: Rooms): boolean {
     machines.warm.busy() ||
     folders.workspaces.busy() ||
     folders.shares.size > 0 ||
+    folders.gitCredentials.size > 0 ||
     machines.published.size > 0 ||
     roster.registry
       .entries()

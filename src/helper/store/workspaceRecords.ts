@@ -69,6 +69,8 @@ export const workspaceRecordSchema = z.object({
     })
     .or(z.undefined())
     .optional(),
+  /** The user's word that git in it may ask this computer for credentials. */
+  gitCredentials: z.literal(true).or(z.undefined()).optional(),
   /** What becomes of its machine when the last connection has ended; absent: it goes on. */
   afterUse: z.enum(["stop", "delete"]).or(z.undefined()).optional(),
   /** The user's word on paths of this computer that containers of it may see; other paths are asked for again. */

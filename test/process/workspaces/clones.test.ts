@@ -75,6 +75,7 @@ async function openRoom(): Promise<WorkspaceRoom> {
     layout,
     workspaces: known,
     log: silentLog,
+    resources: join(import.meta.dirname, "../../../resources"),
     reach: {
       target: () => Promise.reject(new Error("no guest here")),
       landing: () => Promise.reject(new Error("no guest here")),

@@ -41,6 +41,17 @@ describe.skipIf(reason !== undefined)(
     const installed = async (): Promise<string[]> =>
       (await guest.exec("cat /var/lib/ran")).stdout.trim().split("\n");
 
+    test("a group that a feature puts the user into is the commands' in the same up", async () => {
+      await feature("group", "groupadd -f tools && usermod -aG tools root");
+      await put({
+        features: { "./group": {} },
+        postCreateCommand: "id -nG > groups",
+      });
+      await up();
+      const groups = await readFile(join(remote, "groups"), "utf8");
+      expect(groups.trim().split(" ")).toContain("tools");
+    });
+
     test("in order, each once, with options, users and the environment of those before; hooks before the file's", async () => {
       await guest.exec(
         "rm -f /var/lib/ran; echo 'http_proxy=\"http://proxy:1\"' > /etc/environment",

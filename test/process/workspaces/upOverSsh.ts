@@ -145,6 +145,7 @@ export async function roomOver(
     layout,
     workspaces,
     log: silentLog,
+    resources: join(import.meta.dirname, "../../../resources"),
     reach: {
       target: () => Promise.resolve(sshd.target),
       landing: () => Promise.resolve(sshd.target),

@@ -64,6 +64,8 @@ export interface PersonalFlags {
   readonly dotfilesTargetPath?: string;
   /** False by `--no-git-identity`. */
   readonly gitIdentity?: boolean;
+  /** False by `--no-git-credentials`. */
+  readonly gitCredentials?: boolean;
   readonly agentForwarding?: boolean;
 }
 
@@ -88,6 +90,11 @@ export const addPersonalOptions = (command: Command): Command =>
       "don't give git in the guest your user.name and user.email",
     )
     .option(
+      "--git-credentials",
+      "let git in the VM ask this computer for the credentials of the folder's git servers",
+    )
+    .option("--no-git-credentials", "end that")
+    .option(
       "-A, --agent-forwarding",
       "let a new VM use this computer's SSH agent while you are connected",
     );
@@ -99,17 +106,22 @@ export async function personalParams(
 ): Promise<
   Pick<
     ParsedParams<"workspaces.up">,
-    "secrets" | "dotfiles" | "gitIdentity" | "agentForwarding"
+    | "secrets"
+    | "dotfiles"
+    | "gitIdentity"
+    | "gitCredentials"
+    | "agentForwarding"
   >
 > {
   const {
     secretsFile,
     dotfilesRepository: repository,
     agentForwarding,
+    gitCredentials,
   } = flags;
   return {
     gitIdentity: flags.gitIdentity !== false,
-    ...given({ agentForwarding }),
+    ...given({ agentForwarding, gitCredentials }),
     ...(secretsFile === undefined
       ? {}
       : { secrets: await readSecrets(secretsFile, warn) }),

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { HandlersOf } from "../../../protocol/contract.ts";
 import type { bringBackMethods } from "../../../protocol/bringBack.ts";
 import type { copyingMethods } from "../../../protocol/copying.ts";
+import type { Machine } from "../../../protocol/machines.ts";
 import type { sshMethods } from "../../../protocol/ssh.ts";
 import { defaultImage, usualSize } from "../../machines/roster/shape.ts";
 import { lendDisk, lentSerial } from "../../machines/running/lendDisk.ts";
@@ -20,6 +21,8 @@ import {
   createWorkspaceRoom,
   type WorkspaceRoom,
 } from "../../workspaces/handlers.ts";
+import { GitCredentials } from "../../workspaces/credentials/gitCredentials.ts";
+import { credentialsFor } from "../../workspaces/credentials/hostCredentials.ts";
 import { KnownWorkspaces } from "../../workspaces/known/knownWorkspaces.ts";
 import { createPrebuilds } from "../../workspaces/prebuild/prebuilds.ts";
 import { readShareProgram } from "../../workspaces/share/program.ts";
@@ -70,6 +73,7 @@ export const unforkable = (
 export interface FolderRoom {
   readonly workspaces: WorkspaceRoom;
   readonly shares: Shares;
+  readonly gitCredentials: GitCredentials;
   readonly handlers: WorkspaceRoom["handlers"] &
     ContainerRoom["handlers"] &
     HandlersOf<
@@ -95,7 +99,8 @@ export async function folderRoom(
   const { layout, log, tellAll } = options;
   const { registry } = roster;
   const http = createHttp(process.env);
-  const shares = liveMounts(options, known, roster, reach);
+  const shares = liveMounts(options, known, reach);
+  const gitCredentials = credentialsForGuests(options, known, reach);
   const containers = containerRoom(options, known, roster, { reach, shares });
   const diskLender = (id: string): DiskLender => ({
     lend: (path, work) => lendDisk(id, path, work, { registry, log }),
@@ -106,6 +111,7 @@ export async function folderRoom(
     layout,
     log,
     reach,
+    resources: resourcesFolder,
     http,
     credentials: credentialsOf(process.env),
     machines: machineVerbs(handlers, { registry, published, onRosterChanged }),
@@ -121,10 +127,10 @@ export async function folderRoom(
     ...forUp,
     workspaces: known,
     shares,
+    gitCredentials,
     prebuilds: await createPrebuilds({
       ...forUp,
       images,
-      resources: resourcesFolder,
       onPrebuilding: (progress) => tellAll("prebuilds.progress", progress),
     }),
     images: () => images.list(),
@@ -132,10 +138,11 @@ export async function folderRoom(
     usualSize,
     onFetching: (url, text) => tellAll("branches.fetching", { url, text }),
   });
-  for (const entry of registry.entries()) shares.changed(registry.view(entry));
+  follow(roster, [shares, gitCredentials]);
   return {
     workspaces,
     shares,
+    gitCredentials,
     handlers: {
       ...workspaces.handlers,
       ...containers.handlers,
@@ -154,6 +161,7 @@ export async function folderRoom(
     },
     close: async () => {
       await workspaces.close();
+      gitCredentials.close();
       await shares.close();
       await containers.boots.close();
       await http.close();
@@ -161,11 +169,22 @@ export async function folderRoom(
   };
 }
 
-/** The folders of this computer that guests have mounted; each machine is looked at now, and whenever it changes. */
+/** Each machine is looked at now, and whenever it changes. */
+function follow(
+  { registry, changed }: Roster,
+  watchers: readonly { changed(machine: Machine): void }[],
+): void {
+  for (const watcher of watchers) {
+    changed.on((machine) => watcher.changed(machine));
+    for (const entry of registry.entries())
+      watcher.changed(registry.view(entry));
+  }
+}
+
+/** The folders of this computer that guests have mounted. */
 function liveMounts(
   { log }: RoomOptions,
   known: KnownWorkspaces,
-  { changed }: Roster,
   reach: GuestAccess,
 ): Shares {
   const ofWorkspaces = shareRoom(known);
@@ -176,8 +195,37 @@ function liveMounts(
     onState: (id, failure) => ofWorkspaces.noteShare(id, failure),
     log,
   });
-  changed.on((machine) => shares.changed(machine));
   return shares;
+}
+
+/** Git in the guests of workspaces whose users said that it may ask here. */
+function credentialsForGuests(
+  { layout, log }: RoomOptions,
+  known: KnownWorkspaces,
+  reach: GuestAccess,
+): GitCredentials {
+  const git = new GitCredentials({
+    target: async (id) => {
+      const { gitCredentials, made } = known.ofMachine(id)?.record ?? {};
+      if (gitCredentials === undefined) return undefined;
+      const vm = await reach.running(id);
+      return vm === undefined || made?.container === undefined
+        ? vm
+        : reach.landing(id);
+    },
+    credentials: async (id, question, signal) => {
+      const entry = known.ofMachine(id);
+      return entry === undefined
+        ? []
+        : credentialsFor(
+            question,
+            { folder: entry.record.folder, neutral: layout.home },
+            signal,
+          );
+    },
+    log,
+  });
+  return git;
 }
 
 /** The same access to a guest, which waits for a mount that is under way: whoever opens the folder shall not find it empty. */

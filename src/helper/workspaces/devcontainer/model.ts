@@ -99,6 +99,12 @@ export const guesthouseSchema = z.strictObject({
     .describe(
       "False: the VM itself is the development environment, even where the file names a container image, a Dockerfile or Compose files.",
     ),
+  engine: z
+    .boolean()
+    .optional()
+    .describe(
+      "Give a VM without a dev container a container engine (Docker): a clone of the image containers where no image is named, else the packages of the image's own distribution.",
+    ),
   screen: z
     .boolean()
     .optional()

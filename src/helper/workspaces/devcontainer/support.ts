@@ -144,6 +144,9 @@ export const support: Readonly<Record<string, Support>> = {
   "customizations.guesthouse.container": done(
     "false: the VM itself, even where the file names a container; the command line has --direct",
   ),
+  "customizations.guesthouse.engine": done(
+    "the image containers where none is named, else the packages of the image's own distribution",
+  ),
   "customizations.guesthouse.screen": done(),
   "customizations.guesthouse.ephemeral": done(
     "deleted a minute after its last ssh connection ended; kept, and stopped, when it holds work that is nowhere else",
@@ -288,6 +291,7 @@ line takes \`--secrets-file\`, a JSON object of names and values. Lifecycle comm
 for them in the log, and nothing of ours writes them down, in the guest or out of it. The settings
 \`guesthouse.dotfiles.repository\`, \`.targetPath\` and \`.installCommand\`, or \`--dotfiles-repository\` and its like, bring your
 dotfiles into each VM, once, after \`postCreateCommand\`. Git has your \`user.name\` and \`user.email\` where the guest has neither
-(\`guesthouse.gitIdentity\`, \`--no-git-identity\`). See [the decision](decisions/0012-editor-and-person.md).
+(\`guesthouse.gitIdentity\`, \`--no-git-identity\`); with \`guesthouse.gitCredentials\` or \`--git-credentials\` it asks git on
+this computer for credentials. See [containers.md](containers.md#you-in-the-container) and [the decision](decisions/0012-editor-and-person.md).
 `;
 }

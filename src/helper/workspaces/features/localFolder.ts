@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstat, readdir, readFile, readlink, realpath } from "node:fs/promises";
 import { isAbsolute, join, posix, relative, sep } from "node:path";
-import { pack } from "tar-stream";
+import { pack, type Pack } from "tar-stream";
 import { isMissing } from "../../../base/files.ts";
 import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
@@ -49,10 +49,9 @@ function isBelow(root: string, path: string): boolean {
   return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-async function archiveOf(root: string, feature: string): Promise<Uint8Array> {
-  const archive = pack();
+function archiveOf(root: string, feature: string): Promise<Uint8Array> {
   let [files, bytes] = [0, 0];
-  const add = async (name: string): Promise<void> => {
+  const add = async (archive: Pack, name: string): Promise<void> => {
     const path = join(root, name);
     const found = await lstat(path);
     if ((files += 1) > mostFiles)
@@ -62,7 +61,7 @@ async function archiveOf(root: string, feature: string): Promise<Uint8Array> {
     if (found.isDirectory()) {
       archive.entry({ ...header, type: "directory" });
       for (const each of (await readdir(path)).sort())
-        await add(posix.join(name, each));
+        await add(archive, posix.join(name, each));
     } else if (found.isSymbolicLink()) {
       const linkname = (await readlink(path)).split(sep).join("/");
       archive.entry({ ...header, type: "symlink", linkname });
@@ -73,6 +72,16 @@ async function archiveOf(root: string, feature: string): Promise<Uint8Array> {
       archive.entry({ ...header, mode }, await readFile(path));
     }
   };
+  return packed(async (archive) => {
+    for (const each of (await readdir(root)).sort()) await add(archive, each);
+  });
+}
+
+/** The archive that `fill` puts its entries into. */
+export async function packed(
+  fill: (archive: Pack) => Promise<void>,
+): Promise<Uint8Array> {
+  const archive = pack();
   const chunks: Uint8Array[] = [];
   const collected = (async () => {
     for await (const chunk of archive as AsyncIterable<Uint8Array>)
@@ -80,7 +89,7 @@ async function archiveOf(root: string, feature: string): Promise<Uint8Array> {
   })();
   collected.catch(() => undefined);
   try {
-    for (const each of (await readdir(root)).sort()) await add(each);
+    await fill(archive);
     archive.finalize();
     await collected;
   } catch (error) {

@@ -7,6 +7,7 @@ import { insideFolder } from "../devcontainer/find.ts";
 import type { Devcontainer } from "../devcontainer/model.ts";
 import type { Configuration } from "../devcontainer/read.ts";
 import { filesOf } from "../known/source.ts";
+import { engineFeature } from "./engine.ts";
 import { type FetchDeps, fetchFeatures } from "./fetch.ts";
 import {
   type LockEntry,
@@ -26,6 +27,8 @@ const largestLockBytes = 1024 * 1024;
 export interface FolderFeatures {
   readonly file: Pick<Devcontainer, "features" | "overrideFeatureInstallOrder">;
   readonly kept: KeptPins;
+  /** The product's `resources/`, where the VM is to get a container engine of them. */
+  readonly engineOf?: string | undefined;
 }
 
 /**
@@ -33,6 +36,28 @@ export interface FolderFeatures {
  * made with (`kept`): as with containers, a feature whose version moved on comes with a rebuild.
  */
 export async function featuresOfFolder(
+  configuration: Pick<Configuration, "folder" | "path" | "tree">,
+  { file, kept, engineOf }: FolderFeatures,
+  deps: FetchDeps,
+  signal: AbortSignal,
+): Promise<Resolution> {
+  const found = await writtenFeatures(
+    configuration,
+    { file, kept },
+    deps,
+    signal,
+  );
+  return engineOf === undefined
+    ? found
+    : {
+        ...found,
+        // Others may need it, none is needed by it.
+        features: [await engineFeature(engineOf), ...found.features],
+      };
+}
+
+/** Those that the file names, and what they need. */
+async function writtenFeatures(
   configuration: Pick<Configuration, "folder" | "path" | "tree">,
   { file, kept }: FolderFeatures,
   deps: FetchDeps,

@@ -9,9 +9,16 @@ import {
 } from "./install.ts";
 import type { ResolvedFeature } from "./resolve.ts";
 
+export interface FeaturesSetUp {
+  /** The `containerEnv` of all of them. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Something was installed: groups of the user, say, are those of a new login only. */
+  readonly installed: boolean;
+}
+
 /**
  * The features' part of an `up`: installs what the guest doesn't have, within `stage`, which is left out where that is
- * nothing. Answers with the `containerEnv` of all of them.
+ * nothing.
  */
 export async function setUpFeatures(
   {
@@ -32,8 +39,8 @@ export async function setUpFeatures(
     readonly stage: (work: () => Promise<void>) => Promise<void>;
   },
   signal: AbortSignal,
-): Promise<Record<string, string>> {
-  if (features.length === 0) return {};
+): Promise<FeaturesSetUp> {
+  if (features.length === 0) return { environment: {}, installed: false };
   const survey = await surveyGuest(session, features, users, signal);
   const due = dueFeatures(features, marks);
   if (due.length > 0)
@@ -45,5 +52,8 @@ export async function setUpFeatures(
         signal,
       ),
     );
-  return featuresEnvironment(features, survey.base);
+  return {
+    environment: featuresEnvironment(features, survey.base),
+    installed: due.length > 0,
+  };
 }

@@ -11,11 +11,13 @@ import type { RunStep } from "./steps.ts";
 
 /** Which stages of an `up`, and what else of a workspace, are written for a guest's system. */
 export interface SystemAbilities {
-  /** Scripts for a POSIX shell, and so are the next two. */
+  /** Scripts for a POSIX shell, and so are the next three. */
   readonly features: boolean;
   /** Machine settings and extensions of the editor's server. */
   readonly editor: boolean;
   readonly dotfiles: boolean;
+  /** Having git ask this computer for credentials. */
+  readonly gitCredentials: boolean;
   /** Having the folder mounted instead of copied. */
   readonly share: boolean;
   readonly prebuild: boolean;

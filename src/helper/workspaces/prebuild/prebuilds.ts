@@ -126,7 +126,11 @@ async function findOrMake(
   demandPossible(base);
   const { features } = await featuresOfFolder(
     configuration,
-    { file: plan.file, kept: {} },
+    {
+      file: plan.file,
+      kept: {},
+      ...(plan.engine === true ? { engineOf: deps.resources } : {}),
+    },
     deps,
     signal,
   );

@@ -29,7 +29,7 @@ import type { WorkspaceEntry } from "../known/knownWorkspaces.ts";
 import { type Milestones, runCommands } from "./commands.ts";
 import type { ContainerOfUp } from "./guestOfUp.ts";
 import { provideHostPart } from "./hostPart.ts";
-import { setGitUp } from "./person.ts";
+import { connectGit, setGitUp } from "./person.ts";
 import { notePorts } from "./ports.ts";
 import { runningAgain, servicesOf, serviceWatch } from "./services.ts";
 import type { UpRun } from "./run.ts";
@@ -63,6 +63,8 @@ export async function bringUpContainer(
   try {
     await services.tell(signal, again?.services);
     const memory = await setUpInside(run, { inside, kept }, signal);
+    const isNew = again === undefined;
+    await connectGit(run, guest.machine.id, { isNew }, signal);
     await runCommands(
       run,
       { ...guest, session: inside },

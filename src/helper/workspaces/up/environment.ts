@@ -72,6 +72,9 @@ function leftOutOf(
       ? []
       : ["customizations.vscode (settings, extensions)"]),
     ...(can.dotfiles || params.dotfiles === undefined ? [] : ["dotfiles"]),
+    ...(can.gitCredentials || params.gitCredentials !== true
+      ? []
+      : ["git credentials of this computer"]),
   ];
   return left.length === 0
     ? []

@@ -113,6 +113,8 @@ export interface Plan {
   readonly placing: Placing;
   /** The dev container that is brought up in the VM; absent: the VM is what the user works in. */
   readonly container?: ContainerPlan;
+  /** The VM's image has no container engine, and it is to get one. */
+  readonly engine?: true;
   readonly files: FilesWay;
   /** The file with its variables filled in, but for those of the guest. */
   readonly file: Devcontainer;
@@ -170,6 +172,7 @@ export function planWorkspace(
   };
   const file = substitute(configuration.file, variables);
   refuseWall(file);
+  const engine = needsEngine(file, image, system);
   const usual = system.usualSize(around.usual, guest?.diskGiB);
   const { size, warnings } = chooseSize(file, usual, around.host);
   const ports = forwardsOf(file);
@@ -180,6 +183,7 @@ export function planWorkspace(
     user: file.remoteUser ?? file.containerUser,
     forwards: ports.forwards,
     placing,
+    ...(engine ? { engine } : {}),
     files: files.way,
     file,
     variables,
@@ -196,6 +200,25 @@ export function planWorkspace(
       ...editorWarnings(file),
     ],
   };
+}
+
+/** Whether an engine is to be installed. Refuses where that can't be done. */
+function needsEngine(
+  file: Devcontainer,
+  image: string,
+  { can, title }: SystemOps,
+): boolean {
+  if (file.customizations?.guesthouse?.engine !== true) return false;
+  if (!can.features)
+    throw refused(
+      "workspaces.notSupported",
+      `A VM with ${title} can't get a container engine.`,
+      {
+        remedy:
+          'Take "engine" out of customizations.guesthouse, or use another image.',
+      },
+    );
+  return image !== engineImage;
 }
 
 /** A wall that can't be built is refused, not left out: around a container's VM as much as around any. */

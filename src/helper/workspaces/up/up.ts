@@ -12,6 +12,7 @@ import {
   failureState,
 } from "../guest/failure.ts";
 import { runSteps } from "../guest/steps.ts";
+import type { GuestMemory } from "../guest/linuxGuest.ts";
 import { guestOps } from "../guest/systems.ts";
 import { titleOf } from "../known/knownWorkspaces.ts";
 import { filesOf } from "../known/source.ts";
@@ -19,8 +20,10 @@ import { type Milestones, runCommands } from "./commands.ts";
 import { bringUpContainer } from "./container.ts";
 import { setEnvironment } from "./environment.ts";
 import { copyFiles, mountFiles } from "./files.ts";
+import type { GuestOfUp } from "./guestOfUp.ts";
 import { hostRunner } from "./hostCommand.ts";
 import { keepPins, machineForUp } from "./machine.ts";
+import { connectGit } from "./person.ts";
 import { notePorts } from "./ports.ts";
 import { openRun, type UpOrder, type UpRun } from "./run.ts";
 import type { UpDeps } from "./upDeps.ts";
@@ -85,7 +88,14 @@ async function perform(
     const cameUp = (): CameUp =>
       run.cameUp(deps.workspaces.machineOf(entry) ?? machine);
     const milestones = milestonesOf(run, linger, reached, cameUp);
-    if (plan.container !== undefined) {
+    if (plan.container === undefined)
+      await setUpMachine(
+        run,
+        guest,
+        { found, memory, milestones, isMounted: share !== undefined },
+        signal,
+      );
+    else {
       await copyFiles(run, guest, memory.marks, signal);
       await bringUpContainer(
         run,
@@ -93,36 +103,7 @@ async function perform(
         milestones,
         signal,
       );
-      await noteReady(run);
-      return cameUp();
     }
-    await notePorts(run, machine, { published: [], attributes: plan.file });
-    const features = system.can.features ? found.features : [];
-    const featuresEnv = await setUpFeatures(
-      { session, marks: memory.marks, log },
-      features,
-      {
-        users: { remote: machine.user, container: plan.file.containerUser },
-        stage: (work) => run.stage("features", work),
-      },
-      signal,
-    );
-    const marks =
-      share === undefined
-        ? await copyFiles(run, guest, memory.marks, signal)
-        : memory.marks;
-    await setEnvironment(run, guest, { found, featuresEnv, marks }, signal);
-    await runCommands(
-      run,
-      guest,
-      {
-        file: plan.file,
-        hooks: hooksOf(features, plan.variables),
-        memory: { ...memory, marks },
-        milestones,
-      },
-      signal,
-    );
     await noteReady(run);
     return cameUp();
   } catch (error) {
@@ -133,6 +114,62 @@ async function perform(
   } finally {
     session?.close();
     await log.flush();
+  }
+}
+
+interface MachineWork {
+  readonly found: Resolution;
+  readonly memory: GuestMemory;
+  readonly milestones: Milestones;
+  /** The folder is mounted, so nothing is copied. */
+  readonly isMounted: boolean;
+}
+
+/** The stages in a VM that is itself what the user works in. */
+async function setUpMachine(
+  run: UpRun,
+  guest: GuestOfUp,
+  { found, memory, milestones, isMounted }: MachineWork,
+  signal: AbortSignal,
+): Promise<void> {
+  const { plan, deps, log } = run;
+  const { machine, system } = guest;
+  await notePorts(run, machine, { published: [], attributes: plan.file });
+  const features = system.can.features ? found.features : [];
+  const { environment: featuresEnv, installed } = await setUpFeatures(
+    { session: guest.session, marks: memory.marks, log },
+    features,
+    {
+      users: { remote: machine.user, container: plan.file.containerUser },
+      stage: (work) => run.stage("features", work),
+    },
+    signal,
+  );
+  // What was logged in before hasn't the groups and variables that came with them.
+  const session = installed
+    ? await connectSsh(await deps.reach.target(machine.id, signal), {}, signal)
+    : guest.session;
+  const within = { ...guest, session };
+  try {
+    const marks = isMounted
+      ? memory.marks
+      : await copyFiles(run, within, memory.marks, signal);
+    await setEnvironment(run, within, { found, featuresEnv, marks }, signal);
+    if (system.can.gitCredentials)
+      await connectGit(run, machine.id, { isNew: false }, signal);
+    await runCommands(
+      run,
+      within,
+      {
+        file: plan.file,
+        hooks: hooksOf(features, plan.variables),
+        memory: { ...memory, marks },
+        milestones,
+      },
+      signal,
+    );
+  } finally {
+    if (installed) session.close();
   }
 }
 
@@ -181,12 +218,14 @@ async function findFeatures(
   signal: AbortSignal,
 ): Promise<Resolution> {
   // In a container they're the reference implementation's business.
-  if (plan.file.features === undefined || plan.container !== undefined)
+  if (plan.container !== undefined) return noFeatures;
+  const engineOf = plan.engine === true ? deps.resources : undefined;
+  if (plan.file.features === undefined && engineOf === undefined)
     return noFeatures;
   const found = await stage("configuration", () =>
     featuresOfFolder(
       configuration,
-      { file: plan.file, kept: entry.record.made?.features ?? {} },
+      { file: plan.file, kept: entry.record.made?.features ?? {}, engineOf },
       deps,
       signal,
     ),

@@ -4,6 +4,7 @@ import type { Http } from "../../net/http.ts";
 import type { GuestAccess } from "../../ssh/guestAccess.ts";
 import type { Layout } from "../../store/layout.ts";
 import type { OnProgress } from "../copying/copy.ts";
+import type { GitCredentials } from "../credentials/gitCredentials.ts";
 import type { EngineProgram } from "../container/engine.ts";
 import type { FindCredentials } from "../features/credentials.ts";
 import type { DiskLender } from "../copying/sendByDisk.ts";
@@ -18,6 +19,8 @@ export interface UpDeps {
   readonly workspaces: UpWorkspaces;
   readonly machines: MachineVerbs;
   readonly reach: Pick<GuestAccess, "target" | "landing">;
+  /** The product's `resources/`. */
+  readonly resources: string;
   /** For features. */
   readonly http: Http;
   readonly credentials?: FindCredentials;
@@ -27,6 +30,8 @@ export interface UpDeps {
   readonly diskLender?: (id: string) => DiskLender;
   /** Without it nothing is mounted live. */
   readonly shares?: Pick<Shares, "ensure" | "isMounted" | "release">;
+  /** Without it git in a guest asks nobody for credentials. */
+  readonly gitCredentials?: Pick<GitCredentials, "ensure" | "release">;
   /** Without it nothing is asked of a VM's container engine but by the reference implementation. */
   readonly engineProgram?: EngineProgram;
   /** Nothing but a `postAttachCommand` that may never end is left of this workspace's `up`. */

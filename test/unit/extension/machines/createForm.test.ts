@@ -17,6 +17,7 @@ const settings = {
   qemuPath: "",
   files: "copy",
   gitIdentity: true,
+  gitCredentials: false,
   offerToReopen: true,
   warmTemplates: "automatic",
   warmPool: 0,

@@ -81,6 +81,22 @@ describe("the image", () => {
     expect(choose(file, undefined, false).container).toBe("image");
   });
 
+  test("an engine in the VM itself: the image that has one, unless another is named or a container brings it", () => {
+    const engine = (file: Devcontainer): Devcontainer => ({
+      ...file,
+      customizations: {
+        guesthouse: { ...file.customizations?.guesthouse, engine: true },
+      },
+    });
+    expect(choose(engine({}))).toEqual({ image: engineImage });
+    expect(choose(engine({ image: "mine" }))).toEqual({ image: "mine" });
+    expect(choose(engine({ image: "node:22" })).container).toBe("image");
+    expect(choose(engine({}), "debian-13").image).toBe("debian-13");
+    expect(
+      chooseImage(engine({}), { known, fallback: "debian-12" }).image,
+    ).toBe("debian-12");
+  });
+
   test("no image has an engine: refused, with both ways out", () => {
     expect(() =>
       chooseImage({ image: "node:22" }, { known, fallback: "debian-12" }),

@@ -72,6 +72,39 @@ test("a wall that can't be built is refused, not left out", () => {
   ).toThrow(/can't be made yet/);
 });
 
+test("an engine is installed where the image has none, and refused where it can't be", () => {
+  const engine = (image?: string) =>
+    planWorkspace(
+      configuration({
+        customizations: {
+          guesthouse: {
+            engine: true,
+            ...(image === undefined ? {} : { image }),
+          },
+        },
+      }),
+      {
+        localEnv: {},
+        images: ["debian-12", "containers", "windows-11"],
+        guests: {
+          "windows-11": { os: "windows", user: "me", diskGiB: 64 },
+        },
+        wantedImage: undefined,
+        defaultImage: "debian-12",
+        usual: { cpus: 2, memoryMiB: 2048, diskGiB: 20 },
+        host: { cpus: 8, memoryMiB: 16_384 },
+      },
+    );
+  expect(engine().image).toBe("containers");
+  expect(engine().engine).toBeUndefined();
+  expect(engine("debian-12").engine).toBe(true);
+  expect(engine("debian-12").shapeDigest).not.toBe(
+    plan({ customizations: { guesthouse: { image: "debian-12" } } })
+      .shapeDigest,
+  );
+  expect(() => engine("windows-11")).toThrow(/can't get a container engine/);
+});
+
 test("nothing runs on the host without consent to this very file", () => {
   const file = configuration({
     initializeCommand: ["sh", "-c", "${localEnv:TOKEN}"],
