@@ -41,6 +41,30 @@ export async function withDeadline<T>(
   }
 }
 
+/**
+ * A signal that fires with the caller's, or after `timeoutMs`. `AbortSignal.any` of a timeout that nobody else holds never does
+ * once Node 20's garbage collector has taken that.
+ */
+export function abortAfter(
+  timeoutMs: number,
+  signal?: AbortSignal,
+): AbortSignal {
+  if (signal?.aborted === true) return signal;
+  const controller = new AbortController();
+  const end = (reason: unknown): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    controller.abort(reason);
+  };
+  const onAbort = (): void => end(signal?.reason);
+  const timer = setTimeout(
+    () => end(new DeadlineError("this", timeoutMs)),
+    timeoutMs,
+  ).unref();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return controller.signal;
+}
+
 /** Sleeps; throws the signal's reason when it fires first. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   try {

@@ -16,6 +16,10 @@ export const changedFileSchema = z.object({
   how: z.enum(["added", "changed", "deleted"]),
 });
 
+const branchesSchema = z.array(
+  z.object({ branch: z.string(), commit: z.string() }),
+);
+
 export const broughtBackSchema = z.discriminatedUnion("kind", [
   /** Nothing differs from what was copied in. */
   z.object({ kind: z.literal("nothing") }),
@@ -23,7 +27,13 @@ export const broughtBackSchema = z.discriminatedUnion("kind", [
     kind: z.literal("branch"),
     repository: z.string(),
     /** The work itself first, then the guest's other branches and stashes. */
-    branches: z.array(z.object({ branch: z.string(), commit: z.string() })),
+    branches: branchesSchema,
+    /** Repositories inside of it, submodules among them, whose work came as well. */
+    inner: z
+      .array(z.object({ repository: z.string(), branches: branchesSchema }))
+      .optional(),
+    /** Folders of repositories inside of it whose work stays in the guest: this computer has none there, or its branch can't move. */
+    left: z.array(z.string()).optional(),
   }),
   z.object({ kind: z.literal("patch"), file: z.string(), bytes: z.number() }),
   z.object({

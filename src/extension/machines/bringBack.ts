@@ -50,8 +50,17 @@ export async function bringBackWork(
         l10n.t(
           "The work in {0} is now on the branch {1} of {2}.",
           name,
-          brought.branches.map(({ branch }) => branch).join(", "),
-          brought.repository,
+          [
+            ...new Set(
+              [brought, ...(brought.inner ?? [])].flatMap(({ branches }) =>
+                branches.map(({ branch }) => branch),
+              ),
+            ),
+          ].join(", "),
+          [
+            ...(brought.branches.length === 0 ? [] : [brought.repository]),
+            ...(brought.inner ?? []).map(({ repository }) => repository),
+          ].join(", "),
         ),
       );
       return;

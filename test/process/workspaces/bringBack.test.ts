@@ -236,15 +236,6 @@ describe.skipIf(missing)(
       expect((await unsaved()).files).toEqual(["new here"]);
     });
 
-    test("work inside a repository in the repository is named, since it does not come along", async () => {
-      await repositoryAt(here);
-      await repositoryAt(join(here, "inner"));
-      await copyIn();
-      expect((await unsaved()).files).toEqual([]);
-      await writeFile(join(there, "inner", "kept"), "changed\n");
-      expect((await unsaved()).files).toEqual(["inner/"]);
-    });
-
     test("a branch that is checked out, has commits of its own or a bad name is left alone", async () => {
       await repositoryAt(here);
       await copyIn();

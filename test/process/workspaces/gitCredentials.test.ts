@@ -22,6 +22,7 @@ import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
+import { toFailure } from "../../../src/protocol/failure.ts";
 import { GitCredentials } from "../../../src/helper/workspaces/credentials/gitCredentials.ts";
 import { credentialsFor } from "../../../src/helper/workspaces/credentials/hostCredentials.ts";
 import { type RealSshd, startSshd } from "../ssh/realSshd.ts";
@@ -37,6 +38,8 @@ describe.skipIf(reason !== undefined)(
     let git: GitCredentials;
     let isRunning: boolean;
     let asked: number;
+    /** Of the host; usually the repository itself. */
+    let opened: string;
 
     beforeAll(async () => {
       sshd = await startSshd(apart);
@@ -58,14 +61,14 @@ describe.skipIf(reason !== undefined)(
       await put("https://me:s3cr%C3%A9t%20%22x%22%20@example.org");
       await put("https://me:other@elsewhere.org");
       await guest.exec('rm -rf "$HOME/.cache" "$HOME/.gitconfig"');
-      [isRunning, asked] = [true, 0];
+      [isRunning, asked, opened] = [true, 0, folder];
       git = new GitCredentials({
         target: () => Promise.resolve(isRunning ? sshd.target : undefined),
         credentials: (_machine, question, signal) => {
           asked += 1;
           return credentialsFor(
             question,
-            { folder, neutral: join(root, "home") },
+            { folder: opened, neutral: join(root, "home") },
             signal,
           );
         },
@@ -125,21 +128,50 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
-    test("no setting of the repository chooses a program of this computer, nor does its .gitmodules name a server", async () => {
+    test("no file of the repository chooses a program of this computer, or a server", async () => {
       const mark = join(root, "ran");
       await here("config", "credential.helper", `!touch '${mark}'; true`);
       await here("config", "core.askPass", `touch '${mark}'; true`);
+      const elsewhere = "url = https://elsewhere.org/x\n";
       await writeFile(
         join(folder, ".gitmodules"),
-        '[submodule "x"]\n\tpath = x\n\turl = https://elsewhere.org/x\n',
+        `[submodule "x"]\n\tpath = x\n\t${elsewhere}`,
       );
+      await here("config", "submodule.x.url", "https://elsewhere.org/x");
+      // Committed files that look like a bare repository, in the folder that is opened.
+      const bare = join(folder, "sub");
+      for (const name of ["objects", "refs"])
+        await mkdir(join(bare, name), { recursive: true });
+      await writeFile(join(bare, "HEAD"), "ref: refs/heads/main\n");
+      await writeFile(
+        join(bare, "config"),
+        `[core]\n\trepositoryformatversion = 0\n\tbare = true\n[remote "x"]\n\t${elsewhere}`,
+      );
+      opened = bare;
       await git.ensure("m1");
       expect(await fill("example.org")).toContain("password=s3cr");
       expect(await fill("elsewhere.org")).not.toContain("password=");
       await expect(readFile(mark)).rejects.toThrow("ENOENT");
-      // One that was initialized here is the user's own choice.
-      await here("config", "submodule.x.url", "https://elsewhere.org/x");
-      expect(await fill("elsewhere.org")).toContain("password=other");
+    });
+
+    test("a helper of the user's that never ends holds up one question only", async () => {
+      await here("config", "--global", "credential.helper", "!sleep 30;:");
+      const asking = credentialsFor(
+        { protocol: "https", host: "example.org" },
+        { folder, neutral: join(root, "home") },
+        AbortSignal.timeout(1_000),
+      );
+      await expect(asking).rejects.toThrow();
+    });
+
+    test("a guest that only asks costs neither memory nor programs", async () => {
+      await git.ensure("m1");
+      const before = process.memoryUsage().heapUsed;
+      await guest.exec(
+        'timeout 2 sh -c \'while :; do printf "a get protocol=https\\thost=example.org\\n"; done > "$HOME/.cache/guesthouse/ask"\'',
+      );
+      expect(asked).toBeLessThan(20);
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(64 << 20);
     });
 
     test("a guest that was copied, or lost its connection, has them again, and what asked meanwhile ends", async () => {
@@ -183,13 +215,16 @@ describe.skipIf(reason !== undefined)(
 
     test("up follows its user's word, which stays until there is another one", async () => {
       await execa("mkdir", ["-p", join(folder, ".devcontainer")]);
-      await writeFile(
-        join(folder, ".devcontainer", "devcontainer.json"),
-        JSON.stringify({
-          workspaceFolder: join(sshd.folder, "there"),
-          userEnvProbe: "none",
-        }),
-      );
+      const write = (more: object) =>
+        writeFile(
+          join(folder, ".devcontainer", "devcontainer.json"),
+          JSON.stringify({
+            workspaceFolder: join(sshd.folder, "there"),
+            userEnvProbe: "none",
+            ...more,
+          }),
+        );
+      await write({});
       const done: string[] = [];
       const room = await roomOver(
         { sshd, home: "home", noted: [], states: [], log: "" },
@@ -210,12 +245,28 @@ describe.skipIf(reason !== undefined)(
         );
         return [...done];
       };
-      expect(await up()).toEqual(["release"]);
+      expect(await up()).toEqual([]);
       expect(await up(true)).toEqual(["ensure"]);
       expect(await up()).toEqual(["ensure"]);
-      expect(await up(false)).toEqual(["release"]);
+      // Taken back before anything can fail.
+      await write({ features: { "./nowhere": {} } });
+      await expect(up(false)).rejects.toThrow();
+      expect(done).toEqual(["release"]);
+      await write({});
       expect(await up()).toEqual(["release"]);
       await room.close();
+    });
+
+    test("what a guest says of its failure is one plain line", async () => {
+      await guest.exec(
+        `mkdir -p "$HOME/.cache/guesthouse"; printf '[credential]\n' > "$HOME/.gitconfig"; mkdir "$HOME/.gitconfig.lock"`,
+      );
+      const failure = await git.ensure("m1").catch(toFailure);
+      await guest.exec('rmdir "$HOME/.gitconfig.lock"');
+      expect(failure).toMatchObject({ code: "workspaces.setupFailed" });
+      // The next attempt is made at once, not after its pause.
+      await git.ensure("m1");
+      expect(await fill("example.org")).toContain("password=s3cr");
     });
 
     test("a home folder that can't be written to is told", async () => {

@@ -25,7 +25,7 @@ dnf_knows() { dnf -q list "$1" > /dev/null 2>&1; }
 install_packages() {
   if has apt-get; then
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -q
+    apt-get update -q || return 1
     engine=$(first_of apt_knows docker.io)
     [ -n "$engine" ] || return 1
     # shellcheck disable=SC2046 # names of packages
@@ -47,7 +47,7 @@ install_packages() {
   elif has zypper; then
     zypper --non-interactive install docker docker-buildx docker-compose
   elif has pacman; then
-    pacman -Sy --noconfirm --needed docker docker-buildx docker-compose
+    pacman -Syu --noconfirm --needed docker docker-buildx docker-compose
   else
     return 1
   fi
@@ -75,14 +75,17 @@ start() {
   fi
 }
 
-# A dnf or apt that stops in the middle has said why.
-if ! has dockerd; then
+# What stopped in the middle goes on from there; why, it has said itself.
+begun=/var/lib/guesthouse/engine-begun
+if [ -e $begun ] || ! has dockerd; then
+  : > $begun
   configure
   if ! install_packages; then
     say "This distribution has no package of a container engine that Guesthouse knows, or it can't be installed." >&2
     say "Use the image “containers”, or install an engine with postCreateCommand." >&2
     exit 1
   fi
+  rm -f $begun
 fi
 start
 tries=0

@@ -1,3 +1,4 @@
+import { visible } from "../../../base/visible.ts";
 import { given } from "../../../base/given.ts";
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -80,12 +81,19 @@ function describe(brought: Result<"bringBack.run">["brought"]): string {
     case "nothing":
       return "Nothing differs from what was copied in.";
     case "branch":
-      return brought.branches
-        .map(
-          ({ branch, commit }) =>
-            `${branch} is at ${commit.slice(0, 12)} in ${brought.repository}.`,
-        )
-        .join("\n");
+      return [
+        ...[brought, ...(brought.inner ?? [])].flatMap(
+          ({ repository, branches }) =>
+            branches.map(
+              ({ branch, commit }) =>
+                `${branch} is at ${commit.slice(0, 12)} in ${repository}.`,
+            ),
+        ),
+        ...(brought.left ?? []).map(
+          (path) =>
+            `What the repository ${visible(path)} in it has stays in the VM: there is none in that place here, or its branch can't be moved.`,
+        ),
+      ].join("\n");
     case "patch":
       return `Wrote ${brought.file}, ${bytes(brought.bytes)}. Apply it with: git apply ${brought.file}`;
     case "files": {

@@ -215,7 +215,7 @@ function credentialsForGuests(
     },
     credentials: async (id, question, signal) => {
       const entry = known.ofMachine(id);
-      return entry === undefined
+      return entry?.record.gitCredentials === undefined
         ? []
         : credentialsFor(
             question,

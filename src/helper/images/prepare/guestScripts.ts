@@ -1,3 +1,4 @@
+import { abortAfter } from "../../../base/deadline.ts";
 import { createWriteStream } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -134,7 +135,7 @@ async function run(
   signal: AbortSignal,
   stdin?: Uint8Array,
 ): Promise<string> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(stepTimeoutMs)]);
+  const within = abortAfter(stepTimeoutMs, signal);
   const { code, stdout, stderr } = await session.exec(
     command,
     stdin === undefined ? {} : { stdin },

@@ -1,3 +1,4 @@
+import { abortAfter } from "../../../base/deadline.ts";
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { Qmp } from "../../qemu/qmp.ts";
 import type { Entry, Live } from "../roster/entry.ts";
@@ -43,11 +44,7 @@ export async function resumePaused(
   await registry.until(entry, (state) => state !== before, signal);
   if (before.kind !== "paused" || before.failure === undefined) return;
   const again = await registry
-    .until(
-      entry,
-      ({ kind }) => kind === "paused",
-      AbortSignal.any([signal, AbortSignal.timeout(againMs)]),
-    )
+    .until(entry, ({ kind }) => kind === "paused", abortAfter(againMs, signal))
     .catch(() => undefined);
   if (again?.kind === "paused" && again.failure !== undefined)
     throw new GuesthouseError(again.failure);

@@ -1,3 +1,4 @@
+import { abortAfter } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
 import type { GuesthouseError } from "../../../protocol/failure.ts";
 import { refused, toFailure } from "../../../protocol/failure.ts";
@@ -32,7 +33,7 @@ export async function noteWork(
   const { folder, id } = entry.record;
   if (folder === undefined || entry.state.kind !== "running") return;
   try {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+    const within = abortAfter(askMs, signal);
     const work = await askForWork(id, within);
     await registry.rewrite(entry, { folder: { ...folder, work } });
   } catch (error) {
@@ -69,7 +70,7 @@ export async function demandSaved(
   }
   let work: UnsavedWork | undefined;
   try {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+    const within = abortAfter(askMs, signal);
     work = await askForWork(id, within);
   } catch (error) {
     signal.throwIfAborted();

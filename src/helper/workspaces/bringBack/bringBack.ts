@@ -31,6 +31,16 @@ import { demandSafe, writeFiles } from "./writeFiles.ts";
 
 export type BroughtBack = z.output<typeof broughtBackSchema>;
 
+/** Where commits go. */
+export interface CommitsTo {
+  readonly folder: string;
+  readonly branch: string;
+  /** Somebody named the branch: then anything but commits is refused. */
+  readonly named: boolean;
+  readonly subject: string;
+  readonly scratch: string;
+}
+
 /** Takes a snapshot of the workspace in the guest. `subject` is that of the commit of what is not committed. */
 async function prepare(
   workspace: GuestWorkspace,
@@ -60,14 +70,7 @@ async function markSaved(
  */
 export async function bringBackCommits(
   workspace: GuestWorkspace,
-  to: {
-    readonly folder: string;
-    readonly branch: string;
-    /** Somebody named the branch: then anything but commits is refused. */
-    readonly named: boolean;
-    readonly subject: string;
-    readonly scratch: string;
-  },
+  to: CommitsTo,
   signal?: AbortSignal,
 ): Promise<BroughtBack> {
   const repository = await findRepository(to.folder, signal);

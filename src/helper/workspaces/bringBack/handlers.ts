@@ -9,11 +9,8 @@ import type {
   WorkspaceFolder,
 } from "../../../protocol/machines.ts";
 import type { GuestAccess } from "../../ssh/guestAccess.ts";
-import {
-  bringBackCommits,
-  bringBackFiles,
-  bringBackPatch,
-} from "./bringBack.ts";
+import { bringBackFiles, bringBackPatch } from "./bringBack.ts";
+import { bringBackAll } from "./bringBackAll.ts";
 import { unsavedWork } from "./unsaved.ts";
 import { withSession } from "../../ssh/guestSession.ts";
 
@@ -73,14 +70,14 @@ export function bringBackHandlers(
             }
             case "branch":
               return inScratch((scratch) =>
-                bringBackCommits(
+                bringBackAll(
                   workspace,
                   {
                     folder: folder.local,
                     branch: way.branch ?? `guesthouse/${name}`,
                     named: way.branch !== undefined,
                     subject,
-                    scratch,
+                    scratch: () => mkdtemp(join(scratch, "repository-")),
                   },
                   signal,
                 ),

@@ -1,5 +1,6 @@
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { UnsavedWork } from "../../../protocol/machines.ts";
+import { innerOf, namesIn, placesOf } from "./inner.ts";
 import { freshIndexScript } from "../git/freshIndex.ts";
 import { type GuestWorkspace, inWorkspace } from "../git/guestGit.ts";
 
@@ -15,19 +16,20 @@ export async function takeBase(
   workspace: GuestWorkspace,
   others?: readonly string[],
   signal?: AbortSignal,
+  depth = 0,
 ): Promise<void> {
   const known = others && {
     args: [freshIndexScript],
     stdin: others.map((name) => `${name}\0`).join(""),
   };
   try {
-    await inWorkspace("base", workspace, known ?? {}, signal);
+    const inner = namesIn(
+      await inWorkspace("base", workspace, known ?? {}, signal),
+    );
+    for (const path of placesOf(inner, depth).known)
+      await takeBase(innerOf(workspace, path), undefined, signal, depth + 1);
   } catch (error) {
-    if (
-      error instanceof GuesthouseError &&
-      error.failure.code === "workspaces.failed"
-    )
-      return;
+    if (isFailure(error)) return;
     throw error;
   }
 }
@@ -41,9 +43,53 @@ export async function unsavedWork(
   workspace: GuestWorkspace,
   signal?: AbortSignal,
 ): Promise<UnsavedWork> {
-  const output = await inWorkspace("status", workspace, {}, signal);
-  return parseStatus(output, new Date());
+  const { files, commits } = await lookInto(workspace, 0, signal);
+  return {
+    at: new Date().toISOString(),
+    files: files.slice(0, maxNamed),
+    fileCount: files.length,
+    commits: commits.slice(0, maxNamed),
+    commitCount: commits.length,
+  };
 }
+
+/** Work in one repository alone. Throws `workspaces.failed`. */
+export async function ownWork(
+  workspace: GuestWorkspace,
+  { isInner }: { readonly isInner: boolean },
+  signal?: AbortSignal,
+): Promise<Status> {
+  const args = isInner ? ["inner"] : [];
+  return parseStatus(await inWorkspace("status", workspace, { args }, signal));
+}
+
+/** Work in a repository and in those inside of it, which have accounts of their own; of an inner one that can't be told, all of it. */
+async function lookInto(
+  workspace: GuestWorkspace,
+  depth: number,
+  signal?: AbortSignal,
+): Promise<Pick<Status, "files" | "commits">> {
+  const found = await ownWork(workspace, { isInner: depth > 0 }, signal);
+  const files = [...found.files];
+  const commits = [...found.commits];
+  const { known, beyond } = placesOf(found.inner, depth);
+  files.push(...beyond.map((path) => `${path}/`));
+  for (const path of known)
+    try {
+      const inner = await lookInto(innerOf(workspace, path), depth + 1, signal);
+      files.push(...inner.files.map((name) => `${path}/${name}`));
+      commits.push(...inner.commits.map((line) => `${line} (${path})`));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isFailure(error)) throw error;
+      files.push(`${path}/`);
+    }
+  return { files, commits };
+}
+
+const isFailure = (error: unknown): boolean =>
+  error instanceof GuesthouseError &&
+  error.failure.code === "workspaces.failed";
 
 /** In the order in which `status` of the guest's script prints them. */
 const sectionNames = [
@@ -51,7 +97,7 @@ const sectionNames = [
   "/head",
   "/born",
   "/commits",
-  "/nested",
+  "/inner",
   "/end",
 ] as const;
 
@@ -60,8 +106,17 @@ const noAnswer = (how: string): GuesthouseError =>
     remedy: "Try again.",
   });
 
+/** What a repository says of itself. */
+export interface Status {
+  readonly files: readonly string[];
+  /** Short hash and subject. */
+  readonly commits: readonly string[];
+  /** Folders of repositories inside of it. */
+  readonly inner: readonly string[];
+}
+
 /** Reads those sections, all NUL-terminated. Throws `workspaces.failed` on anything else. Pure. */
-export function parseStatus(output: string, at: Date): UnsavedWork {
+export function parseStatus(output: string): Status {
   const sections = new Map<string, string[]>();
   let section: string[] | undefined;
   for (const item of output.split("\0"))
@@ -79,16 +134,9 @@ export function parseStatus(output: string, at: Date): UnsavedWork {
     sections.get(name) ?? [];
   const notInHead = new Set(of("/head"));
   const unborn = of("/born").length === 0;
-  const files = [
-    ...of("/saved").filter((path) => unborn || notInHead.has(path)),
-    ...of("/nested").map((path) => `${path}/`),
-  ];
-  const commits = of("/commits");
   return {
-    at: at.toISOString(),
-    files: files.slice(0, maxNamed),
-    fileCount: files.length,
-    commits: commits.slice(0, maxNamed),
-    commitCount: commits.length,
+    files: of("/saved").filter((path) => unborn || notInHead.has(path)),
+    commits: of("/commits"),
+    inner: of("/inner"),
   };
 }

@@ -1,3 +1,4 @@
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { GuesthouseError, refused } from "../../../protocol/failure.ts";
 import type { CopyRoute } from "../../../protocol/copying.ts";
@@ -76,7 +77,21 @@ export async function copyFolderIn(
   );
   await takeBase(workspace, await others, signal);
   await writeSent(workspace, now.files, signal);
-  return { ...copied, guestFolder };
+  const notes = await lacking(folder, names);
+  return { ...copied, guestFolder, ...(notes.length === 0 ? {} : { notes }) };
+}
+
+/** A worktree's `.git` is a file that names a place of this computer, so it stays here. */
+async function lacking(
+  folder: string,
+  names: readonly string[],
+): Promise<string[]> {
+  const git = await lstat(join(folder, ".git")).catch(() => undefined);
+  return git?.isFile() === true && !names.includes(".git")
+    ? [
+        "This folder is a git worktree, whose repository lies elsewhere: its files were copied, but git doesn't work there. Use the repository's own folder, or a branch of it (--branch).",
+      ]
+    : [];
 }
 
 async function sendEntries(

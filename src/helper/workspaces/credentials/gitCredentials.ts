@@ -8,12 +8,13 @@ import type { Readable, Writable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { promiseWithResolvers, sleep } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
+import { visible } from "../../../base/visible.ts";
 import { failed } from "../../../protocol/failure.ts";
 import type { Machine } from "../../../protocol/machines.ts";
 import { connectSsh, type SshSession } from "../../ssh/session.ts";
 import type { SshTarget } from "../../ssh/target.ts";
 import { answerLine, askedOf, type CredentialQuestion } from "./ask.ts";
-import { residentScript } from "./guestScripts.ts";
+import { residentScript, stillThere } from "./guestScripts.ts";
 
 export interface GitCredentialsDeps {
   /** Where the user of a running machine works; undefined for one that doesn't run, or isn't to be told anything. */
@@ -27,16 +28,23 @@ export interface GitCredentialsDeps {
   readonly log: Log;
 }
 
+/** One machine that is connected, or being connected. */
 interface Held {
   readonly controller: AbortController;
-  /** Settles with the first connection, or its failure. */
-  readonly connected: Promise<void>;
+  /** Settles with the attempt to connect that is under way, or the next one. */
+  attempt: ReturnType<typeof promiseWithResolvers<void>>;
+  /** Ends the pause before the next attempt. */
+  hurry: AbortController;
 }
 
 const firstPauseMs = 500;
 const longestPauseMs = 60_000;
+/** A connection that lasted so long was one: after a shorter one the pause grows. */
+const lastingMs = 60_000;
 /** A guest that asks for more at once is not answered. */
 const mostQuestions = 16;
+/** Each question starts programs here. */
+const betweenQuestionsMs = 250;
 const longestLine = 8_192;
 
 export class GitCredentials {
@@ -54,7 +62,9 @@ export class GitCredentials {
 
   /** Connects it, if that is not done; one that isn't to be told anything is let go. Throws why it can't be connected. */
   async ensure(machine: string): Promise<void> {
-    await this.#hold(machine).connected;
+    const held = this.#hold(machine);
+    held.hurry.abort();
+    await held.attempt.promise;
   }
 
   /** Something is news of this machine. */
@@ -74,49 +84,57 @@ export class GitCredentials {
   #hold(machine: string): Held {
     const known = this.#held.get(machine);
     if (known !== undefined) return known;
-    const { promise, resolve, reject } = promiseWithResolvers<void>();
-    promise.catch(() => undefined);
-    const held = { controller: new AbortController(), connected: promise };
+    const held: Held = {
+      controller: new AbortController(),
+      attempt: promiseWithResolvers<void>(),
+      hurry: new AbortController(),
+    };
     this.#held.set(machine, held);
-    const { signal } = held.controller;
-    void this.#keep(machine, { resolve, reject }, signal).finally(() => {
-      resolve();
+    void this.#keep(machine, held).finally(() => {
+      held.attempt.resolve();
       if (this.#held.get(machine) === held) this.#held.delete(machine);
     });
     return held;
   }
 
   /** Until the machine ends, or this helper, or it isn't to be told anything any more. */
-  async #keep(
-    machine: string,
-    first: { resolve: () => void; reject: (error: unknown) => void },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #keep(machine: string, held: Held): Promise<void> {
+    const { signal } = held.controller;
     let pauseMs = firstPauseMs;
     for (;;) {
+      const startedAt = performance.now();
       try {
         const target = await this.#deps.target(machine);
         if (target === undefined) return;
         const session = await connectSsh(target, {}, signal);
-        const onReady = (): void => {
-          pauseMs = firstPauseMs;
-          first.resolve();
-        };
+        const onReady = (): void => held.attempt.resolve();
         await this.#serve(machine, { session, onReady }, signal).finally(() =>
           session.close(),
         );
+        held.attempt.resolve();
       } catch (error) {
         if (signal.aborted) return;
-        this.#deps.log.info("git in a guest isn't connected", {
-          machine,
-          error,
-        });
-        first.reject(error);
+        const { log } = this.#deps;
+        log.info("git in a guest isn't connected", { machine, error });
+        held.attempt.reject(error);
       }
-      await sleep(pauseMs, signal).catch(() => undefined);
+      held.attempt = promiseWithResolvers<void>();
+      held.hurry = new AbortController();
+      if (performance.now() - startedAt > lastingMs) pauseMs = firstPauseMs;
+      await this.#pause(pauseMs, held);
       if (signal.aborted) return;
       pauseMs = Math.min(pauseMs * 2, longestPauseMs);
     }
+  }
+
+  async #pause(
+    pauseMs: number,
+    { controller, hurry }: Pick<Held, "controller" | "hurry">,
+  ): Promise<void> {
+    const end = (): void => hurry.abort();
+    controller.signal.addEventListener("abort", end, { once: true });
+    await sleep(pauseMs, hurry.signal).catch(() => undefined);
+    controller.signal.removeEventListener("abort", end);
   }
 
   /** Ends with the connection. */
@@ -139,16 +157,19 @@ export class GitCredentials {
       },
       () => command.stop(),
     );
-    const { code, stderr } = await command.ended;
+    const ping = setInterval(() => command.stdin.write(stillThere), lastingMs);
+    const { code, stderr } = await command.ended.finally(() =>
+      clearInterval(ping),
+    );
     if (code !== 0)
       throw failed(
         "workspaces.setupFailed",
-        `git in the guest can't ask this computer for credentials: ${stderr.trim() || `exit code ${String(code)}`}.`,
+        `git in the guest can't ask this computer for credentials: ${visible(stderr.trim().slice(-300)) || `exit code ${String(code)}`}.`,
         { remedy: "Check that its home folder can be written to." },
       );
   }
 
-  /** One question after the other: no guest keeps this computer busy. */
+  /** One question after the other, with pauses: no guest keeps this computer busy, nor has it keep what it won't answer. */
   #answering(
     machine: string,
     to: Writable,
@@ -156,20 +177,24 @@ export class GitCredentials {
   ): (line: string) => void {
     let waiting = 0;
     let last: Promise<void> = Promise.resolve();
+    const say = (...answer: Parameters<typeof answerLine>): void => {
+      // Whoever doesn't read isn't written to.
+      if (to.writableLength < longestLine) to.write(answerLine(...answer));
+    };
     return (line) => {
       const asked = askedOf(line);
       if (asked === undefined) return;
       const { id, question } = asked;
-      const isAnswered = question !== undefined && waiting < mostQuestions;
+      if (question === undefined || waiting >= mostQuestions) {
+        say(id, []);
+        return;
+      }
       waiting += 1;
       last = last.then(async () => {
-        const known = isAnswered
-          ? await this.#deps
-              .credentials(machine, question, signal)
-              .catch(() => [])
-          : [];
+        const known = this.#deps.credentials(machine, question, signal);
+        say(id, await known.catch(() => []));
+        await sleep(betweenQuestionsMs, signal).catch(() => undefined);
         waiting -= 1;
-        to.write(answerLine(id, known));
       });
     };
   }

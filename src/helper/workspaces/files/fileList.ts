@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import ignore, { type Ignore } from "ignore";
 import { lstat, readdir, stat } from "node:fs/promises";
-import { join, posix } from "node:path";
+import { isAbsolute, join, posix, relative, resolve, sep } from "node:path";
 import { given } from "../../../base/given.ts";
 import { readIfPresent } from "../../../base/files.ts";
 import { refused } from "../../../protocol/failure.ts";
@@ -18,12 +18,21 @@ export async function listForCopy(
   folder: string,
   signal?: AbortSignal,
 ): Promise<string[]> {
+  return listBelow(folder, folder, signal);
+}
+
+/** `root` is what is copied as a whole, `folder` a part of it. */
+async function listBelow(
+  root: string,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true)
     throw refused("request.invalid", `${folder} is not a folder.`, {
       remedy: "Give the path of an existing folder.",
     });
-  const byGit = await listByGit(folder, signal);
+  const byGit = await listByGit(root, folder, signal);
   return byGit ?? listByRules(folder, [], "", signal);
 }
 
@@ -51,6 +60,7 @@ export async function listAll(
 const batchCount = 256;
 
 async function listByGit(
+  root: string,
   folder: string,
   signal?: AbortSignal,
 ): Promise<string[] | undefined> {
@@ -93,15 +103,33 @@ async function listByGit(
       paths.add(name);
       // A submodule or a repository inside this one: git names it, but not what is in it.
       if (kind === "folder")
-        for (const inside of await listForCopy(join(folder, name), signal))
+        for (const inside of await listBelow(root, join(folder, name), signal))
           paths.add(posix.join(name, inside));
     }
   }
-  // In a worktree `.git` is a file that points to a place the guest doesn't have.
-  if ((await kindOf(join(folder, ".git"))) === "folder")
+  const git = await kindOf(join(folder, ".git"));
+  if (git === "folder")
     for (const inside of ["", ...(await listAll(join(folder, ".git"), signal))])
       paths.add(posix.join(".git", inside));
+  else if (git === "other" && (await leadsInto(root, folder)))
+    paths.add(".git");
   return [...paths];
+}
+
+/**
+ * Whether a `.git` that is a file leads to a place that comes along, by a way that is the same in the guest: a submodule's does
+ * (F1). A worktree's names a place of this computer.
+ */
+async function leadsInto(root: string, folder: string): Promise<boolean> {
+  const path = join(folder, ".git");
+  const found = await lstat(path);
+  // A pipe would keep us waiting.
+  if (!found.isFile() || found.size > 4096) return false;
+  const text = await readIfPresent(path);
+  const [, way] = /^gitdir: ([^\r\n]+)\r?\n?$/.exec(text ?? "") ?? [];
+  if (way === undefined || isAbsolute(way)) return false;
+  const from = relative(root, resolve(folder, way)).split(sep);
+  return from[0] === ".git" || (from[0] !== ".." && from.includes(".git"));
 }
 
 /**

@@ -12,7 +12,15 @@ export interface GuestWorkspace {
 }
 
 type Verb =
-  "base" | "status" | "prepare" | "pack" | "diff" | "changed" | "tar" | "saved";
+  | "base"
+  | "status"
+  | "inner"
+  | "prepare"
+  | "pack"
+  | "diff"
+  | "changed"
+  | "tar"
+  | "saved";
 
 /** Names the folder in the guest where a workspace's base is kept. Pure. */
 export const workspaceKey = (guestFolder: string): string =>

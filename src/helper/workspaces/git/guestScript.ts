@@ -10,6 +10,9 @@
  *     saved   what was brought back since: `tree`, `tip` and `work` lines
  *     sent-*  which files of the host were copied in (`../guestManifest.ts`)
  *
+ * Repositories inside of this one (submodules, clones) are named, not looked into: each is asked about by a call of its own.
+ * `status` with the argument `inner` answers for one that wasn't copied in, too: then all counts that no commit or remote has.
+ *
  * Exit codes: 77 no git in the guest, 78 no such folder, 79 it was not copied in by us.
  */
 export const guestScript = String.raw`
@@ -22,7 +25,7 @@ command -v git >/dev/null || exit 77
 cd -- "$3" 2>/dev/null || exit 78
 folder=$(pwd -P)
 shift 3
-[ "$verb" = base ] || [ -f "$store/base" ] || exit 79
+[ "$verb" = base ] || [ -f "$store/base" ] || [ "$verb $*" = "status inner" ] || [ "$verb" = inner ] || exit 79
 mkdir -p "$store"
 temp=$(mktemp -d "$store/tmp.XXXXXX")
 trap 'rm -rf "$temp"' EXIT
@@ -59,11 +62,35 @@ aside() (
 )
 # git trusts an entry whose file is older than the index: so its time is kept.
 take_index() { [ ! -f "$own/index" ] || cp -p "$own/index" "$temp/index"; }
+# git refuses to go on at a folder whose repository has no commit yet, and says only the first: those are left out.
+add_all() {
+  : >"$temp/unborn"
+  set -- .
+  until aside -c advice.addEmbeddedRepo=false add -A -- "$@" 2>"$temp/words"; do
+    path=$(sed -n "s|^error: '\(.*\)/' does not have a commit checked out\$|\1|p" "$temp/words" | head -n 1)
+    if [ -z "$path" ] || grep -qxF -e "$path" "$temp/unborn"; then
+      cat "$temp/words" >&2
+      exit 1
+    fi
+    printf '%s\n' "$path" >>"$temp/unborn"
+    set -- "$@" ":(exclude,literal)$path"
+  done
+}
 snapshot() {
   take_index
-  aside -c advice.addEmbeddedRepo=false add -A -- .
+  add_all
   tree=$(aside write-tree)
   if [ $kind = plain ]; then cp -p "$temp/index" "$store/index"; fi
+}
+# A name in quotes is one that a line can't hold.
+inner() {
+  {
+    aside -c core.quotePath=false ls-files -s | sed -n 's/^160000 [0-9a-f]* [0-9].//p'
+    cat "$temp/unborn"
+  } | while IFS= read -r path; do
+    case $path in '"'*) ;; *) [ -e "$path/.git" ] || continue ;; esac
+    printf '%s\0' "$path"
+  done
 }
 refs() { if [ $kind = git ]; then git for-each-ref --format='%(objectname) %(refname)' "$@"; fi; }
 stashes() { if [ -f "$common/logs/refs/stash" ]; then git log -g --format=%H refs/stash -- 2>/dev/null || :; fi; }
@@ -71,6 +98,9 @@ head_commit() { if [ $kind = git ]; then git rev-parse -q --verify 'HEAD^{commit
 known() { sed -n 's/^tip //p' "$store/base" "$store/saved" 2>/dev/null || :; }
 known_trees() { sed -n 's/^tree //p' "$store/base" "$store/saved" 2>/dev/null || :; }
 last() { sed -n "s/^$1 //p" "$store/saved" 2>/dev/null | tail -n 1; }
+base_tree() {
+  sed -n 's/^tree //p' "$store/base" 2>/dev/null || repo mktree </dev/null
+}
 # Subjects of commits that are neither the host's nor at a remote.
 new_commits() {
   { printf '%s\n' "$@"; stashes; known | sort -u | sed 's/^/^/'; } | grep . |
@@ -98,6 +128,7 @@ base)
   } >"$temp/base"
   rm -f "$store/saved"
   mv "$temp/base" "$store/base"
+  inner
   ;;
 status)
   snapshot
@@ -105,7 +136,7 @@ status)
   printf '/saved\0'
   if ! known_trees | grep -qx "$tree"; then
     from=$(last tree)
-    [ -n "$from" ] || from=$(sed -n 's/^tree //p' "$store/base")
+    [ -n "$from" ] || from=$(base_tree)
     repo diff-tree -r -z --no-renames --name-only "$from" "$tree"
   fi
   printf '/head\0'
@@ -116,12 +147,13 @@ status)
     new_commits $head
     printf '\0'
   fi
-  printf '/nested\0'
-  aside ls-files -s | sed -n 's/^160000 [0-9a-f]* 0.//p' | while IFS= read -r path; do
-    [ -e "$path/.git" ] || continue
-    [ -z "$(git -C "$path" status --porcelain 2>/dev/null | head -n 1)" ] || printf '%s\0' "$path"
-  done
+  printf '/inner\0'
+  inner
   printf '/end\0'
+  ;;
+inner)
+  snapshot
+  inner
   ;;
 prepare)
   snapshot

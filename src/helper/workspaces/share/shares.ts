@@ -3,7 +3,7 @@
  * the helper, and again whenever a connection broke. Owns the SSH session and the mount of each. Keeps true: there is at
  * most one for a place in a machine, it ends with the machine, and no machine is ever started for it. Called by the daemon.
  */
-import { sleep } from "../../../base/deadline.ts";
+import { abortAfter, sleep } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
 import {
   cancelled,
@@ -94,7 +94,7 @@ export class Shares {
   /** Waits a little for mounts that are under way, so that whoever opens a folder doesn't find it empty. Never throws. */
   async awaitMount(id: string, signal: AbortSignal): Promise<void> {
     if (this.isMounted(id)) return;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(mountWaitMs)]);
+    const within = abortAfter(mountWaitMs, signal);
     await this.ensure(id, within).catch(() => undefined);
   }
 

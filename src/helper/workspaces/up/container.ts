@@ -27,30 +27,42 @@ import { guestOps } from "../guest/systems.ts";
 import { filesOf } from "../known/source.ts";
 import type { WorkspaceEntry } from "../known/knownWorkspaces.ts";
 import { type Milestones, runCommands } from "./commands.ts";
-import type { ContainerOfUp } from "./guestOfUp.ts";
+import type { ContainerOfUp, GuestOfUp } from "./guestOfUp.ts";
 import { provideHostPart } from "./hostPart.ts";
 import { connectGit, setGitUp } from "./person.ts";
 import { notePorts } from "./ports.ts";
-import { runningAgain, servicesOf, serviceWatch } from "./services.ts";
+import {
+  type RunningAgain,
+  runningAgain,
+  servicesOf,
+  serviceWatch,
+} from "./services.ts";
 import type { UpRun } from "./run.ts";
 
 type Made = NonNullable<WorkspaceEntry["record"]["made"]>;
 type Kept = NonNullable<Made["container"]>;
 
-/** Everything between the folder in the VM and a container that can be worked in. Fails as `bringUp` does. */
+export interface ContainerWork {
+  readonly milestones: Milestones;
+  /** Sees to the folder's files in the VM. */
+  readonly files: () => Promise<unknown>;
+}
+
+/** Everything between a VM and a container in it that can be worked in. Fails as `bringUp` does. */
 export async function bringUpContainer(
   run: UpRun,
   of: ContainerOfUp,
-  milestones: Milestones,
+  { milestones, files }: ContainerWork,
   signal: AbortSignal,
 ): Promise<void> {
   const { entry, plan, deps, params } = run;
   const { guest } = of;
-  const present = entry.record.made?.container;
-  const again =
-    present !== undefined && params.container !== "fresh"
-      ? await runningAgain(run, guest, present, signal)
-      : undefined;
+  const again = await lookDuring(
+    files(),
+    params.container === "fresh" ? undefined : entry.record.made?.container,
+    { run, guest },
+    signal,
+  );
   const kept =
     again?.kept ?? (await run.stage("container", () => make(run, of, signal)));
   const inside =
@@ -82,6 +94,23 @@ export async function bringUpContainer(
   } finally {
     inside.close();
   }
+}
+
+/** A container that is there has its files, so the look at it needn't wait for `files`. */
+async function lookDuring(
+  files: Promise<unknown>,
+  present: Kept | undefined,
+  { run, guest }: { readonly run: UpRun; readonly guest: GuestOfUp },
+  signal: AbortSignal,
+): Promise<RunningAgain | undefined> {
+  const [done, seen] = await Promise.allSettled([
+    files,
+    present && runningAgain(run, guest, present, signal),
+  ]);
+  if (seen.status === "rejected") throw seen.reason;
+  if (done.status === "fulfilled") return seen.value;
+  seen.value?.inside.close();
+  throw done.reason;
 }
 
 /** Builds, makes or starts the container, and leads connections into it. Answers with what is kept of it. */

@@ -24,7 +24,7 @@ export async function contentDigest(
   signal?: AbortSignal,
 ): Promise<string> {
   const names = (await listForCopy(folder, signal))
-    .filter((name) => name !== ".git" && !name.startsWith(".git/"))
+    .filter((name) => !name.split("/").includes(".git"))
     .sort();
   const whole = createHash("sha256");
   const batch = 64;

@@ -31,26 +31,38 @@ export async function setGitUp(
   for (const note of notes) log.note(note);
 }
 
+/**
+ * Keeps the user's word on whether git in the guest may ask this computer for credentials; without one it stays as it was. Done
+ * before anything that can fail: taking it back counts at once.
+ */
+export async function noteGitConsent({
+  entry,
+  params,
+  deps,
+}: UpRun): Promise<void> {
+  const { gitCredentials: before, made } = entry.record;
+  const wanted = (params.gitCredentials ?? before) === true ? true : undefined;
+  if (wanted === undefined && made !== undefined)
+    deps.gitCredentials?.release(made.machine);
+  if (wanted !== before)
+    await deps.workspaces.rewrite(entry, { gitCredentials: wanted });
+}
+
 /** A guest that isn't connected by then is connected later. */
 const connectLimitMs = 60_000;
 
 /**
- * Lets git in the guest ask this computer for credentials, or ends that, as its user says; without a word it stays as it was.
- * `isNew`: what was connected before isn't there any more. What can't be done stops no `up`.
+ * Connects git in the guest where its user said so. `isNew`: what was connected before isn't there any more. What can't be done
+ * stops no `up`.
  */
 export async function connectGit(
-  run: UpRun,
+  { entry, deps, tell }: UpRun,
   machine: string,
   { isNew }: { readonly isNew: boolean },
   signal: AbortSignal,
 ): Promise<void> {
-  const { entry, params, deps } = run;
-  const before = entry.record.gitCredentials;
-  const wanted = (params.gitCredentials ?? before) === true ? true : undefined;
-  if (wanted !== before)
-    await deps.workspaces.rewrite(entry, { gitCredentials: wanted });
-  if (wanted === undefined || isNew) deps.gitCredentials?.release(machine);
-  if (wanted === undefined) return;
+  if (entry.record.gitCredentials === undefined) return;
+  if (isNew) deps.gitCredentials?.release(machine);
   await withDeadline(
     "connecting git in the guest",
     connectLimitMs,
@@ -58,7 +70,7 @@ export async function connectGit(
     signal,
   ).catch((error: unknown) => {
     signal.throwIfAborted();
-    run.tell([
+    tell([
       `git in the VM can't ask this computer for credentials yet: ${toFailure(error).message}`,
     ]);
   });

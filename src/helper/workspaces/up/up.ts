@@ -23,7 +23,7 @@ import { copyFiles, mountFiles } from "./files.ts";
 import type { GuestOfUp } from "./guestOfUp.ts";
 import { hostRunner } from "./hostCommand.ts";
 import { keepPins, machineForUp } from "./machine.ts";
-import { connectGit } from "./person.ts";
+import { connectGit, noteGitConsent } from "./person.ts";
 import { notePorts } from "./ports.ts";
 import { openRun, type UpOrder, type UpRun } from "./run.ts";
 import type { UpDeps } from "./upDeps.ts";
@@ -72,6 +72,7 @@ async function perform(
   let session: SshSession | undefined;
   const linger = { lingers: false };
   try {
+    await noteGitConsent(run);
     if (params.initialize === "run") await runOnHost(run, signal);
     // Before a VM is made: what can't be found is no reason for one.
     const found = await findFeatures(run, signal);
@@ -84,7 +85,8 @@ async function perform(
     // Before anything looks at the folder: a mount that nobody serves lets it wait.
     const share = await mountFiles(run, machine, signal);
     const made = entry.record.made ?? plan.placing;
-    const memory = await system.prepare(session, made.target, signal);
+    const prepared = (): Promise<GuestMemory> =>
+      system.prepare(guest.session, made.target, signal);
     const cameUp = (): CameUp =>
       run.cameUp(deps.workspaces.machineOf(entry) ?? machine);
     const milestones = milestonesOf(run, linger, reached, cameUp);
@@ -92,18 +94,25 @@ async function perform(
       await setUpMachine(
         run,
         guest,
-        { found, memory, milestones, isMounted: share !== undefined },
+        {
+          found,
+          memory: await prepared(),
+          milestones,
+          isMounted: share !== undefined,
+        },
         signal,
       );
-    else {
-      await copyFiles(run, guest, memory.marks, signal);
+    else
       await bringUpContainer(
         run,
         { guest, container: plan.container },
-        milestones,
+        {
+          milestones,
+          files: async () =>
+            copyFiles(run, guest, (await prepared()).marks, signal),
+        },
         signal,
       );
-    }
     await noteReady(run);
     return cameUp();
   } catch (error) {
