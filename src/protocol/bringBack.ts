@@ -34,6 +34,8 @@ export const broughtBackSchema = z.discriminatedUnion("kind", [
       .optional(),
     /** Folders of repositories inside of it whose work stays in the guest: this computer has none there, or its branch can't move. */
     left: z.array(z.string()).optional(),
+    /** Plain sentences that the user should read once. */
+    notes: z.array(z.string()).optional(),
   }),
   z.object({ kind: z.literal("patch"), file: z.string(), bytes: z.number() }),
   z.object({

@@ -63,6 +63,15 @@ export async function bringBackWork(
           ].join(", "),
         ),
       );
+      for (const note of brought.notes ?? []) tell(note);
+      if (brought.left !== undefined)
+        void window.showWarningMessage(
+          l10n.t(
+            "Work in {0} stays in {1}: this computer has no repository in that place, or its branch can't be moved.",
+            brought.left.join(", "),
+            name,
+          ),
+        );
       return;
     case "patch":
       return;

@@ -1,7 +1,9 @@
+import { execa } from "execa";
 import {
   chmod,
   lstat,
   mkdir,
+  mkdtemp,
   readFile,
   readdir,
   readlink,
@@ -235,6 +237,74 @@ describe.skipIf(missing)(
       await writeFile(join(there, "new here"), "more\n");
       expect((await unsaved()).files).toEqual(["new here"]);
     });
+
+    test("a filter whose program isn't there doesn't keep anything back (F9)", async () => {
+      await repositoryAt(here);
+      await writeFile(join(here, ".gitattributes"), "*.dat filter=up\n");
+      await writeFile(join(here, "a.dat"), "a\n");
+      await git(here, "add", "-A");
+      await git(here, "commit", "-qm", "data");
+      for (const [key, value] of [
+        ["clean", "no-such-program --of-the-host"],
+        ["smudge", "no-such-program"],
+        ["required", "true"],
+      ] as const)
+        await git(here, "config", `filter.up.${key}`, value);
+      await copyIn();
+      expect((await unsaved()).files).toEqual([]);
+      await writeFile(join(there, "a.dat"), "changed\n");
+      expect((await unsaved()).files).toEqual(["a.dat"]);
+      expect(await toBranch("back")).toMatchObject({
+        branches: [{ branch: "back" }],
+        notes: [expect.stringContaining("“up”")],
+      });
+      expect(await git(here, "cat-file", "blob", "back:a.dat")).toBe("changed");
+      expect((await unsaved()).files).toEqual([]);
+    });
+
+    test("how the user has differences shown is no matter of a patch (F19)", async () => {
+      await repositoryAt(here);
+      await copyIn();
+      await writeFile(join(there, "kept"), "kept\nmore\n");
+      const file = join(sshd.folder, `plain-${String(at.round)}.patch`);
+      const home = await mkdtemp(join(sshd.folder, "home-"));
+      await writeFile(
+        join(home, ".gitconfig"),
+        "[diff]\n\tnoprefix = true\n\tmnemonicPrefix = true\n\tcontext = 0\n\texternal = false\n[color]\n\tui = always\n[core]\n\tquotePath = false\n",
+      );
+      const settings = `export XDG_CONFIG_HOME=${home} GIT_CONFIG_GLOBAL=${home}/.gitconfig GIT_DIR=/nowhere GIT_EXTERNAL_DIFF=false GIT_DIFF_OPTS=-u0; `;
+      const unlike: SshSession = {
+        ...session,
+        start: (line, ...more) => session.start(`${settings}${line}`, ...more),
+        exec: (line, ...more) => session.exec(`${settings}${line}`, ...more),
+      };
+      await bringBackPatch(workspaceAt(unlike, there), { file, subject });
+      expect(await readFile(file, "utf8")).toContain(
+        "--- a/kept\n+++ b/kept\n@@ -1 +1,2 @@",
+      );
+      await git(here, "apply", "--check", file);
+    });
+
+    test.skipIf(process.getuid?.() !== 0)(
+      "a repository of somebody else goes in whole, and is not taken for a folder when it comes back (F8; as root)",
+      async () => {
+        await repositoryAt(here);
+        await mkdir(join(here, "ignored"));
+        await writeFile(join(here, "ignored", "tracked"), "tracked\n");
+        await git(here, "add", "-f", "ignored/tracked");
+        await git(here, "commit", "-qm", "two");
+        await execa("chown", ["-R", "12345", here]);
+        await copyIn();
+        expect(await readdir(there)).toContain("ignored");
+        await writeFile(join(there, "changed"), "after\n");
+        await expect(toBranch("back")).rejects.toMatchObject({
+          failure: {
+            code: "request.invalid",
+            message: expect.stringContaining("another user"),
+          },
+        });
+      },
+    );
 
     test("a branch that is checked out, has commits of its own or a bad name is left alone", async () => {
       await repositoryAt(here);

@@ -7,11 +7,13 @@ import {
   readlink,
   stat,
   symlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { toFailure } from "../../../src/protocol/failure.ts";
 import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import {
   copyPathIn,
@@ -90,6 +92,50 @@ describe.skipIf(missing)(
       expect(told.length).toBeGreaterThan(0);
       expect(told.length).toBeLessThan(100);
     });
+
+    test.each([
+      ["1965-03-01", 0],
+      ["1901-12-14", 0],
+      ["1970-01-01", 0],
+      ["2255-06-01", 300 * 1024],
+    ])("a file of %s keeps its time (F18)", async (day, bytes) => {
+      const time = new Date(`${day}T00:00:00Z`);
+      await writeFile(join(here, "old"), "x".repeat(bytes));
+      await writeFile(join(here, "z"), "after it\n");
+      await utimes(join(here, "old"), time, time);
+      await copyFolderIn(session, { folder: here, target: there }, quiet);
+      const { mtime, size } = await stat(join(there, "old"));
+      expect(mtime).toEqual((await stat(join(here, "old"))).mtime);
+      expect(size).toBe(bytes);
+      expect(await readFile(join(there, "z"), "utf8")).toBe("after it\n");
+    });
+
+    test.skipIf(process.getuid?.() !== 0)(
+      "files that the user may not read are named before anything is sent (F18; as root, who becomes another for it)",
+      async () => {
+        for (const name of ["open", "secret", "ü \n"])
+          await writeFile(join(here, name), "x", { mode: 0o600 });
+        await chmod(join(here, "open"), 0o644);
+        await symlink("secret", join(here, "link"));
+        await chmod(sshd.folder, 0o755);
+        process.seteuid?.(65534);
+        const failure = await copyFolderIn(
+          session,
+          { folder: here, target: there },
+          quiet,
+        )
+          .catch(toFailure)
+          .finally(() => process.seteuid?.(0));
+        expect(failure).toMatchObject({
+          code: "request.invalid",
+          message: expect.stringMatching(
+            /2 files .*: .*secret.*Nothing was copied/s,
+          ),
+        });
+        expect((failure as { message: string }).message).not.toContain("open,");
+        expect(await readdir(there).catch(() => [])).toEqual([]);
+      },
+    );
 
     test("a file goes in and out, named as with cp", async () => {
       await writeFile(join(here, "a"), "A");

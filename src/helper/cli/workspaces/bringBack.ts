@@ -93,6 +93,7 @@ function describe(brought: Result<"bringBack.run">["brought"]): string {
           (path) =>
             `What the repository ${visible(path)} in it has stays in the VM: there is none in that place here, or its branch can't be moved.`,
         ),
+        ...(brought.notes ?? []),
       ].join("\n");
     case "patch":
       return `Wrote ${brought.file}, ${bytes(brought.bytes)}. Apply it with: git apply ${brought.file}`;

@@ -21,6 +21,7 @@ import {
 } from "./hostRepository.ts";
 import {
   branchesOf,
+  notesOf,
   type Offer,
   parseChanged,
   parseOffer,
@@ -105,7 +106,11 @@ export async function bringBackCommits(
   );
   await pointBranches(repository, wanted, signal);
   await markSaved(workspace, offer, "commits", signal);
-  return { kind: "branch", repository: to.folder, branches: wanted };
+  const notes = notesOf(offer);
+  return {
+    ...{ kind: "branch", repository: to.folder, branches: wanted },
+    ...(notes.length === 0 ? {} : { notes }),
+  };
 }
 
 /** The guest's own names, where they are names that git takes here too; else numbers. */

@@ -29,6 +29,7 @@ export async function bringBackAll(
 ): Promise<BroughtBack> {
   const inner: InnerBranches = [];
   const left: string[] = [];
+  const notes = new Set<string>();
   for (const path of await innerRepositories(workspace, signal)) {
     const folder = await repositoryAt(to.folder, path, signal);
     const at = innerOf(workspace, path);
@@ -42,8 +43,9 @@ export async function bringBackAll(
         { ...to, folder, named: true, scratch: await to.scratch() },
         signal,
       );
-      if (brought.kind === "branch")
-        inner.push({ repository: folder, branches: brought.branches });
+      if (brought.kind !== "branch") continue;
+      inner.push({ repository: folder, branches: brought.branches });
+      for (const note of brought.notes ?? []) notes.add(note);
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof GuesthouseError)) throw error;
@@ -55,9 +57,12 @@ export async function bringBackAll(
     { ...to, scratch: await to.scratch() },
     signal,
   );
+  if (own.kind === "branch")
+    for (const note of own.notes ?? []) notes.add(note);
   const more = {
     ...(inner.length === 0 ? {} : { inner }),
     ...(left.length === 0 ? {} : { left }),
+    ...(notes.size === 0 ? {} : { notes: [...notes] }),
   };
   if (own.kind === "branch") return { ...own, ...more };
   // Only the repositories inside of it have work.

@@ -6,8 +6,9 @@
 import { copyFile, mkdir, readdir, rename, rm, statfs } from "node:fs/promises";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Readable } from "node:stream";
+import { visible } from "../../../base/visible.ts";
 import { refused } from "../../../protocol/failure.ts";
-import { hostGit } from "../git/hostGit.ts";
+import { hostGit, isForeign } from "../git/hostGit.ts";
 import type { Wanted } from "./plan.ts";
 
 /** A repository of the host that takes commits from a guest. */
@@ -17,17 +18,28 @@ export interface HostRepository {
   readonly objects: string;
 }
 
-/** The repository that `folder` is in, or undefined. Throws `host.toolMissing`. */
+/**
+ * The repository that `folder` is in, or undefined. Throws `host.toolMissing`; refuses with `request.invalid` where it belongs to
+ * somebody else: that it is one must not be forgotten over it (F8).
+ */
 export async function findRepository(
   folder: string,
   signal?: AbortSignal,
 ): Promise<HostRepository | undefined> {
-  const { code, stdout } = await hostGit(
+  const { code, stdout, stderr } = await hostGit(
     folder,
     ["rev-parse", "--git-path", "objects"],
     { fine: [0, 128] },
     signal,
   );
+  if (isForeign(stderr))
+    throw refused(
+      "request.invalid",
+      `The repository in ${visible(folder)} belongs to another user of this computer, so git takes no commits into it.`,
+      {
+        remedy: `If you trust it: git config --global --add safe.directory '${visible(folder)}'. Or bring the changes back as files (--to) or as a patch (--patch).`,
+      },
+    );
   if (code !== 0) return undefined;
   const objects = stdout.trim();
   return {

@@ -1,3 +1,4 @@
+import { visible } from "../../../base/visible.ts";
 import { failed, type GuesthouseError } from "../../../protocol/failure.ts";
 
 /** What the guest offers, as `prepare` of its script prints it; every value is checked, since a guest may lie. */
@@ -14,6 +15,8 @@ export interface Offer {
   readonly tips: readonly string[];
   /** Other branches and stashes with commits of their own. */
   readonly refs: readonly { readonly commit: string; readonly name: string }[];
+  /** Filters of git that don't work in the guest: files that they are for come as they lie there. */
+  readonly unfiltered: readonly string[];
 }
 
 /** An object's name, SHA-1 or SHA-256. */
@@ -25,6 +28,7 @@ export function parseOffer(output: string): Offer {
   const fields = new Map<string, string>();
   const tips: string[] = [];
   const refs: { commit: string; name: string }[] = [];
+  const unfiltered: string[] = [];
   for (const line of output.split("\n")) {
     const [word = "", ...rest] = line.split(" ");
     const [value, ...name] = rest;
@@ -32,7 +36,8 @@ export function parseOffer(output: string): Offer {
       if (!isHash(value)) throw noAnswer();
       if (word === "tip") tips.push(value);
       else refs.push({ commit: value, name: name.join(" ") });
-    } else if (value !== undefined) fields.set(word, value);
+    } else if (word === "raw") unfiltered.push(rest.join(" "));
+    else if (value !== undefined) fields.set(word, value);
   }
   const [kind, tree, work, base, head] = [
     ...[fields.get("kind"), fields.get("tree"), fields.get("work")],
@@ -46,13 +51,20 @@ export function parseOffer(output: string): Offer {
     !(head === undefined || isHash(head))
   )
     throw noAnswer();
-  return { kind, tree, work, base, head, tips, refs };
+  return { kind, tree, work, base, head, tips, refs, unfiltered };
 }
 
 const noAnswer = (): GuesthouseError =>
   failed("workspaces.failed", "The guest's answer makes no sense.", {
     remedy: "Look at the workspace in the guest, then try again.",
   });
+
+/** Sentences for whoever brings it back. Pure. */
+export const notesOf = ({ unfiltered }: Offer): string[] =>
+  unfiltered.map(
+    (name) =>
+      `git's filter “${visible(name)}” doesn't work in the VM: files that it is for come as they are there.`,
+  );
 
 export interface Wanted {
   /** Without `refs/heads/`. */

@@ -15,6 +15,7 @@ import {
   writeSent,
 } from "../files/guestManifest.ts";
 import type { CopyProgress, PackEntry } from "../files/pack.ts";
+import { demandReadable } from "./readable.ts";
 import { type DiskLender, sendByDisk } from "./sendByDisk.ts";
 import { differenceOf, stampFiles } from "../files/sent.ts";
 
@@ -60,6 +61,7 @@ export async function copyFolderIn(
   const { send: news, gone } = differenceOf(sent ?? [], now.files);
   if (news.length + gone.length === 0 && sent !== undefined)
     return { files: 0, bytes: 0, way: "none", guestFolder };
+  await demandReadable(folder, news);
   if (sent !== undefined && overwrite !== true)
     await demandNoWork(workspace, signal);
   await forgetSent(workspace, signal);

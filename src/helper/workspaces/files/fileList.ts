@@ -69,6 +69,8 @@ async function listByGit(
     // A repository's own settings must not start programs: listing is done for folders that nobody trusts yet.
     [
       ...["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false"],
+      // So one that belongs to somebody else can be listed, too (F8).
+      ...["-c", "safe.directory=*"],
       ...["-C", folder],
       ...["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
     ],

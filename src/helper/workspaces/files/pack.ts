@@ -134,7 +134,10 @@ const smallBytes = 256 * 1024;
 async function read({ local, name }: PackEntry): Promise<Ready | undefined> {
   try {
     const found = await lstat(local);
-    const header = { name, mode: found.mode & 0o777, mtime: found.mtime };
+    const header = {
+      ...{ name, mode: found.mode & 0o777 },
+      ...timesOf(found.mtime),
+    };
     if (found.isDirectory()) return { kind: "directory", header };
     if (found.isSymbolicLink())
       return { kind: "symlink", header, linkname: await readlink(local) };
@@ -147,6 +150,17 @@ async function read({ local, name }: PackEntry): Promise<Ready | undefined> {
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/** What eleven octal digits can say: until 2242. */
+const latestSeconds = 8 ** 11 - 1;
+
+/** Other times go into a record of pax(1), which tar reads as seconds of any sign. */
+function timesOf(mtime: Date): Pick<Header, "mtime" | "pax"> {
+  const seconds = Math.floor(mtime.getTime() / 1000);
+  return seconds >= 0 && seconds <= latestSeconds
+    ? { mtime }
+    : { mtime: new Date(0), pax: { mtime: String(seconds) } };
 }
 
 const largeReadBytes = 1024 * 1024;

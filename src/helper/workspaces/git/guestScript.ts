@@ -18,6 +18,8 @@
 export const guestScript = String.raw`
 set -eu
 umask 077
+# Nothing of a login's says which repository is meant, or how it is shown.
+for name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$name"; done
 export LC_ALL=C GIT_OPTIONAL_LOCKS=0 GIT_TERMINAL_PROMPT=0
 verb=$1 key=$2
 store=$HOME/.local/state/guesthouse/workspaces/$key
@@ -28,6 +30,7 @@ shift 3
 [ "$verb" = base ] || [ -f "$store/base" ] || [ "$verb $*" = "status inner" ] || [ "$verb" = inner ] || exit 79
 mkdir -p "$store"
 temp=$(mktemp -d "$store/tmp.XXXXXX")
+: >"$temp/unfiltered"
 trap 'rm -rf "$temp"' EXIT
 
 kind=plain common= own=$store format=sha1
@@ -49,7 +52,8 @@ if [ $kind = git ]; then
 fi
 
 quiet() { git -c core.hooksPath=/dev/null -c core.fsmonitor=false "$@"; }
-repo() { quiet --git-dir="$store/repo" "$@"; }
+# What it prints is read here: the user's settings for showing differences don't count.
+repo() { HOME=/dev/null XDG_CONFIG_HOME=/dev/null GIT_CONFIG_NOSYSTEM=1 quiet --git-dir="$store/repo" "$@"; }
 # With an index and a place for objects of our own.
 aside() (
   export GIT_INDEX_FILE="$temp/index" GIT_OBJECT_DIRECTORY="$store/repo/objects"
@@ -58,22 +62,30 @@ aside() (
   else
     export GIT_DIR="$store/repo" GIT_WORK_TREE="$folder"
   fi
-  quiet -c core.bare=false -c core.looseCompression=0 -c core.safecrlf=false "$@"
+  quiet -c include.path="$temp/unfiltered" -c core.bare=false -c core.looseCompression=0 -c core.safecrlf=false "$@"
 )
 # git trusts an entry whose file is older than the index: so its time is kept.
 take_index() { [ ! -f "$own/index" ] || cp -p "$own/index" "$temp/index"; }
-# git refuses to go on at a folder whose repository has no commit yet, and says only the first: those are left out.
+# git stops at the first folder whose repository has no commit yet, which is left out then, and at the first file whose required
+# filter doesn't work here, as its program is the host's only: those are taken as they are.
 add_all() {
   : >"$temp/unborn"
+  : >"$temp/raw"
   set -- .
   until aside -c advice.addEmbeddedRepo=false add -A -- "$@" 2>"$temp/words"; do
     path=$(sed -n "s|^error: '\(.*\)/' does not have a commit checked out\$|\1|p" "$temp/words" | head -n 1)
-    if [ -z "$path" ] || grep -qxF -e "$path" "$temp/unborn"; then
+    name=$(sed -n "s/^fatal: .*: clean filter '\(.*\)' failed\$/\1/p" "$temp/words" | head -n 1)
+    if [ -n "$path" ] && ! grep -qxF -e "$path" "$temp/unborn"; then
+      printf '%s\n' "$path" >>"$temp/unborn"
+      set -- "$@" ":(exclude,literal)$path"
+    elif [ -n "$name" ] && ! grep -qxF -e "$name" "$temp/raw"; then
+      printf '%s\n' "$name" >>"$temp/raw"
+      for key in clean process; do git config -f "$temp/unfiltered" "filter.$name.$key" ''; done
+      git config -f "$temp/unfiltered" "filter.$name.required" false
+    else
       cat "$temp/words" >&2
       exit 1
     fi
-    printf '%s\n' "$path" >>"$temp/unborn"
-    set -- "$@" ":(exclude,literal)$path"
   done
 }
 snapshot() {
@@ -178,6 +190,7 @@ prepare)
   fi
   printf 'kind %s\ntree %s\nwork %s\nbase %s\n' $kind "$tree" "$work" "$(sed -n 's/^tree //p' "$store/base")"
   [ -z "$head" ] || printf 'head %s\n' "$head"
+  sed 's/^/raw /' "$temp/raw"
   known | sort -u | sed 's/^/tip /'
   known | sort -u >"$temp/known"
   number=0

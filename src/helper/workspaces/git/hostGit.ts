@@ -36,13 +36,23 @@ const ownConfigOnly = {
   GIT_CONFIG_NOSYSTEM: "1",
 };
 
+export interface GitResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What git says where it takes no repository that belongs to somebody else. Pure. */
+export const isForeign = (stderr: string): boolean =>
+  /dubious ownership|unsafe repository/.test(stderr);
+
 /** Runs git on the host in `folder`. Throws `host.toolMissing`, and `workspaces.failed` with git's own words. */
 export async function hostGit(
   folder: string,
   args: readonly string[],
   options: GitOptions = {},
   signal?: AbortSignal,
-): Promise<{ readonly code: number; readonly stdout: string }> {
+): Promise<GitResult> {
   const { stdin, env, fine = [0], onStderr } = options;
   const git = await findProgram("git");
   if (git === undefined)
@@ -67,7 +77,8 @@ export async function hostGit(
   const result = await child;
   signal?.throwIfAborted();
   const code = result.exitCode ?? -1;
-  if (fine.includes(code)) return { code, stdout: result.stdout };
+  const { stdout, stderr } = result;
+  if (fine.includes(code)) return { code, stdout, stderr };
   throw gitFailed(args[0] ?? "git", result.stderr, options);
 }
 

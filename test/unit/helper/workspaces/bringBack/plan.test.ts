@@ -18,13 +18,14 @@ const offer: Offer = {
   head: hash("4"),
   tips: [hash("4")],
   refs: [{ commit: hash("5"), name: "refs/heads/feature/x" }],
+  unfiltered: ["my filter"],
 };
 
 describe("what the guest offers", () => {
   test("is read", () => {
     expect(
       parseOffer(
-        `kind git\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\nhead ${hash("4")}\ntip ${hash("4")}\nref ${hash("5")} refs/heads/feature/x\n`,
+        `kind git\ntree ${hash("1")}\nwork ${hash("2")}\nbase ${hash("3")}\nhead ${hash("4")}\ntip ${hash("4")}\nref ${hash("5")} refs/heads/feature/x\nraw my filter\n`,
       ),
     ).toEqual(offer);
   });
