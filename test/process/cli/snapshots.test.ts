@@ -1,19 +1,15 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { refused } from "../../../src/protocol/failure.ts";
 import type { Machine } from "../../../src/protocol/machines.ts";
 import type { StorageItem } from "../../../src/protocol/storage.ts";
-import { type FakeHelper, startFakeHelper } from "../../fakes/helper.ts";
 import { checkpoint, machine, template } from "../../unit/extension/samples.ts";
 import { bundle, type Ended } from "../../vm/household.ts";
+import { fakeHouse } from "./fakeHouse.ts";
 
 /* The real command line against the contract: what it asks for and what it prints. */
 
-let home: string;
-let helper: FakeHelper;
+const house = fakeHouse();
 
 const web = machine({
   id: "id-web",
@@ -32,27 +28,15 @@ const fork = machine({
   suspended: { at: "2026-03-01T12:00:00Z", sizeBytes: 210 * 1024 ** 2 },
 });
 
-beforeAll(async () => {
-  const manifest = resolve(import.meta.dirname, "../../../package.json");
-  const { version } = JSON.parse(await readFile(manifest, "utf8")) as {
-    version: string;
-  };
-  home = await mkdtemp(join(tmpdir(), "gh-"));
-  helper = await startFakeHelper(home, version);
-});
-afterAll(async () => {
-  await helper.close();
-  await rm(home, { recursive: true, force: true });
-});
 beforeEach(() => {
-  helper.putMachine(web);
-  helper.putMachine(fork);
+  house.helper.putMachine(web);
+  house.helper.putMachine(fork);
   for (const [name, each] of [
     ["web", web],
     ["web-fork", fork],
   ] as const)
     answers.set(name, each);
-  helper.answer("machines.show", ({ machine: name }) => {
+  house.helper.answer("machines.show", ({ machine: name }) => {
     const found = answers.get(name);
     if (found === undefined)
       throw refused("machines.unknown", `There is no machine “${name}”.`);
@@ -65,16 +49,17 @@ async function guesthouse(...args: string[]): Promise<Ended> {
   const { exitCode, stdout, stderr } = await execa(
     process.execPath,
     [bundle, ...args],
-    { reject: false, stdin: "ignore", env: { GUESTHOUSE_HOME: home } },
+    { reject: false, stdin: "ignore", env: { GUESTHOUSE_HOME: house.home } },
   );
   return { exitCode: exitCode ?? -1, stdout, stderr };
 }
 
 const asked = (method: string): unknown =>
-  helper.requests.findLast((request) => request.method === method)?.params;
+  house.helper.requests.findLast((request) => request.method === method)
+    ?.params;
 
 test("fork names the fork, waits as told and says how long the parent stood still", async () => {
-  helper.answer("machines.fork", () =>
+  house.helper.answer("machines.fork", () =>
     Promise.resolve({
       machine: { ...fork, state: { kind: "running" as const, sinceMs: 0 } },
       pausedMs: 240,
@@ -100,7 +85,7 @@ test("fork names the fork, waits as told and says how long the parent stood stil
 });
 
 test("checkpoint create keeps the memory unless told otherwise", async () => {
-  helper.answer("checkpoints.create", () =>
+  house.helper.answer("checkpoints.create", () =>
     Promise.resolve({ machine: web, checkpoint: "0a1b2c3d", pausedMs: 180 }),
   );
   const { stdout } = await guesthouse(
@@ -130,7 +115,7 @@ test("checkpoint list, roll-back, branch and delete", async () => {
   const json = await guesthouse("checkpoint", "ls", "web", "--json");
   expect(JSON.parse(json.stdout)).toEqual(web.checkpoints);
 
-  helper.answer("checkpoints.rollBack", () =>
+  house.helper.answer("checkpoints.rollBack", () =>
     Promise.resolve({ machine: web }),
   );
   const back = await guesthouse(
@@ -144,7 +129,9 @@ test("checkpoint list, roll-back, branch and delete", async () => {
     wait: true,
   });
 
-  helper.answer("checkpoints.branch", () => Promise.resolve({ machine: web }));
+  house.helper.answer("checkpoints.branch", () =>
+    Promise.resolve({ machine: web }),
+  );
   await guesthouse("checkpoint", "branch", "web", "0a1b2c3d", "try");
   expect(asked("checkpoints.branch")).toEqual({
     machine: "web",
@@ -153,7 +140,7 @@ test("checkpoint list, roll-back, branch and delete", async () => {
     wait: true,
   });
 
-  helper.answer("checkpoints.delete", () =>
+  house.helper.answer("checkpoints.delete", () =>
     Promise.resolve({ machine: web, freedBytes: 240 * 1024 ** 2 }),
   );
   const gone = await guesthouse("checkpoint", "delete", "web", "0a1b2c3d");
@@ -163,7 +150,7 @@ test("checkpoint list, roll-back, branch and delete", async () => {
 });
 
 test("an unknown checkpoint is refused with its exit code", async () => {
-  helper.answer("checkpoints.delete", () => {
+  house.helper.answer("checkpoints.delete", () => {
     throw refused("checkpoints.unknown", "web has no checkpoint “nope”.", {
       remedy: "List them with: guesthouse checkpoint list web",
     });
@@ -191,13 +178,17 @@ test("list and show tell a suspended fork: state, generation, parent", async () 
 });
 
 test("suspend says so", async () => {
-  helper.answer("machines.suspend", () => Promise.resolve({ machine: fork }));
+  house.helper.answer("machines.suspend", () =>
+    Promise.resolve({ machine: fork }),
+  );
   const { stdout } = await guesthouse("suspend", "web-fork");
   expect(stdout).toBe("web-fork is suspended.");
 });
 
 test("start --cold throws a saved state away, and only then", async () => {
-  helper.answer("machines.start", () => Promise.resolve({ machine: web }));
+  house.helper.answer("machines.start", () =>
+    Promise.resolve({ machine: web }),
+  );
   await guesthouse("start", "web", "--cold");
   expect(asked("machines.start")).toMatchObject({ discardState: true });
   await guesthouse("start", "web");
@@ -206,7 +197,9 @@ test("start --cold throws a saved state away, and only then", async () => {
 });
 
 test("create --cold asks for a boot, and only then", async () => {
-  helper.answer("machines.create", () => Promise.resolve({ machine: web }));
+  house.helper.answer("machines.create", () =>
+    Promise.resolve({ machine: web }),
+  );
   await guesthouse("create", "web", "--cold");
   expect(asked("machines.create")).toMatchObject({ warm: false });
   await guesthouse("create", "web");
@@ -214,12 +207,12 @@ test("create --cold asks for a boot, and only then", async () => {
 });
 
 test("templates are listed, warmed up and deleted", async () => {
-  helper.putTemplate(template());
+  house.helper.putTemplate(template());
   const { stdout } = await guesthouse("template", "list");
   expect(stdout).toMatch(
     /^0123456789abcdef +debian-12 +ready +2 +2048 MiB +20 GiB +184 MiB /m,
   );
-  helper.answer("templates.warmUp", () =>
+  house.helper.answer("templates.warmUp", () =>
     Promise.resolve({ template: template() }),
   );
   const warm = await guesthouse("template", "warm-up", "debian-12", "-m", "1G");
@@ -230,7 +223,7 @@ test("templates are listed, warmed up and deleted", async () => {
     image: "debian-12",
     memoryMiB: 1024,
   });
-  helper.answer("templates.delete", () =>
+  house.helper.answer("templates.delete", () =>
     Promise.resolve({ freedBytes: 1024 ** 2 }),
   );
   expect((await guesthouse("template", "rm", "0123456789abcdef")).stdout).toBe(
@@ -255,7 +248,7 @@ test("du shows all, gc removes what can go, and --dry-run only says so", async (
     reclaimable: true,
     reason: "nothing knows it",
   };
-  helper.answer("storage.usage", () =>
+  house.helper.answer("storage.usage", () =>
     Promise.resolve({
       items: [image, leftover],
       totalBytes: image.bytes + leftover.bytes,
@@ -268,7 +261,7 @@ test("du shows all, gc removes what can go, and --dry-run only says so", async (
     "490 MiB  image     debian-12        no      web stands on it",
     "1.06 GiB in all, 600 MiB of it reclaimable.",
   ]);
-  helper.answer("storage.reclaim", ({ dryRun }) =>
+  house.helper.answer("storage.reclaim", ({ dryRun }) =>
     Promise.resolve(
       dryRun === true
         ? { removed: [leftover], freedBytes: leftover.bytes }
