@@ -20,6 +20,17 @@ const branchesSchema = z.array(
   z.object({ branch: z.string(), commit: z.string() }),
 );
 
+const besideSchemas = {
+  /** Repositories inside of it, submodules among them, whose work came as well. */
+  inner: z
+    .array(z.object({ repository: z.string(), branches: branchesSchema }))
+    .optional(),
+  /** Folders of repositories inside of it whose work stays in the guest: this computer has none there, or its branch can't move. */
+  left: z.array(z.string()).optional(),
+  /** Plain sentences that the user should read once. */
+  notes: z.array(z.string()).optional(),
+};
+
 export const broughtBackSchema = z.discriminatedUnion("kind", [
   /** Nothing differs from what was copied in. */
   z.object({ kind: z.literal("nothing") }),
@@ -28,14 +39,7 @@ export const broughtBackSchema = z.discriminatedUnion("kind", [
     repository: z.string(),
     /** The work itself first, then the guest's other branches and stashes. */
     branches: branchesSchema,
-    /** Repositories inside of it, submodules among them, whose work came as well. */
-    inner: z
-      .array(z.object({ repository: z.string(), branches: branchesSchema }))
-      .optional(),
-    /** Folders of repositories inside of it whose work stays in the guest: this computer has none there, or its branch can't move. */
-    left: z.array(z.string()).optional(),
-    /** Plain sentences that the user should read once. */
-    notes: z.array(z.string()).optional(),
+    ...besideSchemas,
   }),
   z.object({ kind: z.literal("patch"), file: z.string(), bytes: z.number() }),
   z.object({
@@ -43,6 +47,7 @@ export const broughtBackSchema = z.discriminatedUnion("kind", [
     files: z.array(changedFileSchema),
     /** Where they were written; absent when they were only listed. */
     folder: z.string().optional(),
+    ...besideSchemas,
   }),
 ]);
 

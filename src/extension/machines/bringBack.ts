@@ -46,23 +46,24 @@ export async function bringBackWork(
       tell(l10n.t("Nothing in {0} differs from what was copied in.", name));
       return;
     case "branch":
-      tell(
-        l10n.t(
-          "The work in {0} is now on the branch {1} of {2}.",
-          name,
-          [
-            ...new Set(
-              [brought, ...(brought.inner ?? [])].flatMap(({ branches }) =>
-                branches.map(({ branch }) => branch),
+      if (brought.branches.length + (brought.inner ?? []).length > 0)
+        tell(
+          l10n.t(
+            "The work in {0} is now on the branch {1} of {2}.",
+            name,
+            [
+              ...new Set(
+                [brought, ...(brought.inner ?? [])].flatMap(({ branches }) =>
+                  branches.map(({ branch }) => branch),
+                ),
               ),
-            ),
-          ].join(", "),
-          [
-            ...(brought.branches.length === 0 ? [] : [brought.repository]),
-            ...(brought.inner ?? []).map(({ repository }) => repository),
-          ].join(", "),
-        ),
-      );
+            ].join(", "),
+            [
+              ...(brought.branches.length === 0 ? [] : [brought.repository]),
+              ...(brought.inner ?? []).map(({ repository }) => repository),
+            ].join(", "),
+          ),
+        );
       for (const note of brought.notes ?? []) tell(note);
       if (brought.left !== undefined)
         void window.showWarningMessage(

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import type { BroughtBack } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
 import { bringBackAll } from "../../../src/helper/workspaces/bringBack/bringBackAll.ts";
+import { innerRepositories } from "../../../src/helper/workspaces/bringBack/inner.ts";
 import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
 import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import { missing } from "../ssh/realSshd.ts";
@@ -131,7 +132,10 @@ describe.skipIf(missing)(
       expect(await bringBack()).toMatchObject({
         inner: [
           {
-            branches: [{ branch: "back" }, { branch: "back-stash-1" }],
+            branches: [
+              { branch: "back" },
+              { branch: expect.stringMatching(/^back-stash-[0-9a-f]{10}$/) },
+            ],
           },
         ],
       });
@@ -196,6 +200,87 @@ describe.skipIf(missing)(
       await rm(join(there, "inner", ".git", "HEAD"));
       await writeFile(join(there, "inner", ".git", "config"), "[broken");
       expect((await unsaved()).files).toContain("inner/kept");
+    });
+
+    test("a submodule that isn't checked out doesn't keep the copy for ever, and what is put into its folder is named", async () => {
+      await withSubmodules();
+      await git(here, "submodule", "deinit", "-q", "-f", "lib");
+      await copyIn();
+      expect(await unsaved()).toMatchObject(nothing);
+      await writeFile(join(there, "lib", "work"), "work\n");
+      expect((await unsaved()).files).toContain("lib/work");
+    });
+
+    test("commits of a submodule that was put away there are named", async () => {
+      await withSubmodules();
+      await copyIn();
+      await commit(join(there, "lib"), "made");
+      await git(there, "submodule", "deinit", "-q", "-f", "lib");
+      expect((await unsaved()).commits).toEqual([
+        expect.stringMatching(/commit of made \(lib\)$/),
+      ]);
+    });
+
+    test("a folder whose files are tracked, made a repository there", async () => {
+      await repositoryAt(here);
+      await mkdir(join(here, "vend"));
+      await commit(here, "vend/a");
+      await copyIn();
+      const vend = join(there, "vend");
+      await git(vend, "init", "-q");
+      await git(vend, "checkout", "-qb", "side");
+      await commit(vend, "b");
+      expect((await unsaved()).commits).toEqual([
+        expect.stringContaining("commit of b (vend)"),
+      ]);
+      await forget(vend);
+    });
+
+    test("one that git can't look into keeps nothing of the others back, and is named", async () => {
+      await repositoryAt(here);
+      await repositoryAt(join(here, "inner"));
+      await copyIn();
+      await writeFile(join(there, "own"), "own\n");
+      await writeFile(join(there, "inner", ".git", "index"), "broken");
+      const work = await unsaved();
+      expect(work.files).toContain("inner/");
+      expect(work.files).toContain("own");
+      expect(await bringBack()).toMatchObject({
+        branches: [{ branch: "back" }],
+        left: ["inner"],
+      });
+      expect(await git(here, "show", "back:own")).toBe("own");
+      expect((await unsaved()).files).toEqual(["inner/"]);
+    });
+
+    test("what can't be moved here is said, also where nothing else has work", async () => {
+      await repositoryAt(here);
+      await repositoryAt(join(here, "inner"));
+      await git(join(here, "inner"), "checkout", "-qb", "back");
+      await copyIn();
+      await writeFile(join(there, "inner", "kept"), "changed\n");
+      expect(await bringBack()).toMatchObject({
+        branches: [],
+        left: ["inner"],
+      });
+      expect((await unsaved()).files).toEqual(["inner/kept"]);
+    });
+
+    test("a guest that lies about its repositories costs a bounded number of questions", async () => {
+      let asked = 0;
+      const names = Array.from({ length: 500 }, (_, i) => `r${String(i)}\0`);
+      const liar = {
+        exec: (_: string, options?: { onStdout?: (chunk: Buffer) => void }) => {
+          asked += 1;
+          options?.onStdout?.(Buffer.from(names.join("")));
+          return Promise.resolve({ code: 0, stdout: "", stderr: "" });
+        },
+      } as unknown as SshSession;
+      const { known, beyond } = await innerRepositories(
+        workspaceAt(liar, there),
+      );
+      expect(asked).toBeLessThan(300);
+      expect(known.length + beyond.length).toBeGreaterThan(500);
     });
 
     test("a worktree's repository lies elsewhere, and that is said", async () => {

@@ -81,20 +81,7 @@ function describe(brought: Result<"bringBack.run">["brought"]): string {
     case "nothing":
       return "Nothing differs from what was copied in.";
     case "branch":
-      return [
-        ...[brought, ...(brought.inner ?? [])].flatMap(
-          ({ repository, branches }) =>
-            branches.map(
-              ({ branch, commit }) =>
-                `${branch} is at ${commit.slice(0, 12)} in ${repository}.`,
-            ),
-        ),
-        ...(brought.left ?? []).map(
-          (path) =>
-            `What the repository ${visible(path)} in it has stays in the VM: there is none in that place here, or its branch can't be moved.`,
-        ),
-        ...(brought.notes ?? []),
-      ].join("\n");
+      return [...branchLines(brought), ...besideLines(brought)].join("\n");
     case "patch":
       return `Wrote ${brought.file}, ${bytes(brought.bytes)}. Apply it with: git apply ${brought.file}`;
     case "files": {
@@ -104,7 +91,37 @@ function describe(brought: Result<"bringBack.run">["brought"]): string {
         brought.folder === undefined
           ? "Nothing was written; --to or --force does."
           : `Written to ${brought.folder}.`,
+        ...besideLines(brought),
       ].join("\n");
     }
   }
 }
+
+type Brought = Result<"bringBack.run">["brought"];
+type Branches = Pick<
+  Extract<Brought, { kind: "branch" }>,
+  "repository" | "branches"
+>;
+
+const branchLines = ({ repository, branches }: Branches): string[] =>
+  branches.map(
+    ({ branch, commit }) =>
+      `${branch} is at ${commit.slice(0, 12)} in ${repository}.`,
+  );
+
+/** Of the repositories inside of it. */
+const besideLines = ({
+  inner = [],
+  left = [],
+  notes = [],
+}: Pick<
+  Extract<Brought, { kind: "files" }>,
+  "inner" | "left" | "notes"
+>): string[] => [
+  ...inner.flatMap(branchLines),
+  ...left.map(
+    (path) =>
+      `What the repository ${visible(path)} in it has stays in the VM: there is none in that place here, its branch can't be moved, or git can't read it.`,
+  ),
+  ...notes,
+];

@@ -30,7 +30,9 @@ export async function bringBackAll(
   const inner: InnerBranches = [];
   const left: string[] = [];
   const notes = new Set<string>();
-  for (const path of await innerRepositories(workspace, signal)) {
+  const { known, beyond } = await innerRepositories(workspace, signal);
+  left.push(...beyond);
+  for (const path of known) {
     const folder = await repositoryAt(to.folder, path, signal);
     const at = innerOf(workspace, path);
     if (folder === undefined) {
@@ -66,9 +68,9 @@ export async function bringBackAll(
   };
   if (own.kind === "branch") return { ...own, ...more };
   // Only the repositories inside of it have work.
-  return own.kind === "nothing" && inner.length > 0
-    ? { kind: "branch", repository: to.folder, branches: [], ...more }
-    : own;
+  if (own.kind === "nothing" && inner.length + left.length > 0)
+    return { kind: "branch", repository: to.folder, branches: [], ...more };
+  return own.kind === "files" ? { ...own, ...more } : own;
 }
 
 /** In itself; where that can't be told, it may have. */

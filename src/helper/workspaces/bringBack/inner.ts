@@ -3,23 +3,31 @@
  * own base, account and way back; the one around it only names it. Used by `unsaved.ts` and `bringBackAll.ts`.
  */
 import { posix } from "node:path";
+import { GuesthouseError } from "../../../protocol/failure.ts";
 import { type GuestWorkspace, inWorkspace } from "../git/guestGit.ts";
 import { isSafeName } from "./safeNames.ts";
 
-/** Nobody has more, but a guest that lies. */
-const mostInner = 200;
-const deepest = 8;
+/** Of one look at a workspace, in all depths together: nobody has more, but a guest that lies. */
+export class InnerBudget {
+  #left = 200;
 
-/** Which inner repositories are looked into, and which are beyond that. Pure. */
-export function placesOf(
-  inner: readonly string[],
-  depth: number,
-): { readonly known: readonly string[]; readonly beyond: readonly string[] } {
-  if (depth >= deepest) return { known: [], beyond: inner };
-  const places = inner.filter(isSafeName).slice(0, mostInner);
-  const known = new Set(places);
-  return { known: places, beyond: inner.filter((path) => !known.has(path)) };
+  /** Which of these are looked into, and which are beyond that, or have a name that leads elsewhere. */
+  take(
+    inner: readonly string[],
+    depth: number,
+  ): { readonly known: readonly string[]; readonly beyond: readonly string[] } {
+    const known: string[] = [];
+    const beyond: string[] = [];
+    for (const path of inner)
+      if (depth < deepest && this.#left > 0 && isSafeName(path)) {
+        this.#left -= 1;
+        known.push(path);
+      } else beyond.push(path);
+    return { known, beyond };
+  }
 }
+
+const deepest = 8;
 
 /** A repository inside of a workspace's. */
 export const innerOf = (
@@ -31,21 +39,39 @@ export const innerOf = (
 export const namesIn = (output: string): string[] =>
   output.split("\0").filter((name) => name !== "");
 
-/** All that a workspace has, relative to it, those inside of others before them. Throws `workspaces.failed`. */
+export interface InnerRepositories {
+  /** Relative to the workspace, those inside of others before them. */
+  readonly known: readonly string[];
+  /** Those that can't be looked into. */
+  readonly beyond: readonly string[];
+}
+
+/** All that a workspace has. Throws `workspaces.failed` where it can't be asked itself. */
 export async function innerRepositories(
   workspace: GuestWorkspace,
   signal?: AbortSignal,
-  depth = 0,
-): Promise<string[]> {
+  { budget = new InnerBudget(), depth = 0 } = {},
+): Promise<InnerRepositories> {
   const names = namesIn(await inWorkspace("inner", workspace, {}, signal));
-  const all: string[] = [];
-  for (const path of placesOf(names, depth).known) {
-    const below = await innerRepositories(
-      innerOf(workspace, path),
-      signal,
-      depth + 1,
-    );
-    all.push(...below.map((each) => posix.join(path, each)), path);
+  const here = budget.take(names, depth);
+  const known: string[] = [];
+  const beyond = [...here.beyond];
+  for (const path of here.known) {
+    const below = await innerRepositories(innerOf(workspace, path), signal, {
+      budget,
+      depth: depth + 1,
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      if (error instanceof GuesthouseError) return undefined;
+      throw error;
+    });
+    if (below === undefined) {
+      beyond.push(path);
+      continue;
+    }
+    for (const each of below.beyond) beyond.push(posix.join(path, each));
+    for (const each of below.known) known.push(posix.join(path, each));
+    known.push(path);
   }
-  return all;
+  return { known, beyond };
 }

@@ -1,6 +1,6 @@
 import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import type { UnsavedWork } from "../../../protocol/machines.ts";
-import { innerOf, namesIn, placesOf } from "./inner.ts";
+import { InnerBudget, innerOf, namesIn } from "./inner.ts";
 import { freshIndexScript } from "../git/freshIndex.ts";
 import { type GuestWorkspace, inWorkspace } from "../git/guestGit.ts";
 
@@ -16,7 +16,7 @@ export async function takeBase(
   workspace: GuestWorkspace,
   others?: readonly string[],
   signal?: AbortSignal,
-  depth = 0,
+  { budget = new InnerBudget(), depth = 0 } = {},
 ): Promise<void> {
   const known = others && {
     args: [freshIndexScript],
@@ -26,8 +26,11 @@ export async function takeBase(
     const inner = namesIn(
       await inWorkspace("base", workspace, known ?? {}, signal),
     );
-    for (const path of placesOf(inner, depth).known)
-      await takeBase(innerOf(workspace, path), undefined, signal, depth + 1);
+    for (const path of budget.take(inner, depth).known)
+      await takeBase(innerOf(workspace, path), undefined, signal, {
+        budget,
+        depth: depth + 1,
+      });
   } catch (error) {
     if (isFailure(error)) return;
     throw error;
@@ -43,7 +46,11 @@ export async function unsavedWork(
   workspace: GuestWorkspace,
   signal?: AbortSignal,
 ): Promise<UnsavedWork> {
-  const { files, commits } = await lookInto(workspace, 0, signal);
+  const { files, commits } = await lookInto(
+    workspace,
+    { budget: new InnerBudget(), depth: 0 },
+    signal,
+  );
   return {
     at: new Date().toISOString(),
     files: files.slice(0, maxNamed),
@@ -66,19 +73,22 @@ export async function ownWork(
 /** Work in a repository and in those inside of it, which have accounts of their own; of an inner one that can't be told, all of it. */
 async function lookInto(
   workspace: GuestWorkspace,
-  depth: number,
+  { budget, depth }: { readonly budget: InnerBudget; readonly depth: number },
   signal?: AbortSignal,
 ): Promise<Pick<Status, "files" | "commits">> {
   const found = await ownWork(workspace, { isInner: depth > 0 }, signal);
-  const files = [...found.files];
+  const { known, beyond } = budget.take(found.inner, depth);
+  const files = [...found.files, ...beyond.map((path) => `${path}/`)];
   const commits = [...found.commits];
-  const { known, beyond } = placesOf(found.inner, depth);
-  files.push(...beyond.map((path) => `${path}/`));
   for (const path of known)
     try {
-      const inner = await lookInto(innerOf(workspace, path), depth + 1, signal);
-      files.push(...inner.files.map((name) => `${path}/${name}`));
-      commits.push(...inner.commits.map((line) => `${line} (${path})`));
+      const inner = await lookInto(
+        innerOf(workspace, path),
+        { budget, depth: depth + 1 },
+        signal,
+      );
+      for (const name of inner.files) files.push(`${path}/${name}`);
+      for (const line of inner.commits) commits.push(`${line} (${path})`);
     } catch (error) {
       signal?.throwIfAborted();
       if (!isFailure(error)) throw error;

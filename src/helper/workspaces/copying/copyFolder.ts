@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { GuesthouseError, refused } from "../../../protocol/failure.ts";
 import type { CopyRoute } from "../../../protocol/copying.ts";
 import type { SshSession } from "../../ssh/session.ts";
-import type { GuestWorkspace } from "../git/guestGit.ts";
+import { cannotBeTold, type GuestWorkspace } from "../git/guestGit.ts";
 import { otherThanIndexed } from "../git/freshIndex.ts";
 import { takeBase, unsavedWork } from "../bringBack/unsaved.ts";
 import { makeGuestFolder, type OnProgress, send } from "./copy.ts";
@@ -83,17 +83,21 @@ export async function copyFolderIn(
   return { ...copied, guestFolder, ...(notes.length === 0 ? {} : { notes }) };
 }
 
+const isGit = (name: string): boolean =>
+  name === ".git" || name.startsWith(".git/");
+
 /** A worktree's `.git` is a file that names a place of this computer, so it stays here. */
 async function lacking(
   folder: string,
   names: readonly string[],
 ): Promise<string[]> {
   const git = await lstat(join(folder, ".git")).catch(() => undefined);
-  return git?.isFile() === true && !names.includes(".git")
-    ? [
-        "This folder is a git worktree, whose repository lies elsewhere: its files were copied, but git doesn't work there. Use the repository's own folder, or a branch of it (--branch).",
-      ]
-    : [];
+  if (git === undefined || git.isDirectory() || names.some(isGit)) return [];
+  return [
+    git.isFile()
+      ? "This folder is a git worktree, whose repository lies elsewhere: its files were copied, but git doesn't work there. Use the repository's own folder, or a branch of it (--branch)."
+      : "The .git of this folder is a link: its files were copied, but git doesn't work there. Use the folder that the repository is in.",
+  ];
 }
 
 async function sendEntries(
@@ -129,12 +133,14 @@ async function demandNoWork(
     count = work.fileCount + work.commitCount;
     first = work.files[0] ?? work.commits[0];
   } catch (error) {
-    if (
-      error instanceof GuesthouseError &&
-      error.failure.code === "workspaces.failed"
-    )
-      return;
-    throw error;
+    if (cannotBeTold(error)) return;
+    signal?.throwIfAborted();
+    if (!(error instanceof GuesthouseError)) throw error;
+    throw refused(
+      "workspaces.conflict",
+      `Whether ${workspace.folder} in the guest holds work that is nowhere else can't be told, so nothing is copied over it. ${error.failure.message}`,
+      { remedy: "Look at the repository in the guest, then copy again." },
+    );
   }
   if (count > 0)
     throw refused(

@@ -88,7 +88,10 @@ async function listByGit(
   if (listed.exitCode !== 0) return undefined;
   const paths = new Set<string>();
   const behindLink = linkFinder(folder);
-  const names = listed.stdout.split("\0").filter((path) => path !== "");
+  // In a submodule that isn't checked out it names the folder itself, as `./`.
+  const names = listed.stdout
+    .split("\0")
+    .filter((path) => path !== "" && path !== "./");
   // Some at once: one after the other, ten thousand files take as long as all that follows.
   for (let i = 0; i < names.length; i += batchCount) {
     const found = await Promise.all(

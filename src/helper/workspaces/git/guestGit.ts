@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { given } from "../../../base/given.ts";
-import { failed, type GuesthouseError } from "../../../protocol/failure.ts";
+import { failed, GuesthouseError } from "../../../protocol/failure.ts";
 import { shellCommand } from "../../ssh/quote.ts";
 import type { SshCommand, SshSession } from "../../ssh/session.ts";
 import { guestScript } from "./guestScript.ts";
@@ -97,7 +97,23 @@ export async function streamFrom(
   };
 }
 
+const untold = new WeakSet<GuesthouseError>();
+
+/** Is this a workspace of which nothing can be told, as there is no git, no folder or no base? Else a look at it has failed. */
+export const cannotBeTold = (error: unknown): boolean =>
+  error instanceof GuesthouseError && untold.has(error);
+
 function guestFailure(
+  folder: string,
+  code: number,
+  stderr: string,
+): GuesthouseError {
+  const error = failureOf(folder, code, stderr);
+  if ([77, 78, 79].includes(code)) untold.add(error);
+  return error;
+}
+
+function failureOf(
   folder: string,
   code: number,
   stderr: string,

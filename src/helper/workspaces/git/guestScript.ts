@@ -35,12 +35,18 @@ trap 'rm -rf "$temp"' EXIT
 
 kind=plain common= own=$store format=sha1
 # One process for all three: under emulation each one started counts.
+# Of another owner, too: a container may have taken the files over.
+git() { command git -c safe.directory='*' -c core.splitIndex=false "$@"; }
 if [ -e .git ] && facts=$(git rev-parse --absolute-git-dir --git-common-dir --show-object-format 2>/dev/null); then
   kind=git
   { read -r own; read -r common; read -r format; } <<END
 $facts
 END
   common=$(cd -- "$common" && pwd -P)
+elif [ -e .git ] && [ "$verb" != base ] && ! grep -qx 'kind plain' "$store/base" 2>/dev/null; then
+  # Commits, branches and stashes would be forgotten.
+  echo "git doesn't read the repository any more: $(git rev-parse --git-dir 2>&1 | head -n 1)" >&2
+  exit 1
 fi
 if [ ! -d "$store/repo" ]; then
   git init -q --bare --template= --object-format="$format" "$store/repo"
@@ -66,13 +72,35 @@ aside() (
 )
 # git trusts an entry whose file is older than the index: so its time is kept.
 take_index() { [ ! -f "$own/index" ] || cp -p "$own/index" "$temp/index"; }
+# Whatever the user told git not to look at is looked at: files that are assumed to be unchanged, those beside a sparse checkout,
+# and folders of submodules that are none (their repository isn't here).
+lift_bits() {
+  aside -c core.quotePath=false ls-files -v -s | grep '^[a-zS] \|^. 160000' >"$temp/bits" || return 0
+  entries() { sed -n "s/^$1 [0-9]* [0-9a-f]* [0-9].//p" "$temp/bits"; }
+  if grep -q '^[a-z]' "$temp/bits"; then
+    aside ls-files -z | aside update-index --no-assume-unchanged -z --stdin
+  fi
+  entries '[Ss]' | while IFS= read -r path; do
+    if [ -e "$path" ] || [ -L "$path" ]; then printf '%s\0' "$path"; fi
+  done >"$temp/lifted"
+  [ ! -s "$temp/lifted" ] || aside update-index --no-skip-worktree -z --stdin <"$temp/lifted"
+  sed -n 's/^. 160000 [0-9a-f]* [0-9].//p' "$temp/bits" | while IFS= read -r path; do
+    if [ ! -e "$path/.git" ] && [ -d "$path" ] && [ -n "$(ls -A -- "$path" | head -n 1)" ]; then printf '%s\0' "$path"; fi
+  done >"$temp/lifted"
+  [ ! -s "$temp/lifted" ] || aside update-index --force-remove -z --stdin <"$temp/lifted"
+}
+links() { aside -c core.quotePath=false ls-files -s | sed -n 's/^160000 [0-9a-f]* [0-9].//p'; }
 # git stops at the first folder whose repository has no commit yet, which is left out then, and at the first file whose required
 # filter doesn't work here, as its program is the host's only: those are taken as they are.
 add_all() {
   : >"$temp/unborn"
   : >"$temp/raw"
+  lift_bits
   set -- .
-  until aside -c advice.addEmbeddedRepo=false add -A -- "$@" 2>"$temp/words"; do
+  if [ "$(git config --bool core.sparseCheckout || :)" = true ] && git add -h 2>&1 | grep -q -e '--sparse'; then
+    set -- --sparse .
+  fi
+  until aside -c advice.addEmbeddedRepo=false add -A "$@" 2>"$temp/words"; do
     path=$(sed -n "s|^error: '\(.*\)/' does not have a commit checked out\$|\1|p" "$temp/words" | head -n 1)
     name=$(sed -n "s/^fatal: .*: clean filter '\(.*\)' failed\$/\1/p" "$temp/words" | head -n 1)
     if [ -n "$path" ] && ! grep -qxF -e "$path" "$temp/unborn"; then
@@ -94,18 +122,54 @@ snapshot() {
   tree=$(aside write-tree)
   if [ $kind = plain ]; then cp -p "$temp/index" "$store/index"; fi
 }
-# A name in quotes is one that a line can't hold.
+# Also one in a folder whose files are tracked, which has no entry of its own. A name in quotes is one that a line can't hold.
 inner() {
   {
-    aside -c core.quotePath=false ls-files -s | sed -n 's/^160000 [0-9a-f]* [0-9].//p'
+    links
     cat "$temp/unborn"
-  } | while IFS= read -r path; do
+    find . \( -name node_modules -o -path ./.git \) -prune -o -name .git -print 2>/dev/null |
+      sed -n 's|^\./\(.*\)/\.git$|\1|p' | while IFS= read -r path; do
+      [ $kind = git ] && git check-ignore -q -- "$path" || printf '%s\n' "$path"
+    done
+  } | sort -u >"$temp/found"
+  : >"$temp/inner"
+  while IFS= read -r path; do
     case $path in '"'*) ;; *) [ -e "$path/.git" ] || continue ;; esac
+    while IFS= read -r outer; do
+      case $path in "$outer"/*) continue 2 ;; esac
+    done <"$temp/inner"
+    printf '%s\n' "$path" >>"$temp/inner"
     printf '%s\0' "$path"
+  done <"$temp/found"
+}
+# Folders that git may not look into, so that nobody knows.
+unseen() { sed -n "s/^warning: could not open directory '\(.*\)': .*/\1/p" "$temp/words" | tr '\n' '\0'; }
+refs() { if [ $kind = git ]; then git for-each-ref --format='%(objectname) %(refname)' "$@"; fi; }
+stashes() {
+  if [ -f "$common/logs/refs/stash" ]; then git log -g --format=%H refs/stash -- 2>/dev/null || :; fi
+  # Put aside by a rebase or a merge that isn't finished.
+  for file in rebase-merge/autostash rebase-apply/autostash MERGE_AUTOSTASH; do
+    [ ! -f "$own/$file" ] || git rev-parse -q --verify "$(cat "$own/$file")^{commit}" || :
   done
 }
-refs() { if [ $kind = git ]; then git for-each-ref --format='%(objectname) %(refname)' "$@"; fi; }
-stashes() { if [ -f "$common/logs/refs/stash" ]; then git log -g --format=%H refs/stash -- 2>/dev/null || :; fi; }
+# Repositories of submodules: the tips of all, or the new commits of those that aren't checked out, which nobody else looks into.
+modules() {
+  [ $kind = git ] && [ -d "$common/modules" ] || return 0
+  find "$common/modules" -name HEAD -not -path '*/logs/*' -not -path '*/refs/*' | while IFS= read -r file; do
+    module=${"$"}{file%/HEAD}
+    [ -d "$module/objects" ] || continue
+    if [ "$1" = tips ]; then
+      git --git-dir="$module" for-each-ref --format='%(objectname)' || :
+      git --git-dir="$module" rev-parse -q --verify 'HEAD^{commit}' || :
+      continue
+    fi
+    tree=$(git config -f "$module/config" core.worktree || :)
+    [ -z "$tree" ] || [ ! -e "$module/$tree/.git" ] || continue
+    known | sort -u | sed 's/^/^/' |
+      git --git-dir="$module" -c log.showSignature=false log -n 1000 -z --format="%h %s (${"$"}{module##*/modules/})" --ignore-missing --stdin --all --not --remotes || :
+    printf '\0'
+  done
+}
 head_commit() { if [ $kind = git ]; then git rev-parse -q --verify 'HEAD^{commit}' || :; fi; }
 known() { sed -n 's/^tip //p' "$store/base" "$store/saved" 2>/dev/null || :; }
 known_trees() { sed -n 's/^tree //p' "$store/base" "$store/saved" 2>/dev/null || :; }
@@ -116,7 +180,7 @@ base_tree() {
 # Subjects of commits that are neither the host's nor at a remote.
 new_commits() {
   { printf '%s\n' "$@"; stashes; known | sort -u | sed 's/^/^/'; } | grep . |
-    git -c log.showSignature=false log -n 1000 -z --format='%h %s' --ignore-missing --stdin --branches --not --remotes
+    git -c log.showSignature=false log -n 1000 -z --format='%h %s' --ignore-missing --stdin --all --not --remotes
 }
 
 case $verb in
@@ -135,8 +199,8 @@ base)
     mv "$own/guesthouse.index" "$own/index"
   fi
   {
-    printf 'tree %s\n' "$tree"
-    { head_commit; refs | cut -d' ' -f1; stashes; } | sort -u | sed 's/^/tip /'
+    printf 'kind %s\ntree %s\n' $kind "$tree"
+    { modules tips; head_commit; refs | cut -d' ' -f1; stashes; } | sort -u | sed 's/^/tip /'
   } >"$temp/base"
   rm -f "$store/saved"
   mv "$temp/base" "$store/base"
@@ -151,14 +215,17 @@ status)
     [ -n "$from" ] || from=$(base_tree)
     repo diff-tree -r -z --no-renames --name-only "$from" "$tree"
   fi
+  unseen
   printf '/head\0'
+  unseen
   [ -z "$head" ] || repo diff-tree -r -z --no-renames --name-only "$head^{tree}" "$tree"
   printf '/born\0%s\0' "$head"
   printf '/commits\0'
-  if [ $kind = git ] && { refs refs/heads refs/stash; printf '%s\n' "$head"; } | grep -q .; then
+  if [ $kind = git ] && { refs; printf '%s\n' "$head"; } | grep -q .; then
     new_commits $head
     printf '\0'
   fi
+  modules commits
   printf '/inner\0'
   inner
   printf '/end\0'
@@ -193,9 +260,16 @@ prepare)
   sed 's/^/raw /' "$temp/raw"
   known | sort -u | sed 's/^/tip /'
   known | sort -u >"$temp/known"
-  number=0
-  { refs refs/heads; stashes | sed 's/$/ refs\/stash/'; } | while read -r commit ref; do
-    if [ "$ref" = refs/stash ]; then number=$((number + 1)) ref=stash-$number; fi
+  # Of a tag, its commit, where no branch has it.
+  tags() {
+    [ $kind = git ] || return 0
+    git for-each-ref --format='%(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end) tag-%(refname:strip=2)' refs/tags | while read -r commit ref; do
+      ! grep -qx "$commit" "$temp/known" || continue
+      [ -z "$(git rev-list -n 1 "$commit" --not --branches --remotes $head 2>/dev/null)" ] || printf '%s %s\n' "$commit" "$ref"
+    done
+  }
+  { refs refs/heads; tags; stashes | sed 's/$/ refs\/stash/'; } | while read -r commit ref; do
+    if [ "$ref" = refs/stash ]; then ref=stash-$(printf %.10s "$commit"); fi
     if grep -qx "$commit" "$temp/known" || [ "$commit" = "$head" ]; then continue; fi
     printf 'ref %s %s\n' "$commit" "$ref"
   done
