@@ -153,7 +153,7 @@ async function saveMemory(
   } catch (error) {
     await migration?.cancel().catch(() => undefined);
     await putBack(qmp, ran).catch(() => undefined);
-    throw error;
+    throw signal.aborted ? error : await receiver.blame(error);
   } finally {
     over.abort();
     await migration?.close();

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promiseWithResolvers } from "../../base/deadline.ts";
 import { syncFile, syncFolder } from "../../base/files.ts";
-import { failed } from "../../protocol/failure.ts";
+import { failed, toFailure } from "../../protocol/failure.ts";
 import { withPrivateMask } from "../processes/privateMask.ts";
 import { partOf } from "./layers.ts";
 
@@ -15,6 +15,11 @@ export interface Receiver {
   readonly received: Promise<number>;
   /** Makes the file last and gives it its name. After `received` only. */
   keep(): Promise<void>;
+  /**
+   * What to throw where the whole has failed with `error`: `host.diskFull` where that was it, whichever end of the stream noticed
+   * first and in whose words. Ends the stream; before `close`, as the part that fills the disk is still there.
+   */
+  blame(error: unknown): Promise<unknown>;
   /** Removes socket and, unless it was kept, file. Ends a stream under way, which its sender notices. */
   close(): Promise<void>;
 }
@@ -80,6 +85,18 @@ export async function receiveStream(
       await syncFile(part);
       await rename(part, path);
       await syncFolder(dirname(path));
+    },
+    async blame(error) {
+      if (socket === undefined) return error;
+      socket.destroy();
+      const own: unknown = await done.promise.then(
+        () => undefined,
+        (failure: unknown) => failure,
+      );
+      if (own === undefined) return error;
+      if (toFailure(own).code === "host.diskFull") return own;
+      const room = await hasRoom(dirname(path)).catch(() => true);
+      return room ? error : tooFull(path);
     },
     async close() {
       server.close();
