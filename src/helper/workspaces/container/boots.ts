@@ -3,7 +3,7 @@
  * each boot once, when the machine runs, and lets whoever connects wait for it. What somebody stopped since the boot stays
  * stopped. Keeps true: one look per boot, no machine is ever started for it, and no one waits for long. Called by the daemon.
  */
-import { withDeadline } from "../../../base/deadline.ts";
+import { abortAfter, withDeadline } from "../../../base/deadline.ts";
 import type { Log } from "../../../base/log.ts";
 import type { Machine } from "../../../protocol/machines.ts";
 import type { GuestAccess } from "../../ssh/guestAccess.ts";
@@ -86,11 +86,8 @@ export class ContainerBoots {
         async (signal) => {
           const target = await reach.running(id);
           if (target === undefined) return;
-          const within = AbortSignal.timeout(mountsTakeMs);
-          const mounted = await mounts(
-            id,
-            AbortSignal.any([signal, within]),
-          ).catch((): string[] => []);
+          const within = abortAfter(mountsTakeMs, signal);
+          const mounted = await mounts(id, within).catch((): string[] => []);
           await withSessionTo(
             target,
             (session) =>
