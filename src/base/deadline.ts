@@ -21,48 +21,58 @@ export async function withDeadline<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const controller = new AbortController();
   const { promise: ended, reject } = promiseWithResolvers<never>();
-  const end = (reason: unknown): void => {
-    controller.abort(reason);
-    reject(reason);
-  };
-  const timer = setTimeout(
-    () => end(new DeadlineError(what, timeoutMs)),
-    timeoutMs,
-  );
-  const onAbort = (): void => end(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const limit = limited(what, timeoutMs, signal);
+  limit.signal.addEventListener("abort", () => reject(limit.signal.reason));
   try {
-    return await Promise.race([work(controller.signal), ended]);
+    return await Promise.race([work(limit.signal), ended]);
   } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    limit.lift();
   }
 }
 
 /**
- * A signal that fires with the caller's, or after `timeoutMs`. `AbortSignal.any` of a timeout that nobody else holds never does
- * once Node 20's garbage collector has taken that.
+ * A signal that fires with the caller's, or after `timeoutMs`. `AbortSignal.any` of a timeout that has no other reference never
+ * fires, once Node 20's garbage collector has taken that.
  */
 export function abortAfter(
   timeoutMs: number,
   signal?: AbortSignal,
 ): AbortSignal {
   if (signal?.aborted === true) return signal;
+  const limit = limited("this", timeoutMs, signal);
+  limit.timer.unref();
+  return limit.signal;
+}
+
+interface Limit {
+  readonly signal: AbortSignal;
+  readonly timer: NodeJS.Timeout;
+  /** Neither the time nor the caller's abort counts any more. */
+  readonly lift: () => void;
+}
+
+function limited(
+  what: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Limit {
   const controller = new AbortController();
   const end = (reason: unknown): void => {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    lift();
     controller.abort(reason);
   };
-  const onAbort = (): void => end(signal?.reason);
   const timer = setTimeout(
-    () => end(new DeadlineError("this", timeoutMs)),
+    () => end(new DeadlineError(what, timeoutMs)),
     timeoutMs,
-  ).unref();
+  );
+  const onAbort = (): void => end(signal?.reason);
+  const lift = (): void => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  };
   signal?.addEventListener("abort", onAbort, { once: true });
-  return controller.signal;
+  return { signal: controller.signal, timer, lift };
 }
 
 /** Sleeps; throws the signal's reason when it fires first. */

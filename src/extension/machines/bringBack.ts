@@ -45,23 +45,20 @@ export async function bringBackWork(
     case "nothing":
       tell(l10n.t("Nothing in {0} differs from what was copied in.", name));
       return;
-    case "branch":
-      if (brought.branches.length + (brought.inner ?? []).length > 0)
+    case "branch": {
+      const moved = [brought, ...(brought.inner ?? [])].filter(
+        ({ branches }) => branches.length > 0,
+      );
+      const names = moved.flatMap(({ branches }) =>
+        branches.map(({ branch }) => branch),
+      );
+      if (moved.length > 0)
         tell(
           l10n.t(
             "The work in {0} is now on the branch {1} of {2}.",
             name,
-            [
-              ...new Set(
-                [brought, ...(brought.inner ?? [])].flatMap(({ branches }) =>
-                  branches.map(({ branch }) => branch),
-                ),
-              ),
-            ].join(", "),
-            [
-              ...(brought.branches.length === 0 ? [] : [brought.repository]),
-              ...(brought.inner ?? []).map(({ repository }) => repository),
-            ].join(", "),
+            [...new Set(names)].join(", "),
+            moved.map(({ repository }) => repository).join(", "),
           ),
         );
       for (const note of brought.notes ?? []) tell(note);
@@ -74,6 +71,7 @@ export async function bringBackWork(
           ),
         );
       return;
+    }
     case "patch":
       return;
     case "files": {

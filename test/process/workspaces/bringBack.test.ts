@@ -15,46 +15,32 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import {
-  bringBackCommits,
   bringBackFiles,
   bringBackPatch,
-  type BroughtBack,
 } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
-import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
-import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import { missing, type RealSshd } from "../ssh/realSshd.ts";
-import { git, overSsh, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
-
-const quiet = (): void => undefined;
-const subject = "not committed there";
+import {
+  copiedOverSsh,
+  git,
+  repositoryAt,
+  subject,
+  workspaceAt,
+} from "./workspaceOverSsh.ts";
 
 describe.skipIf(missing)(
   `work comes back over OpenSSH's server (skipped where ${missing ?? "it is missing"})`,
   () => {
-    const at = overSsh();
+    const at = copiedOverSsh();
+    const { copyIn, unsaved, toBranch } = at;
     let sshd: RealSshd;
     let session: SshSession;
     let here: string;
     let there: string;
-    let scratch: string;
-    beforeEach(async () => {
+    beforeEach(() => {
       ({ sshd, session, here, there } = at);
-      scratch = join(sshd.folder, `scratch-${String(at.round)}`);
-      await mkdir(scratch);
     });
 
     const workspace = () => workspaceAt(session, there);
-    const unsaved = () => unsavedWork(workspace());
-    const toBranch = (branch: string): Promise<BroughtBack> =>
-      bringBackCommits(workspace(), {
-        folder: here,
-        branch,
-        named: true,
-        subject,
-        scratch,
-      });
-    const copyIn = () =>
-      copyFolderIn(session, { folder: here, target: there }, quiet);
     /** New, changed, deleted, renamed, binary, mode, symlink: what a change can be. */
     async function workThere(): Promise<void> {
       await mkdir(join(there, "new folder"));

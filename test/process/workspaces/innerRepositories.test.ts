@@ -1,18 +1,18 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SshSession } from "../../../src/helper/ssh/session.ts";
 import type { BroughtBack } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
 import { bringBackAll } from "../../../src/helper/workspaces/bringBack/bringBackAll.ts";
 import { innerRepositories } from "../../../src/helper/workspaces/bringBack/inner.ts";
-import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
 import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import { missing } from "../ssh/realSshd.ts";
 import {
+  copiedOverSsh,
   forget,
   git,
-  overSsh,
   repositoryAt,
+  subject,
   workspaceAt,
 } from "./workspaceOverSsh.ts";
 
@@ -22,7 +22,8 @@ import {
 describe.skipIf(missing)(
   `repositories in a copied folder keep their work (skipped where ${missing ?? "it is missing"})`,
   () => {
-    const at = overSsh();
+    const at = copiedOverSsh();
+    const { copyIn, unsaved, scratch } = at;
     let session: SshSession;
     let here: string;
     let there: string;
@@ -30,16 +31,12 @@ describe.skipIf(missing)(
       ({ session, here, there } = at);
     });
 
-    const copyIn = () =>
-      copyFolderIn(session, { folder: here, target: there }, () => undefined);
-    const unsaved = () => unsavedWork(workspaceAt(session, there));
     const bringBack = (): Promise<BroughtBack> =>
       bringBackAll(workspaceAt(session, there), {
         folder: here,
         branch: "back",
         named: false,
-        subject: "not committed there",
-        scratch: () => mkdtemp(join(at.sshd.folder, "scratch-")),
+        ...{ subject, scratch },
       });
     const commit = async (folder: string, name: string): Promise<void> => {
       await writeFile(join(folder, name), `${name}\n`);

@@ -3,46 +3,29 @@ import { mkdir, mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SshSession } from "../../../src/helper/ssh/session.ts";
+import { bringBackPatch } from "../../../src/helper/workspaces/bringBack/bringBack.ts";
+import { missing } from "../ssh/realSshd.ts";
 import {
-  bringBackCommits,
-  bringBackPatch,
-  type BroughtBack,
-} from "../../../src/helper/workspaces/bringBack/bringBack.ts";
-import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
-import { copyFolderIn } from "../../../src/helper/workspaces/copying/copyFolder.ts";
-import { missing, type RealSshd } from "../ssh/realSshd.ts";
-import { git, overSsh, repositoryAt, workspaceAt } from "./workspaceOverSsh.ts";
+  copiedOverSsh,
+  git,
+  repositoryAt,
+  subject,
+  workspaceAt,
+} from "./workspaceOverSsh.ts";
 
 /* Repositories with settings, owners, bits and tags that could hide work, or keep it from coming back. */
-
-const subject = "not committed there";
 
 describe.skipIf(missing)(
   `no setting of a repository hides its work (skipped where ${missing ?? "it is missing"})`,
   () => {
-    const at = overSsh();
-    let sshd: RealSshd;
+    const at = copiedOverSsh();
+    const { copyIn, unsaved, toBranch } = at;
     let session: SshSession;
     let here: string;
     let there: string;
-    let scratch: string;
-    beforeEach(async () => {
-      ({ sshd, session, here, there } = at);
-      scratch = join(sshd.folder, `scratch-${String(at.round)}`);
-      await mkdir(scratch);
+    beforeEach(() => {
+      ({ session, here, there } = at);
     });
-
-    const unsaved = () => unsavedWork(workspaceAt(session, there));
-    const toBranch = async (branch: string): Promise<BroughtBack> =>
-      bringBackCommits(workspaceAt(session, there), {
-        folder: here,
-        branch,
-        named: true,
-        subject,
-        scratch: await mkdtemp(join(scratch, "each-")),
-      });
-    const copyIn = () =>
-      copyFolderIn(session, { folder: here, target: there }, () => undefined);
 
     test("a filter whose program isn't there doesn't keep anything back (F9)", async () => {
       await repositoryAt(here);
@@ -68,12 +51,12 @@ describe.skipIf(missing)(
       expect((await unsaved()).files).toEqual([]);
     });
 
-    test("how the user has differences shown is no matter of a patch (F19)", async () => {
+    test("a patch is the same whatever the settings for differences are there (F19)", async () => {
       await repositoryAt(here);
       await copyIn();
       await writeFile(join(there, "kept"), "kept\nmore\n");
-      const file = join(sshd.folder, `plain-${String(at.round)}.patch`);
-      const home = await mkdtemp(join(sshd.folder, "home-"));
+      const file = join(at.sshd.folder, `plain-${String(at.round)}.patch`);
+      const home = await mkdtemp(join(at.sshd.folder, "home-"));
       await writeFile(
         join(home, ".gitconfig"),
         "[diff]\n\tnoprefix = true\n\tmnemonicPrefix = true\n\tcontext = 0\n\texternal = false\n[color]\n\tui = always\n[core]\n\tquotePath = false\n",

@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
@@ -7,6 +7,16 @@ import {
   connectSsh,
   type SshSession,
 } from "../../../src/helper/ssh/session.ts";
+import type { UnsavedWork } from "../../../src/protocol/machines.ts";
+import {
+  bringBackCommits,
+  type BroughtBack,
+} from "../../../src/helper/workspaces/bringBack/bringBack.ts";
+import { unsavedWork } from "../../../src/helper/workspaces/bringBack/unsaved.ts";
+import {
+  copyFolderIn,
+  type FolderCopied,
+} from "../../../src/helper/workspaces/copying/copyFolder.ts";
 import {
   type GuestWorkspace,
   workspaceKey,
@@ -87,3 +97,37 @@ export const workspaceAt = (
   session: SshSession,
   folder: string,
 ): GuestWorkspace => ({ session, folder });
+
+/** Of a test's two folders: the copy into the guest, the account of its work, and bringing its commits back. */
+export interface CopiedOverSsh extends OverSsh {
+  readonly copyIn: () => Promise<FolderCopied>;
+  readonly unsaved: () => Promise<UnsavedWork>;
+  /** An empty folder of this test's own. */
+  readonly scratch: () => Promise<string>;
+  readonly toBranch: (branch: string) => Promise<BroughtBack>;
+}
+
+/** What is committed in the end of what wasn't. */
+export const subject = "not committed there";
+
+export function copiedOverSsh(): CopiedOverSsh {
+  const at = overSsh() as CopiedOverSsh;
+  const workspace = (): GuestWorkspace => workspaceAt(at.session, at.there);
+  const scratch = (): Promise<string> =>
+    mkdtemp(join(at.sshd.folder, "scratch-"));
+  return Object.assign(at, {
+    copyIn: () =>
+      copyFolderIn(
+        at.session,
+        { folder: at.here, target: at.there },
+        () => undefined,
+      ),
+    unsaved: () => unsavedWork(workspace()),
+    scratch,
+    toBranch: async (branch: string) =>
+      bringBackCommits(workspace(), {
+        ...{ folder: at.here, branch, named: true, subject },
+        scratch: await scratch(),
+      }),
+  });
+}

@@ -188,14 +188,13 @@ function liveMounts(
   reach: GuestAccess,
 ): Shares {
   const ofWorkspaces = shareRoom(known);
-  const shares = new Shares({
+  return new Shares({
     program: () => readShareProgram(join(resourcesFolder, "guest", "share")),
     target: (id) => reach.running(id),
     specsOf: (id) => ofWorkspaces.sharesOf(id),
     onState: (id, failure) => ofWorkspaces.noteShare(id, failure),
     log,
   });
-  return shares;
 }
 
 /** Git in the guests of workspaces whose users said that it may ask here. */
@@ -204,7 +203,7 @@ function credentialsForGuests(
   known: KnownWorkspaces,
   reach: GuestAccess,
 ): GitCredentials {
-  const git = new GitCredentials({
+  return new GitCredentials({
     target: async (id) => {
       const { gitCredentials, made } = known.ofMachine(id)?.record ?? {};
       if (gitCredentials === undefined) return undefined;
@@ -225,7 +224,6 @@ function credentialsForGuests(
     },
     log,
   });
-  return git;
 }
 
 /** The same access to a guest, which waits for a mount that is under way: whoever opens the folder shall not find it empty. */

@@ -1,6 +1,7 @@
-import { failed, GuesthouseError } from "../../../protocol/failure.ts";
+import { posix } from "node:path";
+import { failed, type GuesthouseError } from "../../../protocol/failure.ts";
 import type { UnsavedWork } from "../../../protocol/machines.ts";
-import { InnerBudget, innerOf, namesIn } from "./inner.ts";
+import { isFailure, listed, lookThrough, outerFirst } from "./inner.ts";
 import { freshIndexScript } from "../git/freshIndex.ts";
 import { type GuestWorkspace, inWorkspace } from "../git/guestGit.ts";
 
@@ -16,21 +17,17 @@ export async function takeBase(
   workspace: GuestWorkspace,
   others?: readonly string[],
   signal?: AbortSignal,
-  { budget = new InnerBudget(), depth = 0 } = {},
 ): Promise<void> {
   const known = others && {
     args: [freshIndexScript],
     stdin: others.map((name) => `${name}\0`).join(""),
   };
   try {
-    const inner = namesIn(
-      await inWorkspace("base", workspace, known ?? {}, signal),
+    await lookThrough(
+      workspace,
+      (at, isInner) => listed("base", at, isInner ? {} : (known ?? {}), signal),
+      signal,
     );
-    for (const path of budget.take(inner, depth).known)
-      await takeBase(innerOf(workspace, path), undefined, signal, {
-        budget,
-        depth: depth + 1,
-      });
   } catch (error) {
     if (isFailure(error)) return;
     throw error;
@@ -46,10 +43,20 @@ export async function unsavedWork(
   workspace: GuestWorkspace,
   signal?: AbortSignal,
 ): Promise<UnsavedWork> {
-  const { files, commits } = await lookInto(
-    workspace,
-    { budget: new InnerBudget(), depth: 0 },
-    signal,
+  const all = outerFirst(
+    await lookThrough(
+      workspace,
+      (at, isInner) => ownWork(at, { isInner }, signal),
+      signal,
+    ),
+  );
+  // Of one that can't be told, all of it.
+  const files = all.flatMap(({ path, found, unseen }) => [
+    ...found.files.map((name) => posix.join(path, name)),
+    ...unseen.map((below) => `${below}/`),
+  ]);
+  const commits = all.flatMap(({ path, found }) =>
+    found.commits.map((line) => (path === "" ? line : `${line} (${path})`)),
   );
   return {
     at: new Date().toISOString(),
@@ -69,37 +76,6 @@ export async function ownWork(
   const args = isInner ? ["inner"] : [];
   return parseStatus(await inWorkspace("status", workspace, { args }, signal));
 }
-
-/** Work in a repository and in those inside of it, which have accounts of their own; of an inner one that can't be told, all of it. */
-async function lookInto(
-  workspace: GuestWorkspace,
-  { budget, depth }: { readonly budget: InnerBudget; readonly depth: number },
-  signal?: AbortSignal,
-): Promise<Pick<Status, "files" | "commits">> {
-  const found = await ownWork(workspace, { isInner: depth > 0 }, signal);
-  const { known, beyond } = budget.take(found.inner, depth);
-  const files = [...found.files, ...beyond.map((path) => `${path}/`)];
-  const commits = [...found.commits];
-  for (const path of known)
-    try {
-      const inner = await lookInto(
-        innerOf(workspace, path),
-        { budget, depth: depth + 1 },
-        signal,
-      );
-      for (const name of inner.files) files.push(`${path}/${name}`);
-      for (const line of inner.commits) commits.push(`${line} (${path})`);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!isFailure(error)) throw error;
-      files.push(`${path}/`);
-    }
-  return { files, commits };
-}
-
-const isFailure = (error: unknown): boolean =>
-  error instanceof GuesthouseError &&
-  error.failure.code === "workspaces.failed";
 
 /** In the order in which `status` of the guest's script prints them. */
 const sectionNames = [

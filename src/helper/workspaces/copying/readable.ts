@@ -10,7 +10,7 @@ const named = 8;
 
 /**
  * Refuses with `request.invalid` where files of this list can't be read, with their names, before anything is sent: a copy that
- * ends in the middle is no help to anybody, and one without them would count them as deleted. Others than regular files and
+ * ends in the middle is of no use, and one without them would count them as deleted. Others than regular files and
  * what isn't there any more are left to whoever reads them.
  */
 export async function demandReadable(
@@ -35,7 +35,7 @@ export async function demandReadable(
     `You may not read ${closed.length === 1 ? "this file" : `${String(closed.length)} files`} of ${visible(folder)}: ${shown}${more > 0 ? `, and ${String(more)} more` : ""}. Nothing was copied.`,
     {
       remedy:
-        "Make them readable (chmod, chown), remove them, or have .gitignore name those that belong to nobody's work.",
+        "Make them readable (chmod, chown), remove them, or have .gitignore name those that the VM doesn't need.",
       actions: ["retry"],
     },
   );

@@ -200,7 +200,7 @@ export class GitCredentials {
   }
 }
 
-/** `tooLong` is called where a line has no end: whoever wrote it is no program of ours. */
+/** `tooLong` is called where a line has no end: no program of ours writes one. */
 function onLine(
   stream: Readable,
   each: (line: string) => void,

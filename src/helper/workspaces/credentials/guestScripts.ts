@@ -16,7 +16,7 @@ export const stillThere = "ping\n";
 /**
  * What git runs in the guest (gitcredentials(7)). One line goes into a pipe, `heard` and the answer come back through another,
  * with tabs for line feeds. It opens both for reading as well: so neither opening waits, and what is written stays until it is
- * read. A pipe that nobody listens to, as in a copy of the guest or after a power cut, is removed by the first who waited in vain.
+ * read. A pipe without a listener, as in a copy of the guest or after a power cut, is removed by the first who waited in vain.
  */
 const helperText = String.raw`#!/bin/sh
 # Asks the computer that this VM runs on for the credentials of a git server.
@@ -53,8 +53,8 @@ unlimited
 
 /**
  * Runs for as long as the connection: prints `ready`, then each question as a line; answers come as lines by its input. A
- * copy of this guest has the folder, and one of these that nobody listens to: so the pipe is a new one each time, and only
- * its own is removed in the end. Whoever still waits then asks again, or hears that there is nobody.
+ * copy of this guest has the folder, and one of these without a listener: so the pipe is a new one each time, and only
+ * its own is removed in the end. Whoever still waits then asks again, or gets no answer.
  */
 const resident = String.raw`helper=$1 setting=$2
 umask 077

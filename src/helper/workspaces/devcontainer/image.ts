@@ -31,7 +31,7 @@ export interface ImageWish {
 /**
  * The Guesthouse image for a file: what the caller wants, `customizations.guesthouse.image`, `image` where that names one
  * of ours, else the default where the file names nothing. A file that names a container's image, a Dockerfile or Compose
- * files gets a VM with an engine, as does one that names nothing but an engine, unless `direct` or `customizations.guesthouse.container: false` asks for the VM alone:
+ * files gets a VM with an engine, unless `direct` or `customizations.guesthouse.container: false` asks for the VM alone:
  * then it's the image that comes nearest. Refuses with `workspaces.imageNotSupported` where no image has an engine. Pure.
  */
 export function chooseImage(

@@ -28,10 +28,9 @@ export async function engineFeature(
     "docker.service.conf": unit.slice(unit.indexOf("[Service]")),
     "install.sh": await text(guest, "containers/engine-feature/install.sh"),
   };
-  const archive = await packed(async (into) => {
+  const archive = await packed((into) => {
     for (const [path, content] of Object.entries(files))
       into.entry({ name: path, mtime: new Date(0), mode: 0o644 }, content);
-    await Promise.resolve();
   });
   const digest = createHash("sha256").update(archive).digest("hex");
   return {

@@ -79,7 +79,7 @@ function archiveOf(root: string, feature: string): Promise<Uint8Array> {
 
 /** The archive that `fill` puts its entries into. */
 export async function packed(
-  fill: (archive: Pack) => Promise<void>,
+  fill: (archive: Pack) => void | Promise<void>,
 ): Promise<Uint8Array> {
   const archive = pack();
   const chunks: Uint8Array[] = [];

@@ -97,23 +97,13 @@ export async function streamFrom(
   };
 }
 
-const untold = new WeakSet<GuesthouseError>();
-
 /** Is this a workspace of which nothing can be told, as there is no git, no folder or no base? Else a look at it has failed. */
 export const cannotBeTold = (error: unknown): boolean =>
-  error instanceof GuesthouseError && untold.has(error);
+  error instanceof GuesthouseError &&
+  (error.cause === 77 || error.cause === 78 || error.cause === 79);
 
+/** The exit code is its cause. */
 function guestFailure(
-  folder: string,
-  code: number,
-  stderr: string,
-): GuesthouseError {
-  const error = failureOf(folder, code, stderr);
-  if ([77, 78, 79].includes(code)) untold.add(error);
-  return error;
-}
-
-function failureOf(
   folder: string,
   code: number,
   stderr: string,
@@ -123,25 +113,37 @@ function failureOf(
       return failed(
         "workspaces.failed",
         "There is no git in the guest, so what changed there can't be told.",
-        { remedy: "Install git in the guest, or copy files out one by one." },
+        {
+          remedy: "Install git in the guest, or copy files out one by one.",
+          cause: code,
+        },
       );
     case 78:
       return failed(
         "workspaces.failed",
         `The folder ${folder} is not in the guest any more.`,
-        { remedy: "Copy it in again, or delete the machine with --discard." },
+        {
+          remedy: "Copy it in again, or delete the machine with --discard.",
+          cause: code,
+        },
       );
     case 79:
       return failed(
         "workspaces.failed",
         `What ${folder} was when it was copied in is not known, so its changes can't be told.`,
-        { remedy: "Copy files out one by one with `guesthouse cp`." },
+        {
+          remedy: "Copy files out one by one with `guesthouse cp`.",
+          cause: code,
+        },
       );
     default:
       return failed(
         "workspaces.failed",
         `git in the guest could not look at ${folder}: ${stderr.trim().split("\n").slice(-3).join(" ") || `it ended with ${String(code)}`}.`,
-        { remedy: "Mend the repository in the guest, then try again." },
+        {
+          remedy: "Mend the repository in the guest, then try again.",
+          cause: code,
+        },
       );
   }
 }

@@ -76,18 +76,18 @@ take_index() { [ ! -f "$own/index" ] || cp -p "$own/index" "$temp/index"; }
 # and folders of submodules that are none (their repository isn't here).
 lift_bits() {
   aside -c core.quotePath=false ls-files -v -s | grep '^[a-zS] \|^. 160000' >"$temp/bits" || return 0
-  entries() { sed -n "s/^$1 [0-9]* [0-9a-f]* [0-9].//p" "$temp/bits"; }
+  entries() { sed -n "s/^$1 $2 [0-9a-f]* [0-9].//p" "$temp/bits"; }
+  # Names with a NUL after each; none is no reason for a process.
+  lift() { cat >"$temp/lifted"; [ ! -s "$temp/lifted" ] || aside update-index "$1" -z --stdin <"$temp/lifted"; }
   if grep -q '^[a-z]' "$temp/bits"; then
-    aside ls-files -z | aside update-index --no-assume-unchanged -z --stdin
+    aside ls-files -z | lift --no-assume-unchanged
   fi
-  entries '[Ss]' | while IFS= read -r path; do
+  entries '[Ss]' '[0-9]*' | while IFS= read -r path; do
     if [ -e "$path" ] || [ -L "$path" ]; then printf '%s\0' "$path"; fi
-  done >"$temp/lifted"
-  [ ! -s "$temp/lifted" ] || aside update-index --no-skip-worktree -z --stdin <"$temp/lifted"
-  sed -n 's/^. 160000 [0-9a-f]* [0-9].//p' "$temp/bits" | while IFS= read -r path; do
+  done | lift --no-skip-worktree
+  entries . 160000 | while IFS= read -r path; do
     if [ ! -e "$path/.git" ] && [ -d "$path" ] && [ -n "$(ls -A -- "$path" | head -n 1)" ]; then printf '%s\0' "$path"; fi
-  done >"$temp/lifted"
-  [ ! -s "$temp/lifted" ] || aside update-index --force-remove -z --stdin <"$temp/lifted"
+  done | lift --force-remove
 }
 links() { aside -c core.quotePath=false ls-files -s | sed -n 's/^160000 [0-9a-f]* [0-9].//p'; }
 # git stops at the first folder whose repository has no commit yet, which is left out then, and at the first file whose required
@@ -142,7 +142,7 @@ inner() {
     printf '%s\0' "$path"
   done <"$temp/found"
 }
-# Folders that git may not look into, so that nobody knows.
+# Folders that git may not look into, so that what is in them isn't known.
 unseen() { sed -n "s/^warning: could not open directory '\(.*\)': .*/\1/p" "$temp/words" | tr '\n' '\0'; }
 refs() { if [ $kind = git ]; then git for-each-ref --format='%(objectname) %(refname)' "$@"; fi; }
 stashes() {
@@ -152,7 +152,7 @@ stashes() {
     [ ! -f "$own/$file" ] || git rev-parse -q --verify "$(cat "$own/$file")^{commit}" || :
   done
 }
-# Repositories of submodules: the tips of all, or the new commits of those that aren't checked out, which nobody else looks into.
+# Repositories of submodules: the tips of all, or the new commits of those that aren't checked out, which no other look covers.
 modules() {
   [ $kind = git ] && [ -d "$common/modules" ] || return 0
   find "$common/modules" -name HEAD -not -path '*/logs/*' -not -path '*/refs/*' | while IFS= read -r file; do

@@ -129,7 +129,7 @@ async function findOrMake(
     {
       file: plan.file,
       kept: {},
-      ...(plan.engine === true ? { engineOf: deps.resources } : {}),
+      engineOf: plan.engine === true ? deps.resources : undefined,
     },
     deps,
     signal,

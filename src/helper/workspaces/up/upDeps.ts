@@ -30,7 +30,7 @@ export interface UpDeps {
   readonly diskLender?: (id: string) => DiskLender;
   /** Without it nothing is mounted live. */
   readonly shares?: Pick<Shares, "ensure" | "isMounted" | "release">;
-  /** Without it git in a guest asks nobody for credentials. */
+  /** Without it git in a guest can't ask this computer for credentials. */
   readonly gitCredentials?: Pick<GitCredentials, "ensure" | "release">;
   /** Without it nothing is asked of a VM's container engine but by the reference implementation. */
   readonly engineProgram?: EngineProgram;
