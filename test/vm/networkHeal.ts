@@ -61,6 +61,12 @@ export function describeNetworkHeal(the: () => Patient): void {
     });
 
     test("B5: one that says it is well but never sends is taken anew by its driver", async () => {
+      // Its next attempt would be the second one until it has seen that the first has helped.
+      await eventually("the card to be found well", 60_000, async () => {
+        const lines = (await journal()).split("\n");
+        const last = lines.findLast((line) => line.includes("network card"));
+        return last?.includes("is well again") === false ? undefined : true;
+      });
       // A queue too short for any packet: the card's state, address and counters of errors stay as they are.
       await afterwards(`tc qdisc replace dev ${card} root bfifo limit 1`);
       const told = await journal();
